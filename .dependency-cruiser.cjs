@@ -1,0 +1,60 @@
+// The rooms of src/ and what each may import (docs/how-it-works.md draws them).
+const rooms = {
+  errors: [],
+  events: [],
+  topic: ['errors'],
+  storage: ['errors'],
+  transaction: ['storage', 'errors', 'events'],
+  broker: ['storage', 'transaction', 'topic', 'events', 'errors'],
+  transport: ['topic', 'errors'],
+  publisher: ['transport', 'transaction', 'topic', 'storage', 'events', 'errors'],
+  consumer: ['transport', 'transaction', 'topic', 'storage', 'events', 'errors'],
+};
+
+const roomRules = Object.entries(rooms).map(([room, allowed]) => ({
+  name: `${room}-imports`,
+  comment: `${room}/ may import ${allowed.length ? allowed.join(', ') : 'no other room'}`,
+  severity: 'error',
+  // The local transport is where the port meets the broker.
+  from: { path: `^src/${room}/`, pathNot: '^src/transport/local' },
+  to: { path: '^src/', pathNot: `^src/(${[room, ...allowed].join('|')})/` },
+}));
+
+module.exports = {
+  forbidden: [
+    ...roomRules,
+    {
+      name: 'transport-port-only',
+      comment: 'publisher and consumer reach a broker through the port alone',
+      severity: 'error',
+      from: { path: '^src/(publisher|consumer)/' },
+      to: { path: '^src/transport/', pathNot: '^src/transport/port\\.ts$' },
+    },
+    {
+      name: 'transport-local-imports',
+      severity: 'error',
+      from: { path: '^src/transport/local' },
+      to: { path: '^src/', pathNot: '^src/(transport|topic|errors|broker)/' },
+    },
+    {
+      name: 'broker-without-nest',
+      comment: 'the broker takes no more of Nest than its decorators',
+      severity: 'error',
+      from: { path: '^src/(broker|storage|topic|errors|transaction|transport)/' },
+      to: { path: 'node_modules/@nestjs/(?!common/)' },
+    },
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'no-deep-imports-of-peers',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: 'node_modules/typeorm/(?!index)' },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'require', 'node', 'default'] },
+  },
+};

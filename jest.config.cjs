@@ -1,0 +1,29 @@
+const swc = {
+  jsc: {
+    parser: { syntax: 'typescript', decorators: true },
+    transform: { legacyDecorator: true, decoratorMetadata: true },
+    keepClassNames: true,
+    target: 'es2022',
+  },
+  module: { type: 'commonjs' },
+};
+
+// NEST=11 runs the same suite against Nest 11, installed beside the newest one.
+const nest11 =
+  process.env.NEST === '11' ? { '^(@nestjs/.+)$': '<rootDir>/test/nest-11/node_modules/$1' } : {};
+
+/** @type {import('jest').Config} */
+module.exports = {
+  testEnvironment: 'node',
+  testMatch: ['<rootDir>/test/**/*.spec.ts'],
+  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/test/nest-11/'],
+  transform: {
+    '\\.ts$': ['@swc/jest', swc],
+    // Nest 12 is ESM only, and Jest's require() can't load that on Node 20.
+    '/node_modules/@nestjs/.+\\.js$': ['@swc/jest', swc],
+  },
+  transformIgnorePatterns: ['/node_modules/(?!@nestjs/)'],
+  moduleNameMapper: { ...nest11, '^(\\.{1,2}/.*)\\.js$': '$1' },
+  testTimeout: 60_000,
+  maxWorkers: 2,
+};
