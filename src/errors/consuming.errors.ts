@@ -1,0 +1,52 @@
+import { IdempotentMqError } from './idempotent-mq.error.js';
+
+/** Throw it in a handler to have the delivery again after `delayMs` milliseconds. It costs no attempt. */
+export class RetryLaterError extends IdempotentMqError {
+  readonly code = 'RETRY_LATER';
+  readonly delayMs: number;
+
+  constructor(options: { delayMs: number; reason?: string }) {
+    super(options.reason ?? `The handler asked for the delivery again in ${options.delayMs} ms.`);
+    this.delayMs = options.delayMs;
+  }
+}
+
+/** Throw it in a handler to send the delivery to the dead letters at once, without further attempts. */
+export class RejectMessageError extends IdempotentMqError {
+  readonly code = 'REJECTED';
+}
+
+/** The handler of an `ack: 'manual'` consumer returned without calling `delivery.ack()`: rolled back, comes again. */
+export class AckMissingError extends IdempotentMqError {
+  readonly code = 'ACK_MISSING';
+}
+
+/** The handler took longer than `timeoutMs`: its signal was aborted and its connection destroyed. */
+export class DeliveryTimeoutError extends IdempotentMqError {
+  readonly code = 'DELIVERY_TIMEOUT';
+}
+
+/** An interceptor answered without calling the handler. What the enhancers answer is not the handler's outcome. */
+export class HandlerNotCalledError extends IdempotentMqError {
+  readonly code = 'HANDLER_NOT_CALLED';
+}
+
+/** An interceptor called the handler more than once in one delivery (a `retry`, say). */
+export class HandlerCalledTwiceError extends IdempotentMqError {
+  readonly code = 'HANDLER_CALLED_TWICE';
+}
+
+/** The delivery belongs to somebody else by now: this process held it longer than its lease. */
+export class LeaseLostError extends IdempotentMqError {
+  readonly code = 'LEASE_LOST';
+}
+
+/** A nested `IdempotentExecutor.run` met the key that its own transaction is still working on. */
+export class DedupKeyInProgressError extends IdempotentMqError {
+  readonly code = 'DEDUP_KEY_IN_PROGRESS';
+}
+
+/** A group was removed, and this (older) version of its subscription must not bring it back. */
+export class SubscriptionRemovedError extends IdempotentMqError {
+  readonly code = 'SUBSCRIPTION_REMOVED';
+}

@@ -1,0 +1,29 @@
+import { IdempotentMqError, describeValue } from './idempotent-mq.error.js';
+
+/** An option of `forRoot`, of a decorator or of a call is wrong. Names the option, the value that came and the remedy. */
+export class InvalidOptionError extends IdempotentMqError {
+  readonly code = 'OPTIONS_INVALID';
+
+  constructor(
+    readonly option: string,
+    value: unknown,
+    expected: string,
+  ) {
+    super(`${option} must be ${expected} (got ${describeValue(value)}).`);
+  }
+}
+
+/** The parts of an application don't fit together, for instance two consumers of one subscription. */
+export class ConfigurationError extends IdempotentMqError {
+  readonly code = 'OPTIONS_INVALID';
+}
+
+/** The DataSource is of an engine, or of a version of it, that the guarantee hasn't been shown for. */
+export class UnsupportedDatabaseError extends IdempotentMqError {
+  readonly code = 'UNSUPPORTED_DATABASE';
+}
+
+/** The library's tables are not there, or not of this version. */
+export class SchemaMissingError extends IdempotentMqError {
+  readonly code = 'SCHEMA_MISSING';
+}

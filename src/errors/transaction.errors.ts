@@ -1,0 +1,45 @@
+import { IdempotentMqError } from './idempotent-mq.error.js';
+
+/** The scope can no longer commit, so its statements are refused. `cause` says what broke it. */
+export class ScopeDoomedError extends IdempotentMqError {
+  readonly code = 'SCOPE_DOOMED';
+}
+
+/** The scope was broken from within and may have left something durable: never run again by itself. */
+export class ScopeTornError extends IdempotentMqError {
+  readonly code = 'SCOPE_TORN';
+}
+
+/** Code in a scope tried to commit, roll back or begin the transaction that the library keeps. */
+export class ManualTransactionControlError extends IdempotentMqError {
+  readonly code = 'MANUAL_TRANSACTION_CONTROL';
+}
+
+/** Code in a scope reached for the application's DataSource, whose work would not be part of the transaction. */
+export class OuterDataSourceError extends IdempotentMqError {
+  readonly code = 'OUTER_DATASOURCE';
+
+  constructor(scope: string) {
+    super(
+      `${scope} reached for the application's DataSource. Its statements would run outside of the transaction and ` +
+        'take effect again with each redelivery. ' +
+        'Potential solutions: use delivery.manager (or the manager that IdempotentExecutor.run passes); ' +
+        'in a service, take it from ambientManager(); or, where working outside is meant, wrap the call in outsideTransaction(() => …).',
+    );
+  }
+}
+
+/** The handler returned while a query of its own was still running (an `await` is missing). */
+export class UnsettledQueryError extends IdempotentMqError {
+  readonly code = 'UNSETTLED_QUERY';
+}
+
+/** A statement of the library took too long. Its connection was destroyed. */
+export class StatementTimeoutError extends IdempotentMqError {
+  readonly code = 'STATEMENT_TIMEOUT';
+}
+
+/** COMMIT got no answer, so nobody knows yet. Do the same again: it meets its own dedup row if it did commit. */
+export class CommitUnknownError extends IdempotentMqError {
+  readonly code = 'COMMIT_UNKNOWN';
+}

@@ -1,0 +1,47 @@
+import { InvalidBizIdError, describeValue } from '../errors/index.js';
+import type { AnyTopic } from './topic.js';
+
+/** Longest biz-id, in bytes of UTF-8: what the key of the dedup table holds. */
+export const MAX_BIZ_ID_BYTES = 255;
+
+/**
+ * The biz-id of a body, as the bytes that every table stores: binary, so that `abc`, `ABC`, `ábc` and `abc ` stay apart
+ * whatever the collation.
+ *
+ * @throws InvalidBizIdError when the body brings none
+ */
+export function bizIdOf(topic: AnyTopic, payload: unknown): Buffer {
+  let bizId: unknown;
+  try {
+    bizId = topic.bizId(payload);
+  } catch (cause) {
+    throw new InvalidBizIdError(
+      `Topic ${topic.name}: bizId() threw for this payload (${cause instanceof Error ? cause.message : 'no Error'}). ` +
+        'The sender must bring the biz-id in the body.',
+      { cause },
+    );
+  }
+  return encodeBizId(bizId, `Topic ${topic.name}: bizId() must return`);
+}
+
+/** @throws InvalidBizIdError unless it is a non-empty, well-formed string of at most {@link MAX_BIZ_ID_BYTES} bytes */
+export function encodeBizId(bizId: unknown, mustBe: string): Buffer {
+  if (typeof bizId !== 'string' || bizId === '') {
+    throw new InvalidBizIdError(`${mustBe} a non-empty string (got ${describeValue(bizId)}).`);
+  }
+  // Lone surrogates would all become U+FFFD, and different ids one.
+  if (!isWellFormed(bizId)) {
+    throw new InvalidBizIdError(`${mustBe} a well-formed string (got one with a lone surrogate).`);
+  }
+  const bytes = Buffer.from(bizId, 'utf8');
+  if (bytes.length > MAX_BIZ_ID_BYTES) {
+    throw new InvalidBizIdError(
+      `${mustBe} at most ${MAX_BIZ_ID_BYTES} bytes of UTF-8 (got ${bytes.length}). It is never cut short, as two ids could become one: hash it, or use a shorter id.`,
+    );
+  }
+  return bytes;
+}
+
+function isWellFormed(text: string): boolean {
+  return (text as string & { isWellFormed(): boolean }).isWellFormed();
+}
