@@ -1,0 +1,34 @@
+import type { QueryRunner } from 'typeorm';
+import type { Connection } from '../execute.js';
+import type { Database } from '../tables.js';
+
+/**
+ * The connections that the library keeps for itself, so that claims, ACKs and renewals never wait behind handlers, and
+ * handlers never run on a connection that somebody else has set up differently.
+ */
+export interface LibraryConnections {
+  readonly database: Database;
+
+  /** Statements of the broker, each committed by itself. */
+  control<T>(work: (on: Connection) => Promise<T>): Promise<T>;
+
+  /** Statements of the broker in one transaction; begun anew, a few times, when it got in another's way. */
+  controlTransaction<T>(work: (on: Connection) => Promise<T>): Promise<T>;
+
+  /** A runner for a guarded scope, prepared but not in a transaction. The scope gives it back. */
+  scopeRunner(name: string): Promise<ScopeRunner>;
+
+  close(): Promise<void>;
+}
+
+export interface ScopeRunner {
+  readonly runner: QueryRunner;
+  /** Begins the scope's transaction. */
+  begin(): Promise<void>;
+  /** SQLite's own word on whether the transaction is still open; undefined where the answers of statements say it. */
+  inTransaction?(): boolean;
+  /** Back to the pool. */
+  release(): Promise<void>;
+  /** Closes the connection itself, so that the server rolls back, and nothing of this scope can still arrive. */
+  destroy(): void;
+}

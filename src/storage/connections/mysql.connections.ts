@@ -1,0 +1,206 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { DataSource, type DataSourceOptions, type QueryRunner } from 'typeorm';
+import type { Connection } from '../execute.js';
+import { begin, commit, consumerSession, controlSession, rollback } from '../statements/index.js';
+import type { Database } from '../tables.js';
+import { withDeadline } from './deadline.js';
+import type { LibraryConnections, ScopeRunner } from './library-connections.js';
+
+export interface MysqlConnectionsOptions {
+  /** Connections on which handlers run. */
+  scopeConnections: number;
+  /** Connections for claims, ACKs and renewals. */
+  controlConnections: number;
+  statementTimeoutMs: number;
+  /** The server ends the transaction of a process that fell silent for this long. */
+  idleTimeoutSeconds: number;
+}
+
+const CONTENTION_RETRIES = 10;
+
+/** What is used here of a connection of mysql2. */
+interface PooledConnection {
+  destroy(): void;
+}
+
+/** Two pools of the library's own, made from the options of the app's DataSource. */
+export async function openMysqlConnections(
+  app: DataSource,
+  database: Database,
+  options: MysqlConnectionsOptions,
+): Promise<LibraryConnections> {
+  const control = await new DataSource(controlOptions(app, options.controlConnections)).initialize();
+  const scopes = new DataSource(scopeOptions(app, options.scopeConnections));
+  try {
+    await scopes.initialize();
+  } catch (error) {
+    await control.destroy();
+    throw error;
+  }
+  // The very array, not a copy: subscribers that Nest creates later add themselves to the app's.
+  Object.assign(scopes, { subscribers: app.subscribers });
+  return new MysqlConnections(database, control, scopes, options);
+}
+
+class MysqlConnections implements LibraryConnections {
+  private readonly prepared = new WeakSet<PooledConnection>();
+
+  constructor(
+    readonly database: Database,
+    private readonly controlPool: DataSource,
+    private readonly scopePool: DataSource,
+    private readonly options: MysqlConnectionsOptions,
+  ) {}
+
+  async control<T>(work: (on: Connection) => Promise<T>): Promise<T> {
+    const { lease, on } = await this.controlConnection();
+    try {
+      const result = await work(on);
+      await lease.release();
+      return result;
+    } catch (error) {
+      // Whatever state the session is in now, nobody else gets it.
+      lease.destroy();
+      throw error;
+    }
+  }
+
+  async controlTransaction<T>(work: (on: Connection) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.oneTransaction(work);
+      } catch (error) {
+        if (attempt >= CONTENTION_RETRIES || !this.database.dialect.isContention(error)) throw error;
+        await pause(Math.random() * 20 * attempt);
+      }
+    }
+  }
+
+  private async oneTransaction<T>(work: (on: Connection) => Promise<T>): Promise<T> {
+    const { lease, on } = await this.controlConnection();
+    try {
+      await begin(this.database, on);
+      const result = await work(on);
+      await commit(on);
+      await lease.release();
+      return result;
+    } catch (error) {
+      try {
+        await rollback(on);
+        await lease.release();
+      } catch {
+        lease.destroy();
+      }
+      throw error;
+    }
+  }
+
+  async scopeRunner(): Promise<ScopeRunner> {
+    const { runner, connection } = await this.acquire(
+      this.scopePool,
+      consumerSession(this.options.idleTimeoutSeconds),
+    );
+    const lease = new RunnerLease(runner, connection);
+    return {
+      runner,
+      // autocommit is off: the first statement begins the transaction.
+      begin: async () => undefined,
+      release: () => lease.release(),
+      destroy: () => lease.destroy(),
+    };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.controlPool.destroy(), this.scopePool.destroy()]);
+  }
+
+  private async acquire(pool: DataSource, session: string[]) {
+    const runner = pool.createQueryRunner('master');
+    const connection = (await runner.connect()) as PooledConnection;
+    if (!this.prepared.has(connection)) {
+      try {
+        for (const statement of session) await runner.query(statement);
+      } catch (error) {
+        connection.destroy();
+        throw error;
+      }
+      this.prepared.add(connection);
+    }
+    return { runner, connection };
+  }
+
+  private async controlConnection(): Promise<{ lease: RunnerLease; on: Connection }> {
+    const { runner, connection } = await this.acquire(this.controlPool, controlSession());
+    const lease = new RunnerLease(runner, connection);
+    const { statementTimeoutMs } = this.options;
+    const on: Connection = {
+      query: (sql, parameters, structured) =>
+        withDeadline(
+          runner.query(sql, parameters, structured),
+          statementTimeoutMs,
+          'A statement of the broker',
+          () => lease.destroy(),
+        ),
+    };
+    return { lease, on };
+  }
+}
+
+/** Gives the connection of a runner back, or away, once. */
+class RunnerLease {
+  private over = false;
+  private readonly giveBack: () => Promise<void>;
+
+  constructor(
+    private readonly runner: QueryRunner,
+    private readonly connection: PooledConnection,
+  ) {
+    // Bound now: a scope refuses release() to its handler.
+    this.giveBack = runner.release.bind(runner);
+  }
+
+  async release(): Promise<void> {
+    if (this.over) return;
+    this.over = true;
+    await this.giveBack();
+  }
+
+  destroy(): void {
+    if (this.over) return;
+    this.over = true;
+    this.connection.destroy();
+    // TypeORM would give the destroyed connection back to the pool.
+    Object.assign(this.runner, { isReleased: true });
+  }
+}
+
+function ownOptions(app: DataSource, connections: number): DataSourceOptions {
+  const { extra } = app.options as { extra?: object };
+  return {
+    ...app.options,
+    synchronize: false,
+    dropSchema: false,
+    migrations: [],
+    migrationsRun: false,
+    subscribers: [],
+    poolSize: connections,
+    extra: { ...extra, connectionLimit: connections },
+  } as DataSourceOptions;
+}
+
+/** Handlers find their entities here. */
+function scopeOptions(app: DataSource, connections: number): DataSourceOptions {
+  return ownOptions(app, connections);
+}
+
+function controlOptions(app: DataSource, connections: number): DataSourceOptions {
+  const options = ownOptions(app, connections);
+  return {
+    ...options,
+    entities: [],
+    cache: false,
+    // Not the statements: an idle worker asks several times a second.
+    logging: app.options.logging ? ['error', 'warn'] : false,
+    extra: { ...(options as { extra: object }).extra, typeCast: true, rowsAsArray: false },
+  };
+}

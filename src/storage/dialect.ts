@@ -1,0 +1,83 @@
+import { UnsupportedDatabaseError, errorCode } from '../errors/index.js';
+
+/** What differs between the engines. All else of a statement is the same for all. */
+export interface Dialect {
+  readonly engine: 'mysql' | 'sqlite';
+  quote(name: string): string;
+  /** The database's clock, in microseconds since 1970 UTC. */
+  readonly now: string;
+  /** Appended to a SELECT of a claim: pass over what another claimer has locked. */
+  readonly forUpdateSkipLocked: string;
+  readonly forUpdate: string;
+  /** Appended to a SELECT: hold what was read until the transaction ends. */
+  readonly forShare: string;
+  isDuplicateKey(error: unknown): boolean;
+  /** Two transactions got in each other's way: nobody's fault, so it counts as no attempt. */
+  isContention(error: unknown): boolean;
+  /** The whole transaction is gone after this error, whoever swallows it. */
+  endsTransaction(error: unknown): boolean;
+}
+
+const MYSQL_CONTENTION = new Set([
+  1205, // lock wait timeout
+  1206, // too many locks
+  1213, // deadlock
+  1020, // MariaDB 11.8 at REPEATABLE READ: record has changed since last read
+  3572, // NOWAIT
+]);
+
+const mysql: Dialect = {
+  engine: 'mysql',
+  quote: (name) => '`' + name.replaceAll('`', '``') + '`',
+  // Not UNIX_TIMESTAMP(NOW(6)): that goes through the session's time zone, where an hour of autumn is ambiguous.
+  now: "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))",
+  forUpdateSkipLocked: ' FOR UPDATE SKIP LOCKED',
+  forUpdate: ' FOR UPDATE',
+  forShare: ' LOCK IN SHARE MODE',
+  isDuplicateKey: (error) => driverErrno(error) === 1062,
+  isContention: (error) => MYSQL_CONTENTION.has(driverErrno(error) ?? 0) || sqlState(error) === '40001',
+  // 1205 ends it only with innodb_rollback_on_timeout, which a handler can't know: treat both alike.
+  endsTransaction: (error) => mysql.isContention(error),
+};
+
+const sqlite: Dialect = {
+  engine: 'sqlite',
+  quote: (name) => `"${name.replaceAll('"', '""')}"`,
+  now: "CAST(ROUND(unixepoch('now', 'subsec') * 1000) AS INTEGER) * 1000",
+  // One writer at a time: BEGIN IMMEDIATE holds what the locking reads hold elsewhere.
+  forUpdateSkipLocked: '',
+  forUpdate: '',
+  forShare: '',
+  isDuplicateKey: (error) => /^SQLITE_CONSTRAINT_(PRIMARYKEY|UNIQUE)$/.test(errorCode(error) ?? ''),
+  isContention: (error) => /^SQLITE_(BUSY|LOCKED|WRITE_TIMEOUT)/.test(errorCode(error) ?? ''),
+  endsTransaction: (error) => /^SQLITE_(BUSY|FULL|IOERR|NOMEM|INTERRUPT)/.test(errorCode(error) ?? ''),
+};
+
+/** @throws UnsupportedDatabaseError naming the type that came */
+export function dialectOf(dataSourceType: string): Dialect {
+  switch (dataSourceType) {
+    case 'mysql':
+    case 'mariadb':
+      return mysql;
+    case 'better-sqlite3':
+      return sqlite;
+    default:
+      throw new UnsupportedDatabaseError(
+        `A DataSource of type ${dataSourceType} is not supported: use mysql, mariadb or better-sqlite3.`,
+      );
+  }
+}
+
+function driverErrno(error: unknown): number | undefined {
+  return driverError(error)?.errno;
+}
+
+function sqlState(error: unknown): string | undefined {
+  return driverError(error)?.sqlState;
+}
+
+/** TypeORM's QueryFailedError carries the driver's own error. */
+function driverError(error: unknown): { errno?: number; sqlState?: string } | undefined {
+  if (typeof error !== 'object' || error === null) return undefined;
+  return 'driverError' in error ? (error.driverError as { errno?: number }) : error;
+}

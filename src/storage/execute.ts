@@ -1,0 +1,49 @@
+import type { QueryResult } from 'typeorm';
+
+/** The minimal surface that the statements need of a connection. TypeORM's QueryRunner has it. */
+export interface Connection {
+  query(sql: string, parameters: unknown[], useStructuredResult: true): Promise<QueryResult>;
+}
+
+/** Where the session stands after a statement, as the server itself says. SQLite says nothing here. */
+export interface SessionState {
+  inTransaction: boolean;
+  autocommit: boolean;
+}
+
+export interface WriteResult {
+  affected: number;
+  /** The first generated id on MySQL and MariaDB, the last one on SQLite. */
+  insertId: number;
+  session?: SessionState;
+}
+
+const SERVER_STATUS_IN_TRANS = 1;
+const SERVER_STATUS_AUTOCOMMIT = 2;
+
+export async function write(on: Connection, sql: string, parameters: unknown[]): Promise<WriteResult> {
+  const { raw, affected } = (await on.query(sql, parameters, true)) as { raw: unknown; affected?: number };
+  const session = sessionState(raw);
+  const insertId = typeof raw === 'object' && raw !== null ? (raw as { insertId: unknown }).insertId : raw;
+  return { affected: affected ?? 0, insertId: Number(insertId ?? 0), ...(session && { session }) };
+}
+
+export async function read<Row>(on: Connection, sql: string, parameters: unknown[]): Promise<Row[]> {
+  const { records } = await on.query(sql, parameters, true);
+  return records as Row[];
+}
+
+/** The status bits of an OK packet of MySQL or MariaDB; undefined where there was none. */
+export function sessionState(raw: unknown): SessionState | undefined {
+  if (typeof raw !== 'object' || raw === null || !('serverStatus' in raw)) return undefined;
+  const status = Number(raw.serverStatus);
+  return {
+    inTransaction: (status & SERVER_STATUS_IN_TRANS) !== 0,
+    autocommit: (status & SERVER_STATUS_AUTOCOMMIT) !== 0,
+  };
+}
+
+/** `?, ?, ?` */
+export function placeholders(count: number): string {
+  return Array<string>(count).fill('?').join(', ');
+}

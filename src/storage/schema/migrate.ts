@@ -1,0 +1,107 @@
+import type { DataSource } from 'typeorm';
+import { SchemaMissingError, describeError } from '../../errors/index.js';
+import { type Connection, read, write } from '../execute.js';
+import { type Database, databaseOf } from '../tables.js';
+import { SCHEMA_VERSION, createVersionTable, schemaStatements } from './ddl.js';
+
+/**
+ * Brings the library's tables to this release's version. Any number of processes may call it at once: one does it, the
+ * others wait for it.
+ */
+export async function migrate(dataSource: DataSource, tablePrefix?: string): Promise<void> {
+  const database = databaseOf(dataSource, tablePrefix);
+  const runner = dataSource.createQueryRunner('master');
+  try {
+    await runner.connect();
+    const lock = database.dialect.engine === 'mysql' ? mysqlLock(database) : sqliteLock;
+    await lock(runner, () => applyVersions(database, runner));
+  } finally {
+    await runner.release();
+  }
+}
+
+/** The statements of each version that is not there yet. Those of MySQL commit by themselves, so each may be repeated. */
+export async function applyVersions(database: Database, on: Connection): Promise<void> {
+  await write(on, createVersionTable(database), []);
+  const current = await schemaVersion(database, on);
+  for (let version = current + 1; version <= SCHEMA_VERSION; version++) {
+    for (const statement of schemaStatements(database, version)) await write(on, statement, []);
+    await write(on, `INSERT INTO ${database.tables.schema_version} (version) VALUES (?)`, [version]);
+  }
+}
+
+/** @throws SchemaMissingError when the tables are not there, or not of this release's version */
+export async function checkSchema(database: Database, on: Connection): Promise<void> {
+  const remedy =
+    'Run the migrations (npx nestjs-idempotent-mq migrate, or idempotentMqMigrations() in the list of your own), or in development set schema: "ensure".';
+  let version: number;
+  try {
+    version = await schemaVersion(database, on);
+  } catch (cause) {
+    throw new SchemaMissingError(
+      `The tables ${database.tableNames.schema_version} and its siblings can't be read (${describeError(cause)}). ${remedy}`,
+      { cause },
+    );
+  }
+  if (version !== SCHEMA_VERSION) {
+    throw new SchemaMissingError(
+      `The tables are of version ${version}, and this release works with version ${SCHEMA_VERSION}. ` +
+        (version < SCHEMA_VERSION ? remedy : 'Update the package nestjs-idempotent-mq.'),
+    );
+  }
+}
+
+async function schemaVersion({ tables }: Database, on: Connection): Promise<number> {
+  const rows = await read<{ version: number | string | null }>(
+    on,
+    `SELECT MAX(version) AS version FROM ${tables.schema_version}`,
+    [],
+  );
+  return Number(rows[0]?.version ?? 0);
+}
+
+type Locked = (on: Connection & LockRunner, work: () => Promise<void>) => Promise<void>;
+
+interface LockRunner {
+  startTransaction(): Promise<void>;
+  commitTransaction(): Promise<void>;
+  rollbackTransaction(): Promise<void>;
+}
+
+const LOCK_WAIT_SECONDS = 60;
+
+function mysqlLock(database: Database): Locked {
+  return async (on, work) => {
+    // Named locks are the server's, not the database's, and at most 64 characters long.
+    const [lock] = await read<{ name: string }>(
+      on,
+      `SELECT CONCAT('nestjs-idempotent-mq:', MD5(CONCAT(COALESCE(DATABASE(), ''), ?))) AS name`,
+      [database.tables.schema_version],
+    );
+    const [answer] = await read<{ locked: number | string | null }>(on, 'SELECT GET_LOCK(?, ?) AS locked', [
+      lock?.name,
+      LOCK_WAIT_SECONDS,
+    ]);
+    if (Number(answer?.locked) !== 1) {
+      throw new SchemaMissingError(
+        `Another process has been changing the tables for ${LOCK_WAIT_SECONDS} s (named lock ${lock?.name}). Look whether it hangs, then start again.`,
+      );
+    }
+    try {
+      await work();
+    } finally {
+      await read(on, 'SELECT RELEASE_LOCK(?) AS released', [lock?.name]);
+    }
+  };
+}
+
+const sqliteLock: Locked = async (on, work) => {
+  await on.startTransaction();
+  try {
+    await work();
+    await on.commitTransaction();
+  } catch (error) {
+    await on.rollbackTransaction();
+    throw error;
+  }
+};

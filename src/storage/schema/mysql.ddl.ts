@@ -1,0 +1,89 @@
+import type { Database } from '../tables.js';
+
+/**
+ * Keys are binary (VARBINARY), so that no collation makes two of them one. Times are the database's, in microseconds
+ * since 1970 UTC, so that no driver or session time zone shifts them. Claims and ACKs touch `delivery` by its primary
+ * key alone: it has no other index.
+ */
+export function mysqlTables(t: Database['tables']): string[] {
+  const engine = 'ENGINE=InnoDB ROW_FORMAT=DYNAMIC';
+  return [
+    `CREATE TABLE IF NOT EXISTS ${t.topic} (
+      id INT UNSIGNED NOT NULL AUTO_INCREMENT,
+      name VARBINARY(200) NOT NULL,
+      PRIMARY KEY (id),
+      UNIQUE KEY topic_name (name)
+    ) ${engine}`,
+    `CREATE TABLE IF NOT EXISTS ${t.subscription} (
+      id INT UNSIGNED NOT NULL AUTO_INCREMENT,
+      topic_id INT UNSIGNED NOT NULL,
+      group_name VARBINARY(200) NOT NULL,
+      version INT UNSIGNED NOT NULL,
+      removed TINYINT NOT NULL DEFAULT 0,
+      PRIMARY KEY (id),
+      UNIQUE KEY topic_group (topic_id, group_name)
+    ) ${engine}`,
+    `CREATE TABLE IF NOT EXISTS ${t.message} (
+      seq BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
+      inner_msg_id BINARY(16) NOT NULL,
+      topic_id INT UNSIGNED NOT NULL,
+      biz_id VARBINARY(255) NOT NULL,
+      body LONGBLOB NOT NULL,
+      headers BLOB NULL,
+      landed_at BIGINT NOT NULL,
+      PRIMARY KEY (seq)
+    ) ${engine}`,
+    `CREATE TABLE IF NOT EXISTS ${t.delivery} (
+      subscription_id INT UNSIGNED NOT NULL,
+      seq BIGINT UNSIGNED NOT NULL,
+      available_at BIGINT NOT NULL DEFAULT 0,
+      token BINARY(16) NULL,
+      failures SMALLINT UNSIGNED NOT NULL DEFAULT 0,
+      lost_leases SMALLINT UNSIGNED NOT NULL DEFAULT 0,
+      errors MEDIUMBLOB NULL,
+      PRIMARY KEY (subscription_id, seq)
+    ) ${engine}`,
+    `CREATE TABLE IF NOT EXISTS ${t.waiting} (
+      subscription_id INT UNSIGNED NOT NULL,
+      due_at BIGINT NOT NULL,
+      seq BIGINT UNSIGNED NOT NULL,
+      failures SMALLINT UNSIGNED NOT NULL,
+      lost_leases SMALLINT UNSIGNED NOT NULL,
+      errors MEDIUMBLOB NULL,
+      PRIMARY KEY (subscription_id, due_at, seq),
+      UNIQUE KEY subscription_seq (subscription_id, seq)
+    ) ${engine}`,
+    `CREATE TABLE IF NOT EXISTS ${t.parked} (
+      topic_id INT UNSIGNED NOT NULL,
+      seq BIGINT UNSIGNED NOT NULL,
+      parked_at BIGINT NOT NULL,
+      taken TINYINT NOT NULL DEFAULT 0,
+      PRIMARY KEY (topic_id, seq)
+    ) ${engine}`,
+    `CREATE TABLE IF NOT EXISTS ${t.dead_letter} (
+      subscription_id INT UNSIGNED NOT NULL,
+      seq BIGINT UNSIGNED NOT NULL,
+      reason VARBINARY(40) NOT NULL,
+      failures SMALLINT UNSIGNED NOT NULL,
+      lost_leases SMALLINT UNSIGNED NOT NULL,
+      errors MEDIUMBLOB NULL,
+      dead_at BIGINT NOT NULL,
+      PRIMARY KEY (subscription_id, seq)
+    ) ${engine}`,
+    `CREATE TABLE IF NOT EXISTS ${t.scenario} (
+      id INT UNSIGNED NOT NULL AUTO_INCREMENT,
+      name VARBINARY(500) NOT NULL,
+      PRIMARY KEY (id),
+      UNIQUE KEY scenario_name (name)
+    ) ${engine}`,
+    `CREATE TABLE IF NOT EXISTS ${t.dedup} (
+      scenario_id INT UNSIGNED NOT NULL,
+      biz_id VARBINARY(255) NOT NULL,
+      token BINARY(16) NOT NULL,
+      seq BIGINT UNSIGNED NOT NULL,
+      created_at BIGINT NOT NULL,
+      result MEDIUMBLOB NULL,
+      PRIMARY KEY (scenario_id, biz_id)
+    ) ${engine}`,
+  ];
+}

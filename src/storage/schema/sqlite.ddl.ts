@@ -1,0 +1,79 @@
+import type { Database } from '../tables.js';
+
+/** The same tables as in mysql.ddl.ts. BLOB keys compare byte by byte. */
+export function sqliteTables(t: Database['tables']): string[] {
+  return [
+    `CREATE TABLE IF NOT EXISTS ${t.topic} (
+      id INTEGER PRIMARY KEY AUTOINCREMENT,
+      name BLOB NOT NULL UNIQUE
+    )`,
+    `CREATE TABLE IF NOT EXISTS ${t.subscription} (
+      id INTEGER PRIMARY KEY AUTOINCREMENT,
+      topic_id INTEGER NOT NULL,
+      group_name BLOB NOT NULL,
+      version INTEGER NOT NULL,
+      removed INTEGER NOT NULL DEFAULT 0,
+      UNIQUE (topic_id, group_name)
+    )`,
+    // AUTOINCREMENT: without it SQLite gives a deleted message's seq to the next one, whose dedup row would then seem torn.
+    `CREATE TABLE IF NOT EXISTS ${t.message} (
+      seq INTEGER PRIMARY KEY AUTOINCREMENT,
+      inner_msg_id BLOB NOT NULL,
+      topic_id INTEGER NOT NULL,
+      biz_id BLOB NOT NULL,
+      body BLOB NOT NULL,
+      headers BLOB NULL,
+      landed_at INTEGER NOT NULL
+    )`,
+    `CREATE TABLE IF NOT EXISTS ${t.delivery} (
+      subscription_id INTEGER NOT NULL,
+      seq INTEGER NOT NULL,
+      available_at INTEGER NOT NULL DEFAULT 0,
+      token BLOB NULL,
+      failures INTEGER NOT NULL DEFAULT 0,
+      lost_leases INTEGER NOT NULL DEFAULT 0,
+      errors BLOB NULL,
+      PRIMARY KEY (subscription_id, seq)
+    ) WITHOUT ROWID`,
+    `CREATE TABLE IF NOT EXISTS ${t.waiting} (
+      subscription_id INTEGER NOT NULL,
+      due_at INTEGER NOT NULL,
+      seq INTEGER NOT NULL,
+      failures INTEGER NOT NULL,
+      lost_leases INTEGER NOT NULL,
+      errors BLOB NULL,
+      PRIMARY KEY (subscription_id, due_at, seq),
+      UNIQUE (subscription_id, seq)
+    ) WITHOUT ROWID`,
+    `CREATE TABLE IF NOT EXISTS ${t.parked} (
+      topic_id INTEGER NOT NULL,
+      seq INTEGER NOT NULL,
+      parked_at INTEGER NOT NULL,
+      taken INTEGER NOT NULL DEFAULT 0,
+      PRIMARY KEY (topic_id, seq)
+    ) WITHOUT ROWID`,
+    `CREATE TABLE IF NOT EXISTS ${t.dead_letter} (
+      subscription_id INTEGER NOT NULL,
+      seq INTEGER NOT NULL,
+      reason BLOB NOT NULL,
+      failures INTEGER NOT NULL,
+      lost_leases INTEGER NOT NULL,
+      errors BLOB NULL,
+      dead_at INTEGER NOT NULL,
+      PRIMARY KEY (subscription_id, seq)
+    ) WITHOUT ROWID`,
+    `CREATE TABLE IF NOT EXISTS ${t.scenario} (
+      id INTEGER PRIMARY KEY AUTOINCREMENT,
+      name BLOB NOT NULL UNIQUE
+    )`,
+    `CREATE TABLE IF NOT EXISTS ${t.dedup} (
+      scenario_id INTEGER NOT NULL,
+      biz_id BLOB NOT NULL,
+      token BLOB NOT NULL,
+      seq INTEGER NOT NULL,
+      created_at INTEGER NOT NULL,
+      result BLOB NULL,
+      PRIMARY KEY (scenario_id, biz_id)
+    ) WITHOUT ROWID`,
+  ];
+}

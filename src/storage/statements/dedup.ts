@@ -1,0 +1,89 @@
+import { type Connection, type WriteResult, read, write } from '../execute.js';
+import type { Database } from '../tables.js';
+
+/** The receiving business's dedup log: one row for each biz-id that took effect in a scenario. */
+
+export interface DedupKey {
+  scenarioId: number;
+  bizId: Buffer;
+}
+
+export interface DedupRow {
+  token: Buffer;
+  /** The message whose delivery took effect; 0 where there was none (IdempotentExecutor). */
+  seq: number;
+  result: Buffer | null;
+}
+
+/**
+ * A plain INSERT: INSERT IGNORE would hide a truncated key, and ON DUPLICATE KEY UPDATE answers a duplicate like a first
+ * insert, because mysql2 asks for found rows.
+ *
+ * @returns the answer, or undefined when the key is there already (whose table's key it was is for the caller to see)
+ */
+export async function insertDedup(
+  { dialect, tables }: Database,
+  on: Connection,
+  { scenarioId, bizId }: DedupKey,
+  { token, seq }: { token: Buffer; seq: number },
+): Promise<WriteResult | undefined> {
+  const insert = `INSERT INTO ${tables.dedup} (scenario_id, biz_id, token, seq, created_at) VALUES (?, ?, ?, ?, ${dialect.now})`;
+  const values = [scenarioId, bizId, token, seq];
+  if (dialect.engine === 'sqlite') {
+    const result = await write(on, `${insert} ON CONFLICT DO NOTHING`, values);
+    return result.affected === 1 ? result : undefined;
+  }
+  try {
+    return await write(on, insert, values);
+  } catch (error) {
+    if (dialect.isDuplicateKey(error)) return undefined;
+    throw error;
+  }
+}
+
+/** At READ COMMITTED the winner's row is visible after the loser's INSERT. */
+export async function readDedup(
+  { tables }: Database,
+  on: Connection,
+  { scenarioId, bizId }: DedupKey,
+): Promise<DedupRow | undefined> {
+  const rows = await read<{ token: Buffer; seq: number | string; result: Buffer | null }>(
+    on,
+    `SELECT token, seq, result FROM ${tables.dedup} WHERE scenario_id = ? AND biz_id = ?`,
+    [scenarioId, bizId],
+  );
+  return rows.map((row) => ({ ...row, seq: Number(row.seq) }))[0];
+}
+
+/**
+ * The witness of work that no delivery stands behind: it stores the result only on the row of this very attempt, so one
+ * row means that the row and the effect stand or fall together.
+ */
+export async function recordResult(
+  { tables }: Database,
+  on: Connection,
+  { scenarioId, bizId }: DedupKey,
+  { token, result }: { token: Buffer; result: Buffer },
+): Promise<WriteResult> {
+  return write(
+    on,
+    `UPDATE ${tables.dedup} SET result = ? WHERE scenario_id = ? AND biz_id = ? AND token = ?`,
+    [result, scenarioId, bizId, token],
+  );
+}
+
+export async function findScenario(
+  { tables }: Database,
+  on: Connection,
+  name: string,
+): Promise<number | undefined> {
+  const rows = await read<{ id: number | string }>(on, `SELECT id FROM ${tables.scenario} WHERE name = ?`, [
+    Buffer.from(name),
+  ]);
+  return rows[0] && Number(rows[0].id);
+}
+
+/** May fail on a duplicate key when another process was quicker: then it is there. */
+export async function insertScenario({ tables }: Database, on: Connection, name: string): Promise<void> {
+  await write(on, `INSERT INTO ${tables.scenario} (name) VALUES (?)`, [Buffer.from(name)]);
+}

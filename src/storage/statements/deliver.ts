@@ -1,0 +1,131 @@
+import { type Connection, placeholders, read, write } from '../execute.js';
+import type { Database } from '../tables.js';
+
+/** Step 4, the broker delivers: finding, leasing and reading what a subscription may have. */
+
+export interface ClaimableRow {
+  seq: number;
+  /** Its lease ran out: the process that held it died or stalled. */
+  leaseExpired: boolean;
+  failures: number;
+  lostLeases: number;
+  errors: Buffer | null;
+}
+
+/**
+ * What is available behind the cursor, locked for the claim. Scans the primary key (subscription_id, seq) and stops at
+ * the limit, so the length of the backlog doesn't matter.
+ */
+export async function findClaimable(
+  { dialect, tables }: Database,
+  on: Connection,
+  { subscriptionId, after, limit }: { subscriptionId: number; after: number; limit: number },
+): Promise<ClaimableRow[]> {
+  const rows = await read<RawClaimable>(
+    on,
+    `SELECT ${CLAIMABLE} FROM ${tables.delivery}
+     WHERE subscription_id = ? AND seq > ? AND available_at <= ${dialect.now}
+     ORDER BY seq LIMIT ${limit}${dialect.forUpdateSkipLocked}`,
+    [subscriptionId, after],
+  );
+  return rows.map(toClaimable);
+}
+
+/** That one delivery, locked, if it is available. */
+export async function findClaimableBySeq(
+  { dialect, tables }: Database,
+  on: Connection,
+  { subscriptionId, seq }: { subscriptionId: number; seq: number },
+): Promise<ClaimableRow | undefined> {
+  const rows = await read<RawClaimable>(
+    on,
+    `SELECT ${CLAIMABLE} FROM ${tables.delivery}
+     WHERE subscription_id = ? AND seq = ? AND available_at <= ${dialect.now}${dialect.forUpdateSkipLocked}`,
+    [subscriptionId, seq],
+  );
+  return rows.map(toClaimable)[0];
+}
+
+/** Whether a claim would find anything, and whether anything that waits is due: what an idle worker asks, without locking. */
+export async function findWork(
+  { dialect, tables }: Database,
+  on: Connection,
+  { subscriptionId, after }: { subscriptionId: number; after: number },
+): Promise<{ claimable: boolean; due: boolean }> {
+  const rows = await read<{ claimable: number | string; due: number | string }>(
+    on,
+    `SELECT EXISTS (SELECT 1 FROM ${tables.delivery}
+                    WHERE subscription_id = ? AND seq > ? AND available_at <= ${dialect.now}) AS claimable,
+            EXISTS (SELECT 1 FROM ${tables.waiting} WHERE subscription_id = ? AND due_at <= ${dialect.now}) AS due`,
+    [subscriptionId, after, subscriptionId],
+  );
+  return { claimable: Number(rows[0]?.claimable) === 1, due: Number(rows[0]?.due) === 1 };
+}
+
+/** Gives what was found and locked to the holder of the token. A token still there is a lease that ran out. */
+export async function leaseDeliveries(
+  { dialect, tables }: Database,
+  on: Connection,
+  lease: { subscriptionId: number; seqs: readonly number[]; token: Buffer; leaseMs: number },
+): Promise<void> {
+  await write(
+    on,
+    // lost_leases comes first: MySQL evaluates the assignments from left to right, on what the former have changed.
+    `UPDATE ${tables.delivery}
+     SET lost_leases = lost_leases + (token IS NOT NULL), token = ?, available_at = ${dialect.now} + ?
+     WHERE subscription_id = ? AND seq IN (${placeholders(lease.seqs.length)})`,
+    [lease.token, lease.leaseMs * 1000, lease.subscriptionId, ...lease.seqs],
+  );
+}
+
+export interface StoredMessage {
+  seq: number;
+  innerMsgId: Buffer;
+  bizId: Buffer;
+  body: Buffer;
+  headers: Buffer | null;
+  /** Microseconds since 1970 UTC, by the database's clock. */
+  landedAt: number;
+}
+
+/** Apart from the claim: MariaDB would lock the messages with the deliveries, and two groups would hide them from each other. */
+export async function readMessages(
+  { tables }: Database,
+  on: Connection,
+  seqs: readonly number[],
+): Promise<StoredMessage[]> {
+  const rows = await read<Record<string, unknown>>(
+    on,
+    `SELECT seq, inner_msg_id, biz_id, body, headers, landed_at FROM ${tables.message}
+     WHERE seq IN (${placeholders(seqs.length)})`,
+    [...seqs],
+  );
+  return rows.map((row) => ({
+    seq: Number(row.seq),
+    innerMsgId: row.inner_msg_id as Buffer,
+    bizId: row.biz_id as Buffer,
+    body: row.body as Buffer,
+    headers: row.headers as Buffer | null,
+    landedAt: Number(row.landed_at),
+  }));
+}
+
+const CLAIMABLE = 'seq, token IS NOT NULL AS lease_expired, failures, lost_leases, errors';
+
+interface RawClaimable {
+  seq: number | string;
+  lease_expired: number | string;
+  failures: number;
+  lost_leases: number;
+  errors: Buffer | null;
+}
+
+function toClaimable(row: RawClaimable): ClaimableRow {
+  return {
+    seq: Number(row.seq),
+    leaseExpired: Number(row.lease_expired) === 1,
+    failures: Number(row.failures),
+    lostLeases: Number(row.lost_leases),
+    errors: row.errors,
+  };
+}

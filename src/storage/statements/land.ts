@@ -1,0 +1,103 @@
+import { type Connection, type SessionState, write } from '../execute.js';
+import type { Database } from '../tables.js';
+
+/** Step 2, the broker stores the message: two statements, in the publisher's own transaction. */
+
+export interface MessageRow {
+  innerMsgId: Buffer;
+  topicId: number;
+  bizId: Buffer;
+  body: Buffer;
+  headers: Buffer | null;
+}
+
+export interface LandedMessages {
+  /** The database's number of the first message; the others follow in the order given. */
+  firstSeq: number;
+  session?: SessionState;
+}
+
+/**
+ * All values are bytes or numbers, so neither the connection's character set nor the server's sql_mode can change them.
+ * The rows of one INSERT … VALUES get consecutive numbers in each innodb_autoinc_lock_mode.
+ */
+export async function insertMessages(
+  { dialect, tables }: Database,
+  on: Connection,
+  rows: readonly MessageRow[],
+): Promise<LandedMessages> {
+  const values = Array<string>(rows.length).fill(`(?, ?, ?, ?, ?, ${dialect.now})`).join(', ');
+  const { insertId, session } = await write(
+    on,
+    `INSERT INTO ${tables.message} (inner_msg_id, topic_id, biz_id, body, headers, landed_at) VALUES ${values}`,
+    rows.flatMap(({ innerMsgId, topicId, bizId, body, headers }) => [
+      innerMsgId,
+      topicId,
+      bizId,
+      body,
+      headers,
+    ]),
+  );
+  const firstSeq = dialect.engine === 'sqlite' ? insertId - rows.length + 1 : insertId;
+  return { firstSeq, ...(session && { session }) };
+}
+
+export interface FanOut {
+  topicId: number;
+  firstSeq: number;
+  count: number;
+}
+
+/**
+ * One delivery for each message and subscription. It share-locks the topic's row in the same statement: without that, a
+ * group could subscribe and commit between the read of the groups and the publisher's commit, and miss the message.
+ *
+ * @returns how many deliveries were made: 0 when nobody has subscribed
+ */
+export async function fanOut(
+  { dialect, tables }: Database,
+  on: Connection,
+  { topicId, firstSeq, count }: FanOut,
+): Promise<number> {
+  const numbers = consecutiveNumbers(dialect.engine, firstSeq, count);
+  const { affected } = await write(
+    on,
+    `INSERT INTO ${tables.delivery} (subscription_id, seq)
+     SELECT s.id, ${numbers.seq} FROM ${tables.topic} t
+     JOIN ${tables.subscription} s ON s.topic_id = t.id${numbers.join}
+     WHERE t.id = ? AND s.removed = 0${dialect.forShare}`,
+    [...numbers.parameters, topicId],
+  );
+  return affected;
+}
+
+/** Keeps messages that found no group, for each that subscribes while they wait. */
+export async function parkMessages(
+  { dialect, tables }: Database,
+  on: Connection,
+  { topicId, firstSeq, count }: FanOut,
+): Promise<void> {
+  const numbers = consecutiveNumbers(dialect.engine, firstSeq, count);
+  await write(
+    on,
+    `INSERT INTO ${tables.parked} (topic_id, seq, parked_at)
+     SELECT t.id, ${numbers.seq}, ${dialect.now} FROM ${tables.topic} t${numbers.join} WHERE t.id = ?`,
+    [...numbers.parameters, topicId],
+  );
+}
+
+/**
+ * The numbers that a multi-row INSERT was given. Not read back from the messages: a range scan with a share lock would
+ * hold up every other publisher under REPEATABLE READ. Clusters count in steps of auto_increment_increment.
+ */
+function consecutiveNumbers(engine: Database['dialect']['engine'], firstSeq: number, count: number) {
+  if (count === 1) return { seq: '?', join: '', parameters: [firstSeq] };
+  const list = `[${Array.from({ length: count }, (_, i) => i).join(',')}]`;
+  return engine === 'sqlite'
+    ? { seq: '? + n.value', join: ' JOIN json_each(?) n', parameters: [firstSeq, list] }
+    : {
+        seq: '? + n.i * @@auto_increment_increment',
+        join: ` JOIN JSON_TABLE(?, '$[*]' COLUMNS (i INT PATH '$')) n`,
+        parameters: [firstSeq, list],
+      };
+}

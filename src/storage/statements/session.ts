@@ -1,0 +1,40 @@
+import { type Connection, read, write } from '../execute.js';
+import type { Database } from '../tables.js';
+
+/** How a session of the library's own is set up, and how its transactions begin and end. */
+
+/** READ COMMITTED takes no gap locks, so claims don't deadlock; and after a duplicate key the winner's row is visible. */
+const READ_COMMITTED = 'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED';
+
+/** The lock wait is short: claims, ACKs and renewals retry, and none of them may stand in line behind a handler. */
+export function controlSession(): string[] {
+  return [READ_COMMITTED, 'SET SESSION autocommit = 1, innodb_lock_wait_timeout = 2'];
+}
+
+/** With autocommit off, what runs after a transaction was lost is in a new one, which ROLLBACK erases. */
+export function consumerSession(idleTimeoutSeconds: number): string[] {
+  return [READ_COMMITTED, `SET SESSION autocommit = 0, wait_timeout = ${idleTimeoutSeconds}`];
+}
+
+export async function begin({ dialect }: Database, on: Connection): Promise<void> {
+  await write(on, dialect.engine === 'sqlite' ? 'BEGIN IMMEDIATE' : 'START TRANSACTION', []);
+}
+
+export async function commit(on: Connection): Promise<void> {
+  await write(on, 'COMMIT', []);
+}
+
+export async function rollback(on: Connection): Promise<void> {
+  await write(on, 'ROLLBACK', []);
+}
+
+export async function ping(on: Connection): Promise<void> {
+  await read(on, 'SELECT 1 AS alive', []);
+}
+
+/** Largest packet that the server takes, in bytes; undefined on SQLite. */
+export async function maxPacketBytes({ dialect }: Database, on: Connection): Promise<number | undefined> {
+  if (dialect.engine === 'sqlite') return undefined;
+  const rows = await read<{ bytes: number | string }>(on, 'SELECT @@max_allowed_packet AS bytes', []);
+  return Number(rows[0]?.bytes);
+}

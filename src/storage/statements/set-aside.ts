@@ -1,0 +1,101 @@
+import { type Connection, placeholders, read, write } from '../execute.js';
+import type { Database } from '../tables.js';
+import type { HeldDelivery } from './acknowledge.js';
+
+/**
+ * Moves of a delivery between tables. Each runs in one transaction: lock by id, insert by id, delete by id. Selecting
+ * by a condition twice lost a message that came to meet it in between.
+ */
+
+/** What a failed attempt leaves behind on the delivery. */
+export interface AttemptRecord {
+  failures: number;
+  lostLeases: number;
+  errors: Buffer | null;
+}
+
+/** Locks the delivery if the caller still holds it. */
+export async function lockHeld(
+  { dialect, tables }: Database,
+  on: Connection,
+  { subscriptionId, seq, token }: HeldDelivery,
+): Promise<boolean> {
+  const rows = await read(
+    on,
+    `SELECT 1 AS held FROM ${tables.delivery} WHERE subscription_id = ? AND seq = ? AND token = ?${dialect.forUpdate}`,
+    [subscriptionId, seq, token],
+  );
+  return rows.length === 1;
+}
+
+/** A delivery that is to be had again after `delayMs`. */
+export async function insertWaiting(
+  { dialect, tables }: Database,
+  on: Connection,
+  { subscriptionId, seq }: { subscriptionId: number; seq: number },
+  { failures, lostLeases, errors }: AttemptRecord,
+  delayMs: number,
+): Promise<void> {
+  await write(
+    on,
+    `INSERT INTO ${tables.waiting} (subscription_id, due_at, seq, failures, lost_leases, errors)
+     VALUES (?, ${dialect.now} + ?, ?, ?, ?, ?)`,
+    [subscriptionId, delayMs * 1000, seq, failures, lostLeases, errors],
+  );
+}
+
+export async function insertDeadLetter(
+  { dialect, tables }: Database,
+  on: Connection,
+  { subscriptionId, seq }: { subscriptionId: number; seq: number },
+  { failures, lostLeases, errors }: AttemptRecord,
+  reason: string,
+): Promise<void> {
+  await write(
+    on,
+    `INSERT INTO ${tables.dead_letter} (subscription_id, seq, reason, failures, lost_leases, errors, dead_at)
+     VALUES (?, ?, ?, ?, ?, ?, ${dialect.now})`,
+    [subscriptionId, seq, Buffer.from(reason), failures, lostLeases, errors],
+  );
+}
+
+/** Waiting deliveries whose time has come, locked. Primary key (subscription_id, due_at, seq): the rest is not looked at. */
+export async function findDue(
+  { dialect, tables }: Database,
+  on: Connection,
+  { subscriptionId, limit }: { subscriptionId: number; limit: number },
+): Promise<number[]> {
+  const rows = await read<{ seq: number | string }>(
+    on,
+    `SELECT seq FROM ${tables.waiting} WHERE subscription_id = ? AND due_at <= ${dialect.now}
+     ORDER BY due_at, seq LIMIT ${limit}${dialect.forUpdateSkipLocked}`,
+    [subscriptionId],
+  );
+  return rows.map(({ seq }) => Number(seq));
+}
+
+export async function insertDeliveriesFromWaiting(
+  { tables }: Database,
+  on: Connection,
+  { subscriptionId, seqs }: { subscriptionId: number; seqs: readonly number[] },
+): Promise<void> {
+  await write(
+    on,
+    `INSERT INTO ${tables.delivery} (subscription_id, seq, failures, lost_leases, errors)
+     SELECT subscription_id, seq, failures, lost_leases, errors FROM ${tables.waiting}
+     WHERE subscription_id = ? AND seq IN (${placeholders(seqs.length)})`,
+    [subscriptionId, ...seqs],
+  );
+}
+
+export async function deleteWaiting(
+  { tables }: Database,
+  on: Connection,
+  { subscriptionId, seqs }: { subscriptionId: number; seqs: readonly number[] },
+): Promise<void> {
+  await write(
+    on,
+    `DELETE FROM ${tables.waiting} WHERE subscription_id = ? AND seq IN (${placeholders(seqs.length)})`,
+    [subscriptionId, ...seqs],
+  );
+}

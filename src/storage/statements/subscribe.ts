@@ -1,0 +1,151 @@
+import { type Connection, placeholders, read, write } from '../execute.js';
+import type { Database } from '../tables.js';
+
+/** Topics, the groups that subscribe to them, and the messages that wait for a group to come. */
+
+export async function findTopic(
+  { tables }: Database,
+  on: Connection,
+  name: string,
+): Promise<number | undefined> {
+  const rows = await read<{ id: number | string }>(on, `SELECT id FROM ${tables.topic} WHERE name = ?`, [
+    Buffer.from(name),
+  ]);
+  return rows[0] && Number(rows[0].id);
+}
+
+/** May fail on a duplicate key when another process was quicker: then it is there. */
+export async function insertTopic({ tables }: Database, on: Connection, name: string): Promise<void> {
+  await write(on, `INSERT INTO ${tables.topic} (name) VALUES (?)`, [Buffer.from(name)]);
+}
+
+/** Waits for every publisher whose transaction has read the topic's groups, and holds up those to come. */
+export async function lockTopic(
+  { dialect, tables }: Database,
+  on: Connection,
+  topicId: number,
+): Promise<void> {
+  await read(on, `SELECT id FROM ${tables.topic} WHERE id = ?${dialect.forUpdate}`, [topicId]);
+}
+
+export interface SubscriptionRow {
+  id: number;
+  version: number;
+  removed: boolean;
+}
+
+export async function findSubscription(
+  { tables }: Database,
+  on: Connection,
+  { topicId, group }: { topicId: number; group: string },
+): Promise<SubscriptionRow | undefined> {
+  const rows = await read<{ id: number | string; version: number; removed: number }>(
+    on,
+    `SELECT id, version, removed FROM ${tables.subscription} WHERE topic_id = ? AND group_name = ?`,
+    [topicId, Buffer.from(group)],
+  );
+  return rows.map((row) => ({
+    id: Number(row.id),
+    version: Number(row.version),
+    removed: Number(row.removed) === 1,
+  }))[0];
+}
+
+export async function insertSubscription(
+  { tables }: Database,
+  on: Connection,
+  { topicId, group, version }: { topicId: number; group: string; version: number },
+): Promise<void> {
+  await write(on, `INSERT INTO ${tables.subscription} (topic_id, group_name, version) VALUES (?, ?, ?)`, [
+    topicId,
+    Buffer.from(group),
+    version,
+  ]);
+}
+
+export async function updateSubscription(
+  { tables }: Database,
+  on: Connection,
+  { id, version, removed }: SubscriptionRow,
+): Promise<void> {
+  await write(on, `UPDATE ${tables.subscription} SET version = ?, removed = ? WHERE id = ?`, [
+    version,
+    removed ? 1 : 0,
+    id,
+  ]);
+}
+
+/** Everything parked goes to the new group. The share lock waits for a sweeper that is about to take some away. */
+export async function deliverParked(
+  { dialect, tables }: Database,
+  on: Connection,
+  { topicId, subscriptionId }: { topicId: number; subscriptionId: number },
+): Promise<number> {
+  const { affected } = await write(
+    on,
+    `INSERT INTO ${tables.delivery} (subscription_id, seq)
+     SELECT ?, seq FROM ${tables.parked} WHERE topic_id = ?${dialect.forShare}`,
+    [subscriptionId, topicId],
+  );
+  return affected;
+}
+
+export async function markParkedTaken({ tables }: Database, on: Connection, topicId: number): Promise<void> {
+  await write(on, `UPDATE ${tables.parked} SET taken = 1 WHERE topic_id = ?`, [topicId]);
+}
+
+export interface ParkedRow {
+  seq: number;
+  taken: boolean;
+}
+
+/** Parked messages whose time to wait for a group is over, locked. Numbers follow time, so the scan stops early. */
+export async function findOverdueParked(
+  { dialect, tables }: Database,
+  on: Connection,
+  { topicId, olderThanMs, limit }: { topicId: number; olderThanMs: number; limit: number },
+): Promise<ParkedRow[]> {
+  const rows = await read<{ seq: number | string; taken: number }>(
+    on,
+    `SELECT seq, taken FROM ${tables.parked} WHERE topic_id = ? AND parked_at < ${dialect.now} - ?
+     ORDER BY seq LIMIT ${limit}${dialect.forUpdateSkipLocked}`,
+    [topicId, olderThanMs * 1000],
+  );
+  return rows.map((row) => ({ seq: Number(row.seq), taken: Number(row.taken) === 1 }));
+}
+
+export async function deleteParked(
+  { tables }: Database,
+  on: Connection,
+  { topicId, seqs }: { topicId: number; seqs: readonly number[] },
+): Promise<void> {
+  await write(
+    on,
+    `DELETE FROM ${tables.parked} WHERE topic_id = ? AND seq IN (${placeholders(seqs.length)})`,
+    [topicId, ...seqs],
+  );
+}
+
+export async function topicIds({ tables }: Database, on: Connection): Promise<number[]> {
+  const rows = await read<{ id: number | string }>(on, `SELECT id FROM ${tables.topic}`, []);
+  return rows.map(({ id }) => Number(id));
+}
+
+/** A batch of a removed group's deliveries; 0 when none is left. */
+export async function deleteDeliveriesOf(
+  { dialect, tables }: Database,
+  on: Connection,
+  {
+    table,
+    subscriptionId,
+    limit,
+  }: { table: 'delivery' | 'waiting' | 'dead_letter'; subscriptionId: number; limit: number },
+): Promise<number> {
+  const sql =
+    dialect.engine === 'sqlite'
+      ? `DELETE FROM ${tables[table]} WHERE subscription_id = ?1 AND seq IN
+           (SELECT seq FROM ${tables[table]} WHERE subscription_id = ?1 LIMIT ${limit})`
+      : `DELETE FROM ${tables[table]} WHERE subscription_id = ? LIMIT ${limit}`;
+  const { affected } = await write(on, sql, [subscriptionId]);
+  return affected;
+}

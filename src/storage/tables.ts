@@ -1,0 +1,63 @@
+import type { DataSource } from 'typeorm';
+import { InvalidOptionError } from '../errors/index.js';
+import { type Dialect, dialectOf } from './dialect.js';
+
+/** The library's tables, one for each way in which the six steps need to remember something. */
+export const TABLES = [
+  'schema_version',
+  'topic',
+  'subscription',
+  'message',
+  'delivery',
+  'waiting',
+  'parked',
+  'dead_letter',
+  'scenario',
+  'dedup',
+] as const;
+
+export type TableKey = (typeof TABLES)[number];
+
+/** The library's tables in one database: what they are called there, and how that engine is talked to. */
+export interface Database {
+  readonly dialect: Dialect;
+  /** Quoted and complete names, ready to stand in a statement. */
+  readonly tables: Readonly<Record<TableKey, string>>;
+  /** The same names unquoted, as TypeORM's entities want them. */
+  readonly tableNames: Readonly<Record<TableKey, string>>;
+}
+
+export const DEFAULT_TABLE_PREFIX = 'mq_';
+
+const TABLE_PREFIX = /^[A-Za-z_][A-Za-z0-9_]{0,30}$/;
+
+/**
+ * Where the library's tables are in this DataSource: the app's `entityPrefix`, naming strategy and schema apply to them
+ * as they do to its own tables.
+ *
+ * @throws InvalidOptionError when the prefix is no identifier
+ */
+export function databaseOf(dataSource: DataSource, tablePrefix = DEFAULT_TABLE_PREFIX): Database {
+  if (typeof tablePrefix !== 'string' || !TABLE_PREFIX.test(tablePrefix)) {
+    throw new InvalidOptionError('tablePrefix', tablePrefix, `a string like ${TABLE_PREFIX.source}`);
+  }
+  const { namingStrategy, driver, options } = dataSource;
+  const dialect = dialectOf(options.type);
+  const schema = (options as { schema?: string }).schema;
+  const named = (key: TableKey) => {
+    const name = namingStrategy.tableName(`${tablePrefix}${key}`, `${tablePrefix}${key}`);
+    return options.entityPrefix ? namingStrategy.prefixTableName(options.entityPrefix, name) : name;
+  };
+  const quoted = (name: string) =>
+    driver
+      .buildTableName(name, schema)
+      .split('.')
+      .map((part) => dialect.quote(part))
+      .join('.');
+  const tableNames = mapTables(named);
+  return { dialect, tableNames, tables: mapTables((key) => quoted(tableNames[key])) };
+}
+
+function mapTables(make: (key: TableKey) => string): Record<TableKey, string> {
+  return Object.fromEntries(TABLES.map((key) => [key, make(key)])) as Record<TableKey, string>;
+}
