@@ -1,0 +1,49 @@
+import { type Observable, Subject } from 'rxjs';
+
+interface AboutDelivery {
+  topic: string;
+  group: string;
+  bizId: string;
+}
+
+/** What happened, for logs, metrics and tests. Where a delivery is meant, it says whose. */
+export type IdempotentMqEvent =
+  | { type: 'published'; topic: string; count: number }
+  | { type: 'parked'; topic: string; count: number }
+  | ({ type: 'delivered'; attempt: number; redelivered: boolean } & AboutDelivery)
+  | ({ type: 'acknowledged' } & AboutDelivery)
+  | ({ type: 'duplicate-absorbed' } & AboutDelivery)
+  | ({ type: 'given-back'; reason: string; delayMs: number } & AboutDelivery)
+  | ({ type: 'retry-scheduled'; failures: number; delayMs: number; error: string } & AboutDelivery)
+  | ({ type: 'dead-lettered'; reason: DeadLetterReason; error: string } & AboutDelivery)
+  | ({ type: 'lease-lost' } & AboutDelivery)
+  | ({ type: 'commit-unknown'; error: string } & AboutDelivery)
+  | { type: 'message-dropped'; count: number }
+  | { type: 'worker-error'; topic: string; group: string; error: string };
+
+/** Why a delivery is in the dead letters. */
+export type DeadLetterReason =
+  /** It failed as often as the retry policy allows. */
+  | 'failed'
+  /** The handler threw RejectMessageError. */
+  | 'rejected'
+  /** Its transaction was broken from within and may have left something durable: never run again by itself. */
+  | 'torn'
+  /** The process that ran it, alone, died or stalled too often. */
+  | 'process-lost'
+  /** No group subscribed in time. */
+  | 'unrouted';
+
+/** The stream of what happens in this process. */
+export class IdempotentMqEvents {
+  private readonly subject = new Subject<IdempotentMqEvent>();
+  readonly events$: Observable<IdempotentMqEvent> = this.subject.asObservable();
+
+  emit(event: IdempotentMqEvent): void {
+    this.subject.next(event);
+  }
+
+  close(): void {
+    this.subject.complete();
+  }
+}

@@ -1,0 +1,1 @@
+export * from './idempotent-mq-events.js';

@@ -1,0 +1,48 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { DataSource, EntityManager } from 'typeorm';
+
+/** The transaction that the running code is in, as far as this library knows. */
+export interface AmbientScope {
+  /** For messages: what runs here, `group card-issuing of topic payment.succeeded`, say. */
+  readonly name: string;
+  readonly manager: EntityManager;
+  /** The app's DataSource that the scope's manager stands for. */
+  readonly dataSource: DataSource;
+  /** Why the scope takes no more statements; undefined while it does. */
+  readonly over: string | undefined;
+}
+
+interface Ambient {
+  scope: AmbientScope | undefined;
+}
+
+/** One for the process, whichever copy of the library (ESM or CommonJS) asks. */
+function storage(): AsyncLocalStorage<Ambient> {
+  const key = Symbol.for('nestjs-idempotent-mq.ambient-scope');
+  const store = globalThis as { [key: symbol]: AsyncLocalStorage<Ambient> | undefined };
+  return (store[key] ??= new AsyncLocalStorage());
+}
+
+export function currentScope(): AmbientScope | undefined {
+  return storage().getStore()?.scope;
+}
+
+export function runInScope<T>(scope: AmbientScope, work: () => T): T {
+  return storage().run({ scope }, work);
+}
+
+/**
+ * The manager of the transaction that the running code is in: that of the delivery being handled, or of
+ * `IdempotentExecutor.run`. Undefined outside of both. For services that handlers call.
+ */
+export function ambientManager(): EntityManager | undefined {
+  return currentScope()?.manager;
+}
+
+/**
+ * Runs work that is meant to stand outside of the delivery's transaction: there the app's DataSource may be used, and
+ * nothing is undone or held back when the delivery fails.
+ */
+export function outsideTransaction<T>(work: () => T): T {
+  return storage().run({ scope: undefined }, work);
+}

@@ -1,0 +1,324 @@
+import type { DataSource, EntityManager, QueryResult, QueryRunner } from 'typeorm';
+import {
+  ManualTransactionControlError,
+  ScopeDoomedError,
+  UnsettledQueryError,
+  describeError,
+} from '../errors/index.js';
+import {
+  type Connection,
+  type Database,
+  type LibraryConnections,
+  type ScopeRunner,
+  commit,
+  ping,
+  rollback,
+  sessionState,
+  withDeadline,
+} from '../storage/index.js';
+import type { AmbientScope } from './ambient-scope.js';
+import { isTransactionControl } from './transaction-control.js';
+import { TransactionFrames } from './transaction-frames.js';
+
+export interface GuardedScopeOptions {
+  /** For messages: what runs in it. */
+  name: string;
+  /** The app's DataSource that this scope's manager stands for. */
+  dataSource: DataSource;
+  statementTimeoutMs: number;
+  /** Hears of statements that came after the handler had returned. */
+  onStray: (error: Error) => void;
+}
+
+const HANDLER_RETURNED = 'its handler has returned';
+
+/**
+ * A transaction that others write in and this library commits. It watches every statement that goes through its manager,
+ * so that nothing the handler does (swallow a deadlock, commit by itself, forget an `await`, nest transactions side by
+ * side) makes part of its effect durable without the rest, unnoticed.
+ */
+export class GuardedScope implements AmbientScope {
+  readonly name: string;
+  readonly dataSource: DataSource;
+  /** For the library's own statements: never refused, always bounded in time. */
+  readonly own: Connection;
+  over: string | undefined;
+  /** What made the scope unable to commit. */
+  doomedBy: unknown;
+  /** The session's transaction ended under a statement of the handler: what came before it may be durable. */
+  endedWithin = false;
+  /** The session commits each statement by itself now: what came since may be durable. */
+  autocommitSeen = false;
+
+  private readonly runner: GuardableRunner;
+  private readonly frames = new TransactionFrames();
+  private readonly running = new Set<Promise<unknown>>();
+  private openStreams = 0;
+  private lastStatementAt = Date.now();
+
+  /** Begins the transaction. */
+  static async open(
+    connections: Pick<LibraryConnections, 'database' | 'scopeRunner'>,
+    options: GuardedScopeOptions,
+  ): Promise<GuardedScope> {
+    const connection = await connections.scopeRunner(options.name);
+    try {
+      await connection.begin();
+    } catch (error) {
+      connection.destroy();
+      throw error;
+    }
+    return new GuardedScope(connections.database, connection, options);
+  }
+
+  private constructor(
+    private readonly database: Database,
+    private readonly connection: ScopeRunner,
+    private readonly options: GuardedScopeOptions,
+  ) {
+    this.name = options.name;
+    this.dataSource = options.dataSource;
+    this.runner = connection.runner as unknown as GuardableRunner;
+    const query = this.runner.query.bind(this.runner);
+    this.own = {
+      query: (sql, parameters) =>
+        withDeadline(
+          query(sql, parameters, true),
+          options.statementTimeoutMs,
+          'A statement of the library',
+          () => this.destroy(),
+        ),
+    };
+    // What TypeORM would note itself after START TRANSACTION: transactions that the handler opens are nested ones.
+    this.runner.isTransactionActive = true;
+    this.runner.transactionDepth = 1;
+    this.guard(query);
+  }
+
+  get manager(): EntityManager {
+    return this.runner.manager;
+  }
+
+  /**
+   * Waits until no statement of the handler is running, and takes no more.
+   *
+   * @throws UnsettledQueryError when the handler had left one running
+   */
+  async settle(): Promise<void> {
+    this.over ??= HANDLER_RETURNED;
+    if (this.running.size === 0 && this.openStreams === 0) return;
+    const running = this.running.size;
+    if (this.openStreams > 0) this.destroy();
+    await Promise.allSettled(this.running);
+    throw new UnsettledQueryError(
+      `${this.name} returned while ${running} of its statements were still running` +
+        `${this.openStreams > 0 ? ` and ${this.openStreams} streams were open` : ''}: an await is missing. Rolled back.`,
+    );
+  }
+
+  /** Lets the app's subscribers write what they write before a commit, while it can still be part of it. */
+  async beforeCommit(): Promise<void> {
+    await this.runner.broadcaster.broadcast('BeforeTransactionCommit');
+    await this.settle();
+  }
+
+  /** An error here means that the outcome is unknown. The connection is destroyed, and nothing is done again in place. */
+  async commit(): Promise<void> {
+    try {
+      await commit(this.own);
+    } catch (error) {
+      this.destroy();
+      throw error;
+    }
+    this.ended();
+    await this.runner.broadcaster.broadcast('AfterTransactionCommit').catch(() => undefined);
+    await this.connection.release();
+  }
+
+  /** Undoes everything, by closing the connection where asking for it doesn't work. */
+  async rollback(): Promise<void> {
+    this.over ??= 'it was rolled back';
+    if (this.running.size > 0 || this.openStreams > 0 || this.autocommitSeen) {
+      this.destroy();
+      return;
+    }
+    try {
+      if (this.connection.inTransaction?.() !== false) await rollback(this.own);
+      this.ended();
+      await this.connection.release();
+    } catch {
+      this.destroy();
+    }
+  }
+
+  /** Closes the connection: the server rolls back, and nothing of this scope can arrive any more. */
+  destroy(): void {
+    this.over ??= 'its connection was closed';
+    this.ended();
+    this.connection.destroy();
+  }
+
+  /** From now on every statement of the handler is refused. */
+  doom(cause: unknown): void {
+    this.doomedBy ??= cause;
+  }
+
+  /** @throws ScopeDoomedError when something the handler did, or swallowed, leaves nothing to commit */
+  throwIfDoomed(): void {
+    if (this.doomedBy === undefined) return;
+    throw new ScopeDoomedError(`${this.name} can't commit: ${describeError(this.doomedBy)}`, {
+      cause: this.doomedBy,
+    });
+  }
+
+  /** Keeps the server from ending the transaction of a handler that works on something else for long. */
+  async pingIfIdle(idleMs: number): Promise<void> {
+    if (this.over || this.running.size > 0 || Date.now() - this.lastStatementAt < idleMs) return;
+    await ping(this.own);
+    this.lastStatementAt = Date.now();
+  }
+
+  private ended(): void {
+    this.runner.isTransactionActive = false;
+    this.runner.transactionDepth = 0;
+  }
+
+  private guard(query: QueryRunner['query']): void {
+    const { runner, manager } = this;
+    const nested = manager.transaction.bind(manager) as (...args: unknown[]) => Promise<unknown>;
+    Object.assign(manager, {
+      transaction: (...args: unknown[]) => this.frames.nested(() => nested(...args)),
+    });
+    const { commitTransaction, rollbackTransaction, stream } = runner;
+    Object.assign(runner, {
+      query: (sql: string, parameters?: unknown[], structured = false) =>
+        this.over === HANDLER_RETURNED
+          ? this.stray()
+          : this.tracked(this.handlerStatement(query, sql, parameters, structured)),
+      stream: async (...args: Parameters<QueryRunner['stream']>) => {
+        this.refuseWhenOver();
+        return this.trackedStream(await stream.apply(runner, args));
+      },
+      commitTransaction: () => this.nestedOnly('commitTransaction', () => commitTransaction.call(runner)),
+      rollbackTransaction: () =>
+        this.nestedOnly('rollbackTransaction', () => rollbackTransaction.call(runner)),
+      release: async () => {
+        throw this.manualControl('called release() on its query runner');
+      },
+    });
+  }
+
+  private async nestedOnly(what: string, work: () => Promise<void>): Promise<void> {
+    if (this.runner.transactionDepth <= 1)
+      throw this.manualControl(`called ${what}() on the outermost transaction`);
+    await work();
+  }
+
+  private manualControl(what: string): ManualTransactionControlError {
+    return new ManualTransactionControlError(
+      `${this.name} ${what}, which the library keeps: return to commit, throw to roll back.`,
+    );
+  }
+
+  /**
+   * Nobody waits for a statement that comes after its handler has returned, so its rejection would end the process, and
+   * other deliveries with it. It is reported instead, and its promise never settles.
+   */
+  private stray(): Promise<never> {
+    this.options.onStray(this.refusal(`${this.name} is over (${HANDLER_RETURNED})`));
+    return new Promise<never>(() => undefined);
+  }
+
+  private async handlerStatement(
+    query: QueryRunner['query'],
+    sql: string,
+    parameters: unknown[] | undefined,
+    structured: boolean,
+  ): Promise<unknown> {
+    this.refuseWhenOver();
+    if (this.frames.isTaken) {
+      await this.frames.turn();
+      this.refuseWhenOver();
+    }
+    if (this.connection.inTransaction) {
+      if (isTransactionControl(sql)) throw this.manualControl(`sent "${sql.trim().slice(0, 40)}"`);
+      // On SQLite a statement after a lost transaction would be durable at once: look before each.
+      this.noticeEnd();
+      this.refuseWhenOver();
+    }
+    this.lastStatementAt = Date.now();
+    try {
+      const result = await query(sql, parameters, true);
+      this.noticeSession(result);
+      return structured ? result : (result.raw as unknown);
+    } catch (error) {
+      if (this.database.dialect.endsTransaction(error)) this.doom(error);
+      throw error;
+    } finally {
+      this.noticeEnd();
+    }
+  }
+
+  private refuseWhenOver(): void {
+    if (this.over) throw this.refusal(`${this.name} is over (${this.over})`);
+    if (this.doomedBy !== undefined) {
+      throw this.refusal(
+        `${this.name} can no longer commit (${describeError(this.doomedBy)})`,
+        this.doomedBy,
+      );
+    }
+  }
+
+  private refusal(why: string, cause?: unknown): ScopeDoomedError {
+    return new ScopeDoomedError(
+      `${why}, so a further statement is refused. Let errors of the database end the handler, and await every statement.`,
+      { cause },
+    );
+  }
+
+  /** SQLite's own word on whether the transaction is still there. */
+  private noticeEnd(): void {
+    if (!this.over && this.connection.inTransaction?.() === false) {
+      this.endedWithin = true;
+      this.doom(
+        new ScopeDoomedError(`the transaction of ${this.name} ended under one of its own statements`),
+      );
+    }
+  }
+
+  /** What MySQL and MariaDB say with each answer about where the session stands. */
+  private noticeSession({ raw }: QueryResult): void {
+    const session = sessionState(raw);
+    if (!session) return;
+    if (!session.inTransaction) this.endedWithin = true;
+    if (session.autocommit) {
+      this.autocommitSeen = true;
+      this.doom(new ScopeDoomedError(`${this.name} switched autocommit on`));
+    }
+  }
+
+  private tracked<T>(statement: Promise<T>): Promise<T> {
+    this.running.add(statement);
+    const forget = () => this.running.delete(statement);
+    statement.then(forget, forget);
+    return statement;
+  }
+
+  private trackedStream<S extends NodeJS.EventEmitter>(stream: S): S {
+    this.openStreams++;
+    let open = true;
+    const closed = () => {
+      if (open) this.openStreams--;
+      open = false;
+    };
+    for (const event of ['end', 'close', 'error']) stream.once(event, closed);
+    return stream;
+  }
+}
+
+/** TypeORM's runner with the parts of it that a scope sets itself. */
+interface GuardableRunner extends Omit<QueryRunner, 'isTransactionActive' | 'broadcaster'> {
+  isTransactionActive: boolean;
+  transactionDepth: number;
+  broadcaster: { broadcast(event: string): Promise<void> };
+}

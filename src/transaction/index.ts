@@ -1,0 +1,3 @@
+export * from './ambient-scope.js';
+export * from './guarded-scope.js';
+export * from './outer-datasource.js';

@@ -1,0 +1,54 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+
+/**
+ * Keeps nested transactions of one connection from overlapping. TypeORM names savepoints by a depth counter, so of two
+ * `manager.transaction()` calls side by side one would release or roll back the other's; and a statement of the outer
+ * transaction that runs meanwhile would be undone with the inner one. Siblings take turns here, and the outer code waits
+ * for the inner.
+ */
+export class TransactionFrames {
+  private readonly current = new AsyncLocalStorage<Frame>();
+  private readonly root: Frame = { over: false };
+
+  /** Whether a nested transaction runs, so that others have to wait for their turn. */
+  get isTaken(): boolean {
+    return this.root.inner !== undefined;
+  }
+
+  /** Resolves when the running code's own transaction is the innermost one. */
+  async turn(): Promise<void> {
+    const frame = this.frame();
+    while (frame.inner) await frame.inner;
+  }
+
+  /** Runs a nested transaction once its siblings are through. */
+  async nested<T>(work: () => Promise<T>): Promise<T> {
+    const outer = this.frame();
+    while (outer.inner) await outer.inner;
+    const frame: Frame = { over: false };
+    const result = this.current.run(frame, work);
+    const settled = result.then(
+      () => undefined,
+      () => undefined,
+    );
+    outer.inner = settled;
+    try {
+      return await result;
+    } finally {
+      frame.over = true;
+      if (outer.inner === settled) delete outer.inner;
+    }
+  }
+
+  /** Code that outlives its nested transaction counts as the root's. */
+  private frame(): Frame {
+    const frame = this.current.getStore();
+    return frame && !frame.over ? frame : this.root;
+  }
+}
+
+interface Frame {
+  over: boolean;
+  /** The nested transaction that runs now; settles when it is through. */
+  inner?: Promise<void>;
+}

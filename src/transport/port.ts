@@ -1,0 +1,121 @@
+import type { QueryResult, QueryRunner } from 'typeorm';
+
+/** A message on its way to the broker. */
+export interface OutgoingMessage {
+  innerMsgId: Buffer;
+  bizId: Buffer;
+  body: Buffer;
+  headers: Buffer | null;
+}
+
+/** Who receives what: one group's subscription to one topic. */
+export interface Subscription {
+  readonly id: number;
+  readonly topic: string;
+  readonly group: string;
+}
+
+/** A delivery as its holder names it; the token is the claim's id. */
+export interface HeldDelivery {
+  readonly subscriptionId: number;
+  readonly seq: number;
+  readonly token: Buffer;
+}
+
+/** A delivery that the broker has leased to the caller. */
+export interface ClaimedDelivery extends HeldDelivery {
+  readonly innerMsgId: Buffer;
+  readonly bizId: Buffer;
+  readonly body: Buffer;
+  readonly headers: Buffer | null;
+  readonly landedAt: Date;
+  /** How often a handler threw. */
+  readonly failures: number;
+  /** How often a process died or stalled while holding it. */
+  readonly lostLeases: number;
+  /** What earlier attempts left behind. */
+  readonly errors: Buffer | null;
+}
+
+export interface Claim {
+  readonly subscription: Subscription;
+  /** 16 bytes, made by the caller, new for each claim: the lease token. */
+  readonly claimId: Buffer;
+  /** Only deliveries behind this one; 0 for all. */
+  readonly after: number;
+  readonly limit: number;
+  readonly leaseMs: number;
+}
+
+export interface ClaimAnswer {
+  readonly deliveries: ClaimedDelivery[];
+  /** The last one looked at, where the next claim may go on; undefined when there was nothing. */
+  readonly lastSeen: number | undefined;
+  /** Deliveries that lost a lease: not handed out with others, each is to be claimed alone. */
+  readonly suspects: number[];
+}
+
+export interface Attempt {
+  readonly failures: number;
+  readonly lostLeases: number;
+  readonly errors: Buffer | null;
+}
+
+/** How publishers and consumers reach a broker, wherever it is. */
+export interface Transport {
+  registerTopics(names: readonly string[]): Promise<void>;
+
+  /** From the moment that this resolves, the group receives every message whose publishing transaction commits. */
+  subscribe(request: { topic: string; group: string; version: number }): Promise<Subscription>;
+
+  claim(claim: Claim): Promise<ClaimAnswer>;
+  /** Claims one suspect, for a process that runs nothing else meanwhile. Undefined: somebody else has it. */
+  claimAlone(claim: Omit<Claim, 'after' | 'limit'> & { seq: number }): Promise<ClaimedDelivery | undefined>;
+  /** Whether a claim is worth trying, for an idle worker. Also brings back what has waited for its time. */
+  poll(subscription: Subscription, after: number): Promise<{ claimable: boolean; broughtBack: boolean }>;
+
+  /** @returns false when the lease was lost, and somebody else decides */
+  acknowledge(held: HeldDelivery): Promise<boolean>;
+  /** Sets a delivery aside for `delayMs`. @returns false when the lease was lost */
+  retryLater(held: HeldDelivery, attempt: Attempt, delayMs: number): Promise<boolean>;
+  /** @returns false when the lease was lost */
+  deadLetter(held: HeldDelivery, attempt: Attempt, reason: string): Promise<boolean>;
+  /** Hands a delivery back at no cost. @returns false when the lease was lost */
+  giveBack(held: HeldDelivery, delayMs: number): Promise<boolean>;
+  /** Renews leases. @returns those that were lost */
+  extend(subscription: Subscription, held: readonly HeldDelivery[], leaseMs: number): Promise<HeldDelivery[]>;
+
+  /** Says that this delivery's message may not be needed any more. */
+  finished(seq: number): void;
+
+  /** Calls back when messages of the topic have landed in this process. A hint: it may be lost. @returns how to stop it */
+  onLanded(topic: string, listener: () => void): () => void;
+
+  /** Set when the broker's tables are in the app's own database: then a publish and a consume are one commit each. */
+  readonly colocated: ColocatedBroker;
+}
+
+/** A broker in the same database as the business: its steps ride on the business's transactions. */
+export interface ColocatedBroker {
+  /** Steps 1 to 3: stores the messages in the transaction of this runner. Its COMMIT is the ACK. */
+  land(runner: QueryRunner, topic: string, messages: readonly OutgoingMessage[]): Promise<void>;
+
+  /**
+   * Step 5 as the last statement of the consumer's transaction: takes the ACK only if this attempt's dedup row is there.
+   *
+   * @returns how many deliveries it acknowledged, and whether the session commits each statement by itself
+   */
+  acknowledgeWithEffect(
+    on: StatementRunner,
+    held: HeldDelivery,
+    dedup: { scenarioId: number; bizId: Buffer },
+  ): Promise<{ acknowledged: boolean; autocommit: boolean }>;
+
+  /** Step 5 for a duplicate, in the transaction that found it to be one. @returns false when the lease was lost */
+  acknowledgeWithin(on: StatementRunner, held: HeldDelivery): Promise<boolean>;
+}
+
+/** What a colocated broker needs of the consumer's connection. */
+export interface StatementRunner {
+  query(sql: string, parameters: unknown[], useStructuredResult: true): Promise<QueryResult>;
+}
