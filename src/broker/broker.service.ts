@@ -1,0 +1,150 @@
+import type { DataSource, QueryRunner } from 'typeorm';
+import type { IdempotentMqEvents } from '../events/index.js';
+import type { AttemptRecord, Connection, HeldDelivery, LibraryConnections } from '../storage/index.js';
+import { DeadLetters } from './dead-letters.js';
+import { type ClaimRequest, Delivering } from './deliver.js';
+import { Dropping } from './drop.js';
+import { type IncomingMessage, Landing, type LandingLimits } from './land.js';
+import { LandedBell } from './landed-bell.js';
+import { type SubscribeRequest, Subscriptions } from './subscriptions.js';
+import { Sweeper } from './sweeper.js';
+import { TakingAcks } from './take-acks.js';
+import { Topics } from './topics.js';
+import { Unrouted } from './unrouted.js';
+
+export interface BrokerOptions {
+  landing: LandingLimits;
+  unroutedMs: number;
+  sweepIntervalMs: number;
+  dropDelayMs: number;
+  onSweepError: (error: unknown) => void;
+}
+
+/**
+ * The MQ-server: it stores messages (2), delivers them (4), takes ACKs (5) and deletes what nobody needs any more (6).
+ * Each step has a file of its own in this folder.
+ */
+export class BrokerService {
+  readonly deadLetters: DeadLetters;
+  private readonly topics: Topics;
+  private readonly subscriptions: Subscriptions;
+  private readonly landing: Landing;
+  private readonly delivering: Delivering;
+  private readonly acks: TakingAcks;
+  private readonly dropping: Dropping;
+  private readonly sweeper: Sweeper;
+  private readonly bell: LandedBell;
+
+  constructor(
+    dataSource: DataSource,
+    connections: LibraryConnections,
+    private readonly events: IdempotentMqEvents,
+    options: BrokerOptions,
+  ) {
+    this.topics = new Topics(connections);
+    this.subscriptions = new Subscriptions(connections, this.topics);
+    this.landing = new Landing(connections, this.topics, events, options.landing);
+    this.delivering = new Delivering(connections);
+    this.acks = new TakingAcks(connections);
+    this.dropping = new Dropping(connections, events, options.dropDelayMs);
+    this.deadLetters = new DeadLetters(connections);
+    this.sweeper = new Sweeper(this.dropping, new Unrouted(connections, options.unroutedMs), {
+      intervalMs: options.sweepIntervalMs,
+      onError: options.onSweepError,
+    });
+    this.bell = new LandedBell(dataSource);
+  }
+
+  /** A broker in the app's own database: see ColocatedBroker. */
+  get colocated(): this {
+    return this;
+  }
+
+  registerTopics(names: readonly string[]): Promise<void> {
+    return this.topics.register(names);
+  }
+
+  async subscribe(request: SubscribeRequest) {
+    const id = await this.subscriptions.subscribe(request);
+    return { id, topic: request.topic, group: request.group };
+  }
+
+  /** Removes a group's subscription for good, with its deliveries. Its version and older ones don't come back. */
+  removeSubscription(request: SubscribeRequest): Promise<void> {
+    return this.subscriptions.remove(request);
+  }
+
+  async land(runner: QueryRunner, topic: string, messages: readonly IncomingMessage[]): Promise<void> {
+    await this.landing.land(runner, topic, messages);
+    this.bell.expect(runner, topic);
+    this.events.emit({ type: 'published', topic, count: messages.length });
+  }
+
+  onLanded(topic: string, listener: () => void): () => void {
+    return this.bell.listen(topic, listener);
+  }
+
+  claim(request: ClaimRequest) {
+    return this.delivering.claim(request);
+  }
+
+  claimAlone(request: Omit<ClaimRequest, 'after' | 'limit'> & { seq: number }) {
+    return this.delivering.claimAlone(request);
+  }
+
+  poll(subscription: { id: number }, after: number) {
+    return this.delivering.poll(subscription, after);
+  }
+
+  acknowledge(held: HeldDelivery): Promise<boolean> {
+    return this.acks.acknowledge(held);
+  }
+
+  acknowledgeWithin(on: Connection, held: HeldDelivery): Promise<boolean> {
+    return this.acks.acknowledgeWithin(on, held);
+  }
+
+  acknowledgeWithEffect(on: Connection, held: HeldDelivery, dedup: { scenarioId: number; bizId: Buffer }) {
+    return this.acks.acknowledgeWithEffect(on, held, dedup);
+  }
+
+  retryLater(held: HeldDelivery, attempt: AttemptRecord, delayMs: number): Promise<boolean> {
+    return this.acks.retryLater(held, attempt, delayMs);
+  }
+
+  deadLetter(held: HeldDelivery, attempt: AttemptRecord, reason: string): Promise<boolean> {
+    return this.acks.deadLetter(held, attempt, reason);
+  }
+
+  giveBack(held: HeldDelivery, delayMs: number): Promise<boolean> {
+    return this.acks.giveBack(held, delayMs);
+  }
+
+  extend(
+    subscription: { id: number },
+    held: readonly HeldDelivery[],
+    leaseMs: number,
+  ): Promise<HeldDelivery[]> {
+    return this.acks.extend(subscription, held, leaseMs);
+  }
+
+  finished(seq: number): void {
+    this.dropping.note(seq);
+  }
+
+  /** Does once, now, what the sweeper does every so often. */
+  async sweep(): Promise<void> {
+    await this.sweeper.sweep();
+    await this.dropping.drain();
+  }
+
+  startSweeping(): void {
+    this.sweeper.start();
+  }
+
+  async close(): Promise<void> {
+    await this.sweeper.stop();
+    await this.dropping.close();
+    this.bell.close();
+  }
+}

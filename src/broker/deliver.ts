@@ -1,0 +1,145 @@
+import {
+  type AttemptRecord,
+  type ClaimableRow,
+  type Connection,
+  type LibraryConnections,
+  type StoredMessage,
+  deleteWaiting,
+  findClaimable,
+  findClaimableBySeq,
+  findDue,
+  findWork,
+  giveBack,
+  insertDeliveriesFromWaiting,
+  leaseDeliveries,
+  readMessages,
+} from '../storage/index.js';
+
+export interface ClaimRequest {
+  subscription: { id: number };
+  claimId: Buffer;
+  after: number;
+  limit: number;
+  leaseMs: number;
+}
+
+/** A delivery with its message, leased. */
+export interface LeasedDelivery extends Omit<StoredMessage, 'landedAt'>, AttemptRecord {
+  subscriptionId: number;
+  token: Buffer;
+  landedAt: Date;
+}
+
+const DUE_BATCH = 200;
+
+/** Step 4: the broker hands deliveries out, each to one holder at a time, and has them back when a lease runs out. */
+export class Delivering {
+  constructor(private readonly connections: LibraryConnections) {}
+
+  /**
+   * A short transaction of its own, so that no claim waits for a handler. Deliveries that once lost their lease are left
+   * where they are and named: whatever killed their process must not take neighbours along.
+   */
+  async claim({ subscription, claimId, after, limit, leaseMs }: ClaimRequest) {
+    const { database } = this.connections;
+    const found = await this.connections.controlTransaction(async (on) => {
+      const rows = await findClaimable(database, on, { subscriptionId: subscription.id, after, limit });
+      const healthy = rows.filter((row) => !isSuspect(row));
+      if (healthy.length > 0) {
+        const seqs = healthy.map(({ seq }) => seq);
+        await leaseDeliveries(database, on, {
+          subscriptionId: subscription.id,
+          seqs,
+          token: claimId,
+          leaseMs,
+        });
+      }
+      return { rows, healthy };
+    });
+    return {
+      deliveries: await this.withMessages(subscription.id, claimId, found.healthy),
+      lastSeen: found.rows.at(-1)?.seq,
+      suspects: found.rows.filter(isSuspect).map(({ seq }) => seq),
+    };
+  }
+
+  /** One delivery that once lost its lease, for a process that runs nothing else meanwhile. */
+  async claimAlone(request: Omit<ClaimRequest, 'after' | 'limit'> & { seq: number }) {
+    const { subscription, claimId, seq, leaseMs } = request;
+    const { database } = this.connections;
+    const row = await this.connections.controlTransaction(async (on) => {
+      const found = await findClaimableBySeq(database, on, { subscriptionId: subscription.id, seq });
+      if (!found) return undefined;
+      await leaseDeliveries(database, on, {
+        subscriptionId: subscription.id,
+        seqs: [seq],
+        token: claimId,
+        leaseMs,
+      });
+      return { ...found, lostLeases: found.lostLeases + (found.leaseExpired ? 1 : 0) };
+    });
+    return row && (await this.withMessages(subscription.id, claimId, [row]))[0];
+  }
+
+  /** Brings back what has waited for its time, and says whether a claim would find anything. */
+  async poll(subscription: { id: number }, after: number) {
+    const { database } = this.connections;
+    const { due, claimable } = await this.connections.control((on) =>
+      findWork(database, on, { subscriptionId: subscription.id, after }),
+    );
+    const broughtBack = due && (await this.bringBackDue(subscription.id)) > 0;
+    return { claimable: claimable || broughtBack, broughtBack };
+  }
+
+  private async bringBackDue(subscriptionId: number): Promise<number> {
+    const { database } = this.connections;
+    return this.connections.controlTransaction(async (on) => {
+      const seqs = await findDue(database, on, { subscriptionId, limit: DUE_BATCH });
+      if (seqs.length > 0) {
+        await insertDeliveriesFromWaiting(database, on, { subscriptionId, seqs });
+        await deleteWaiting(database, on, { subscriptionId, seqs });
+      }
+      return seqs.length;
+    });
+  }
+
+  private async withMessages(
+    subscriptionId: number,
+    token: Buffer,
+    rows: readonly ClaimableRow[],
+  ): Promise<LeasedDelivery[]> {
+    if (rows.length === 0) return [];
+    const messages = await this.messagesOf(subscriptionId, token, rows);
+    return rows.flatMap(({ seq, failures, lostLeases, errors }) => {
+      const message = messages.get(seq);
+      // None: an operator deleted it by hand. Its delivery is left to run out of lease and be seen.
+      if (!message) return [];
+      const landedAt = new Date(message.landedAt / 1000);
+      return [{ ...message, landedAt, subscriptionId, token, failures, lostLeases, errors }];
+    });
+  }
+
+  private async messagesOf(subscriptionId: number, token: Buffer, rows: readonly ClaimableRow[]) {
+    const { database } = this.connections;
+    const read = (on: Connection) =>
+      readMessages(
+        database,
+        on,
+        rows.map(({ seq }) => seq),
+      );
+    try {
+      const messages = await this.connections.control(read);
+      return new Map(messages.map((message) => [message.seq, message]));
+    } catch (error) {
+      // Else they would come back as if their process had died, one at a time.
+      const back = (on: Connection) =>
+        Promise.all(rows.map(({ seq }) => giveBack(database, on, { subscriptionId, seq, token }, 0)));
+      await this.connections.control(back).catch(() => undefined);
+      throw error;
+    }
+  }
+}
+
+function isSuspect({ leaseExpired, lostLeases }: ClaimableRow): boolean {
+  return leaseExpired || lostLeases > 0;
+}

@@ -1,0 +1,98 @@
+import type { QueryRunner } from 'typeorm';
+import { TransactionEndedError } from '../errors/index.js';
+import type { IdempotentMqEvents } from '../events/index.js';
+import {
+  type LibraryConnections,
+  type MessageRow,
+  deleteMessages,
+  fanOut,
+  insertMessages,
+  parkMessages,
+} from '../storage/index.js';
+import type { Topics } from './topics.js';
+
+export interface LandingLimits {
+  /** Rows of one INSERT. */
+  maxRows: number;
+  /** Bytes of one INSERT's values, well below the server's max_allowed_packet. */
+  maxBytes: number;
+}
+
+/** A message as it comes from a publisher. */
+export type IncomingMessage = Omit<MessageRow, 'topicId'>;
+
+/** Step 2: the broker stores the message, and a delivery for each group. */
+export class Landing {
+  constructor(
+    private readonly connections: LibraryConnections,
+    private readonly topics: Topics,
+    private readonly events: IdempotentMqEvents,
+    private readonly limits: LandingLimits,
+  ) {}
+
+  /**
+   * In the publisher's own transaction, two statements a batch.
+   *
+   * @throws TransactionEndedError when the session turns out to be in no transaction; what was written is taken back
+   */
+  async land(runner: QueryRunner, topic: string, messages: readonly IncomingMessage[]): Promise<void> {
+    const topicId = await this.topics.idWithin(runner, topic);
+    for (const batch of this.batches(messages)) {
+      await this.landBatch(
+        runner,
+        topic,
+        batch.map((message) => ({ ...message, topicId })),
+      );
+    }
+  }
+
+  private async landBatch(runner: QueryRunner, topic: string, rows: MessageRow[]): Promise<void> {
+    const { database } = this.connections;
+    if (database.dialect.engine === 'sqlite') await refuseOutsideTransaction(runner);
+    const { firstSeq, session } = await insertMessages(database, runner, rows);
+    if (session && !session.inTransaction) {
+      // Nobody has been told of the message yet: without its deliveries it is as good as gone, even if this fails.
+      await deleteMessages(database, runner, [firstSeq]);
+      throw new TransactionEndedError(
+        'the server says that the session is in no transaction (an earlier error, such as a deadlock, or DDL has ended it)',
+      );
+    }
+    const batch = { topicId: rows[0]!.topicId, firstSeq, count: rows.length };
+    const deliveries = await fanOut(database, runner, batch);
+    if (deliveries === 0) {
+      await parkMessages(database, runner, batch);
+      this.events.emit({ type: 'parked', topic, count: rows.length });
+    }
+  }
+
+  private *batches(messages: readonly IncomingMessage[]): Generator<IncomingMessage[]> {
+    let batch: IncomingMessage[] = [];
+    let bytes = 0;
+    for (const message of messages) {
+      const size = wireSize(message);
+      if (batch.length > 0 && (batch.length >= this.limits.maxRows || bytes + size > this.limits.maxBytes)) {
+        yield batch;
+        batch = [];
+        bytes = 0;
+      }
+      batch.push(message);
+      bytes += size;
+    }
+    if (batch.length > 0) yield batch;
+  }
+}
+
+/** SQLite says where it stands before a statement, and would make it durable at once. */
+async function refuseOutsideTransaction(runner: QueryRunner): Promise<void> {
+  const handle = (await runner.connect()) as { inTransaction?: boolean };
+  if (handle.inTransaction === false) {
+    throw new TransactionEndedError(
+      'SQLite says that the connection is in no transaction (an earlier error has ended it)',
+    );
+  }
+}
+
+/** Bytes travel as hexadecimal digits, two for each. */
+function wireSize({ body, bizId, headers }: IncomingMessage): number {
+  return 2 * (body.length + bizId.length + (headers?.length ?? 0)) + 200;
+}

@@ -1,0 +1,103 @@
+import { SubscriptionRemovedError } from '../errors/index.js';
+import {
+  type Connection,
+  type LibraryConnections,
+  type SubscriptionRow,
+  deleteDeliveriesOf,
+  deliverParked,
+  findSubscription,
+  insertSubscription,
+  lockTopic,
+  markParkedTaken,
+  updateSubscription,
+} from '../storage/index.js';
+import type { Topics } from './topics.js';
+
+export interface SubscribeRequest {
+  topic: string;
+  group: string;
+  /** Counts up when a group comes back after it was removed. */
+  version: number;
+}
+
+const REMOVAL_BATCH = 1000;
+
+/** Which groups receive which topics. */
+export class Subscriptions {
+  constructor(
+    private readonly connections: LibraryConnections,
+    private readonly topics: Topics,
+  ) {}
+
+  /**
+   * From the moment that this resolves, the group receives every message whose publishing transaction commits, and it
+   * has been given what was parked for whoever comes.
+   *
+   * @throws SubscriptionRemovedError when the group was removed since, at this version or a later one
+   */
+  async subscribe(request: SubscribeRequest): Promise<number> {
+    const topicId = await this.topics.idOf(request.topic);
+    const { database } = this.connections;
+    const key = { topicId, group: request.group };
+    const existing = await this.connections.control((on) => findSubscription(database, on, key));
+    if (existing && isCurrent(existing, request)) return existing.id;
+    // Only now the topic's lock, which holds up publishers: a deploy of many processes finds everything there already.
+    return this.connections.controlTransaction(async (on) => {
+      await lockTopic(database, on, topicId);
+      return this.create(on, topicId, request);
+    });
+  }
+
+  /**
+   * Takes the group's subscription away, with its deliveries. A `subscribe` of the same version, however late it comes,
+   * doesn't bring it back.
+   */
+  async remove({ topic, group, version }: SubscribeRequest): Promise<void> {
+    const topicId = await this.topics.idOf(topic);
+    const { database } = this.connections;
+    const existing = await this.connections.controlTransaction(async (on) => {
+      await lockTopic(database, on, topicId);
+      const found = await findSubscription(database, on, { topicId, group });
+      if (!found || found.version > version) return undefined;
+      await updateSubscription(database, on, { ...found, version, removed: true });
+      return found;
+    });
+    if (existing) await this.deleteDeliveries(existing.id);
+  }
+
+  private async create(on: Connection, topicId: number, { topic, group, version }: SubscribeRequest) {
+    const { database } = this.connections;
+    const existing = await findSubscription(database, on, { topicId, group });
+    if (existing && isCurrent(existing, { topic, group, version })) return existing.id;
+    if (existing) await updateSubscription(database, on, { ...existing, version, removed: false });
+    else await insertSubscription(database, on, { topicId, group, version });
+    const { id } = (await findSubscription(database, on, { topicId, group }))!;
+    // A removed group that comes back has had what was parked before it went.
+    if (!existing && (await deliverParked(database, on, { topicId, subscriptionId: id })) > 0) {
+      await markParkedTaken(database, on, topicId);
+    }
+    return id;
+  }
+
+  private async deleteDeliveries(subscriptionId: number): Promise<void> {
+    const { database } = this.connections;
+    for (const table of ['delivery', 'waiting', 'dead_letter'] as const) {
+      let deleted: number;
+      do {
+        deleted = await this.connections.controlTransaction((on) =>
+          deleteDeliveriesOf(database, on, { table, subscriptionId, limit: REMOVAL_BATCH }),
+        );
+      } while (deleted > 0);
+    }
+  }
+}
+
+/** Whether the subscription is as asked for. @throws SubscriptionRemovedError */
+function isCurrent(existing: SubscriptionRow, { topic, group, version }: SubscribeRequest): boolean {
+  if (!existing.removed) return true;
+  if (version > existing.version) return false;
+  throw new SubscriptionRemovedError(
+    `Group ${group} was removed from topic ${topic} at version ${existing.version}, and version ${version} must not bring it back. ` +
+      `If it is to return, set subscriptionVersion: ${existing.version + 1} on its consumer.`,
+  );
+}

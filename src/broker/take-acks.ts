@@ -1,0 +1,78 @@
+import {
+  type AttemptRecord,
+  type Connection,
+  type HeldDelivery,
+  type LibraryConnections,
+  acknowledge,
+  acknowledgeWithEffect,
+  extendLeases,
+  findHeld,
+  giveBack,
+  insertDeadLetter,
+  insertWaiting,
+  lockHeld,
+} from '../storage/index.js';
+
+/** Step 5: the broker takes ACKs, and what comes instead of one. Who lost the lease changes nothing. */
+export class TakingAcks {
+  constructor(private readonly connections: LibraryConnections) {}
+
+  async acknowledge(held: HeldDelivery): Promise<boolean> {
+    const { database } = this.connections;
+    return this.connections.controlTransaction((on) => acknowledge(database, on, held));
+  }
+
+  async acknowledgeWithin(on: Connection, held: HeldDelivery): Promise<boolean> {
+    return acknowledge(this.connections.database, on, held);
+  }
+
+  async acknowledgeWithEffect(
+    on: Connection,
+    held: HeldDelivery,
+    dedup: { scenarioId: number; bizId: Buffer },
+  ) {
+    const { affected, session } = await acknowledgeWithEffect(this.connections.database, on, held, dedup);
+    return { acknowledged: affected === 1, autocommit: session?.autocommit ?? false };
+  }
+
+  async giveBack(held: HeldDelivery, delayMs: number): Promise<boolean> {
+    const { database } = this.connections;
+    return this.connections.controlTransaction((on) => giveBack(database, on, held, delayMs));
+  }
+
+  async retryLater(held: HeldDelivery, attempt: AttemptRecord, delayMs: number): Promise<boolean> {
+    const { database } = this.connections;
+    return this.move(held, (on) => insertWaiting(database, on, held, attempt, delayMs));
+  }
+
+  async deadLetter(held: HeldDelivery, attempt: AttemptRecord, reason: string): Promise<boolean> {
+    const { database } = this.connections;
+    return this.move(held, (on) => insertDeadLetter(database, on, held, attempt, reason));
+  }
+
+  async extend(
+    subscription: { id: number },
+    held: readonly HeldDelivery[],
+    leaseMs: number,
+  ): Promise<HeldDelivery[]> {
+    const { database } = this.connections;
+    const seqs = held.map(({ seq }) => seq);
+    const tokens = [...new Map(held.map(({ token }) => [token.toString('hex'), token])).values()];
+    const which = { subscriptionId: subscription.id, seqs, tokens };
+    const still = await this.connections.controlTransaction(async (on) => {
+      await extendLeases(database, on, { ...which, leaseMs });
+      return new Set(await findHeld(database, on, which));
+    });
+    return held.filter(({ seq }) => !still.has(seq));
+  }
+
+  /** Lock by id, insert by id, delete by id. */
+  private async move(held: HeldDelivery, insert: (on: Connection) => Promise<void>): Promise<boolean> {
+    const { database } = this.connections;
+    return this.connections.controlTransaction(async (on) => {
+      if (!(await lockHeld(database, on, held))) return false;
+      await insert(on);
+      return acknowledge(database, on, held);
+    });
+  }
+}

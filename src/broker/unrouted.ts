@@ -1,0 +1,50 @@
+import {
+  type LibraryConnections,
+  deleteParked,
+  findOverdueParked,
+  insertDeadLetter,
+  topicIds,
+} from '../storage/index.js';
+
+const BATCH = 200;
+
+/** Messages that nobody took within the unrouted time go to the dead letters; the others stop waiting for more groups. */
+export class Unrouted {
+  constructor(
+    private readonly connections: LibraryConnections,
+    private readonly unroutedMs: number,
+  ) {}
+
+  /** @returns the messages that are no longer parked and not dead letters either */
+  async sweep(): Promise<number[]> {
+    const { database } = this.connections;
+    const released: number[] = [];
+    for (const topicId of await this.connections.control((on) => topicIds(database, on))) {
+      let batch: number;
+      do {
+        const overdue = await this.sweepTopic(topicId);
+        released.push(...overdue.filter(({ taken }) => taken).map(({ seq }) => seq));
+        batch = overdue.length;
+      } while (batch === BATCH);
+    }
+    return released;
+  }
+
+  private async sweepTopic(topicId: number) {
+    const { database } = this.connections;
+    return this.connections.controlTransaction(async (on) => {
+      const overdue = await findOverdueParked(database, on, {
+        topicId,
+        olderThanMs: this.unroutedMs,
+        limit: BATCH,
+      });
+      const unheard = { failures: 0, lostLeases: 0, errors: null };
+      for (const { seq, taken } of overdue) {
+        if (!taken) await insertDeadLetter(database, on, { subscriptionId: 0, seq }, unheard, 'unrouted');
+      }
+      if (overdue.length > 0)
+        await deleteParked(database, on, { topicId, seqs: overdue.map(({ seq }) => seq) });
+      return overdue;
+    });
+  }
+}
