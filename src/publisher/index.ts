@@ -1,0 +1,3 @@
+export * from './inner-msg-id.js';
+export * from './outbox-publisher.js';
+export * from './publisher.tokens.js';

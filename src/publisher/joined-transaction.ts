@@ -1,0 +1,63 @@
+import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
+import { InvalidOptionError, TransactionEndedError, TransactionRequiredError } from '../errors/index.js';
+import { currentScope } from '../transaction/index.js';
+
+export interface JoinOptions {
+  dataSource: DataSource;
+  /** Finds the ambient transaction of another library. */
+  currentManager?: (() => EntityManager | undefined) | undefined;
+}
+
+/**
+ * The runner of the transaction that a publish joins: that of the manager given, else of the scope of this library that
+ * the code runs in, else of the one that `currentManager` finds. A plain `dataSource.transaction` is none of these.
+ *
+ * @throws TransactionRequiredError when there is none
+ * @throws TransactionEndedError when it is over
+ */
+export function joinedRunner(manager: EntityManager | undefined, options: JoinOptions): QueryRunner {
+  if (manager !== undefined) return activeRunner(manager, 'the manager given', options);
+  const scope = currentScope();
+  if (scope?.dataSource === options.dataSource) {
+    if (scope.over) throw new TransactionEndedError(`${scope.name} is over (${scope.over})`);
+    return activeRunner(scope.manager, scope.name, options);
+  }
+  const found = options.currentManager?.();
+  if (found) return activeRunner(found, 'the manager that currentManager() found', options);
+  throw new TransactionRequiredError(
+    'no manager was given, and the code runs in no transaction that is known here',
+  );
+}
+
+function activeRunner(manager: EntityManager, what: string, { dataSource }: JoinOptions): QueryRunner {
+  if (typeof manager !== 'object' || manager === null || !('queryRunner' in manager)) {
+    throw new InvalidOptionError('publish({ manager })', manager, 'an EntityManager of TypeORM');
+  }
+  const runner = manager.queryRunner;
+  if (!runner) throw new TransactionRequiredError(`${what} is not a transaction's, but the DataSource's own`);
+  if (runner.isReleased)
+    throw new TransactionEndedError(`the transaction of ${what} has committed or rolled back`);
+  if (!runner.isTransactionActive) throw new TransactionRequiredError(`${what} is in no transaction`);
+  const scope = currentScope();
+  if (scope?.manager === manager && scope.over) {
+    throw new TransactionEndedError(`${scope.name} is over (${scope.over})`);
+  }
+  const own = runner.dataSource === dataSource || scope?.manager === manager;
+  if (!own && !sameDatabase(runner.dataSource, dataSource)) {
+    throw new TransactionRequiredError(
+      `${what} belongs to another DataSource than the one that this publisher was set up with`,
+    );
+  }
+  return runner;
+}
+
+/** The library's own DataSource for handlers is made of the options of the app's. */
+function sameDatabase(one: DataSource, other: DataSource): boolean {
+  const [a, b] = [one.options, other.options] as {
+    database?: unknown;
+    host?: unknown;
+    port?: unknown;
+    url?: unknown;
+  }[];
+  return a!.database === b!.database && a!.host === b!.host && a!.port === b!.port && a!.url === b!.url;
+}
