@@ -1,0 +1,205 @@
+import type { DataSource } from 'typeorm';
+import { AckMissingError, ScopeDoomedError, ScopeTornError } from '../errors/index.js';
+import { type LibraryConnections, insertDedup, readDedup } from '../storage/index.js';
+import { decodePayload, validatePayload } from '../topic/index.js';
+import { GuardedScope, runInScope } from '../transaction/index.js';
+import type { Transport } from '../transport/port.js';
+import type { DiscoveredConsumer } from './consumer.explorer.js';
+import { idempotentDelivery } from './delivery.js';
+import type { HandlerCaller } from './handler-caller.js';
+import type { HeldDelivery } from './held-delivery.js';
+import { type Outcome, outcomeOfError } from './outcome.js';
+import type { Scenarios } from './scenario.js';
+import { withinTimeLimit } from './time-limit.js';
+
+export interface ConsumptionDeps {
+  dataSource: DataSource;
+  connections: LibraryConnections;
+  transport: Transport;
+  scenarios: Scenarios;
+  caller: HandlerCaller;
+  statementTimeoutMs: number;
+  onStray: (error: Error) => void;
+}
+
+/**
+ * One attempt of an `@IdempotentConsumer`: the dedup row first, then the handler, then the ACK, which is taken only if
+ * the dedup row is still there, then one COMMIT for all of it.
+ */
+export async function consumeIdempotently(
+  deps: ConsumptionDeps,
+  consumer: DiscoveredConsumer,
+  held: HeldDelivery,
+): Promise<Outcome> {
+  const { dialect } = deps.connections.database;
+  let payload: unknown;
+  let key: DedupKey;
+  let scope: GuardedScope;
+  try {
+    payload = await validatePayload(consumer.topic, decodePayload(held.claimed.body));
+  } catch (error) {
+    // A rolling deploy may have brought the newer publisher first: it comes again.
+    return { kind: 'failed', error };
+  }
+  try {
+    key = { scenarioId: await deps.scenarios.idOf(consumer.scenario), bizId: held.claimed.bizId };
+    scope = await openScope(deps, consumer, held);
+  } catch (error) {
+    return { kind: 'not-run', error };
+  }
+  try {
+    const { token, seq } = held.claimed;
+    if (!(await insertDedup(deps.connections.database, scope.own, key, { token, seq }))) {
+      return await absorbDuplicate(deps, scope, key, held);
+    }
+  } catch (error) {
+    await scope.rollback();
+    return { kind: 'not-run', error };
+  }
+  try {
+    await runHandler(deps, consumer, held, payload, scope);
+    held.settling = true;
+    await scope.beforeCommit();
+    scope.throwIfDoomed();
+  } catch (error) {
+    await scope.rollback();
+    return (
+      (await tornOutcome(deps, scope, key, held, error)) ?? outcomeOfError(dialect, scope.doomedBy ?? error)
+    );
+  }
+  return commitWithAck(deps, scope, key, held);
+}
+
+interface DedupKey {
+  scenarioId: number;
+  bizId: Buffer;
+}
+
+async function openScope(
+  { connections, dataSource, statementTimeoutMs, onStray }: ConsumptionDeps,
+  consumer: DiscoveredConsumer,
+  held: HeldDelivery,
+): Promise<GuardedScope> {
+  return GuardedScope.open(connections, {
+    name: `${consumer.name} for ${held.bizId}`,
+    dataSource,
+    statementTimeoutMs,
+    onStray,
+  });
+}
+
+/** The biz-id is in the dedup log, or was a moment ago. */
+async function absorbDuplicate(
+  { connections, transport }: ConsumptionDeps,
+  scope: GuardedScope,
+  key: DedupKey,
+  held: HeldDelivery,
+): Promise<Outcome> {
+  const row = await readDedup(connections.database, scope.own, key);
+  if (row?.seq === held.claimed.seq) {
+    await scope.rollback();
+    return { kind: 'torn', error: tornError(scope.name) };
+  }
+  if (!row) {
+    // Forgotten just now, or the key was another table's (a trigger): it is not a duplicate as far as anyone can see.
+    await scope.rollback();
+    return { kind: 'not-run', error: new ScopeDoomedError(`${scope.name}: its dedup row is gone again`) };
+  }
+  if (!(await transport.colocated.acknowledgeWithin(scope.own, held.claimed))) {
+    await scope.rollback();
+    return { kind: 'lease-lost' };
+  }
+  try {
+    await scope.commit();
+  } catch (error) {
+    return { kind: 'commit-unknown', error };
+  }
+  return { kind: 'absorbed' };
+}
+
+async function runHandler(
+  { caller }: ConsumptionDeps,
+  consumer: DiscoveredConsumer,
+  held: HeldDelivery,
+  payload: unknown,
+  scope: GuardedScope,
+): Promise<void> {
+  const { leaseMs, timeoutMs } = consumer.settings;
+  const delivery = idempotentDelivery(consumer, held, payload, scope.manager);
+  held.abandon = (cause) => {
+    scope.doom(cause);
+    scope.destroy();
+  };
+  held.keepAlive = () => scope.pingIfIdle(leaseMs / 2);
+  try {
+    const handler = runInScope(scope, () => caller.call(consumer, payload, delivery.context));
+    await withinTimeLimit(handler, held, { name: consumer.name, timeoutMs });
+  } finally {
+    held.keepAlive = undefined;
+  }
+  await scope.settle();
+  if (consumer.kind === 'idempotent' && consumer.options.ack === 'manual' && !delivery.wasAcked()) {
+    throw new AckMissingError(
+      `${consumer.name} returned without delivery.ack(), so it was rolled back (its consumer says ack: 'manual').`,
+    );
+  }
+}
+
+async function commitWithAck(
+  deps: ConsumptionDeps,
+  scope: GuardedScope,
+  key: DedupKey,
+  held: HeldDelivery,
+): Promise<Outcome> {
+  const { dialect } = deps.connections.database;
+  let witness: { acknowledged: boolean; autocommit: boolean };
+  try {
+    witness = await deps.transport.colocated.acknowledgeWithEffect(scope.own, held.claimed, key);
+  } catch (error) {
+    await scope.rollback();
+    return { kind: 'not-run', error };
+  }
+  if (!witness.acknowledged || witness.autocommit) {
+    scope.autocommitSeen ||= witness.autocommit;
+    await scope.rollback();
+    const error = new ScopeDoomedError(
+      `The transaction of ${scope.name} was rolled back before its end, or its lease was lost: nothing of it is left.`,
+    );
+    return (await tornOutcome(deps, scope, key, held, error)) ?? { kind: 'failed', error };
+  }
+  try {
+    await scope.commit();
+  } catch (error) {
+    // SQLite answers for itself: an error of its COMMIT is a no.
+    return { kind: dialect.engine === 'sqlite' ? 'failed' : 'commit-unknown', error };
+  }
+  return { kind: 'done' };
+}
+
+/** Whether the handler made part of its effect durable by itself. */
+async function tornOutcome(
+  { connections }: ConsumptionDeps,
+  scope: GuardedScope,
+  key: DedupKey,
+  held: HeldDelivery,
+  cause: unknown,
+): Promise<Outcome | undefined> {
+  if (scope.autocommitSeen) return { kind: 'torn', error: tornError(scope.name, cause) };
+  if (!scope.endedWithin) return undefined;
+  try {
+    const row = await connections.control((on) => readDedup(connections.database, on, key));
+    const isOwn = row?.seq === held.claimed.seq && row.token.equals(held.claimed.token);
+    return isOwn ? { kind: 'torn', error: tornError(scope.name, cause) } : undefined;
+  } catch (error) {
+    // The redelivery looks again.
+    return { kind: 'not-run', error };
+  }
+}
+
+function tornError(name: string, cause?: unknown): ScopeTornError {
+  return new ScopeTornError(
+    `${name} committed by itself (DDL, COMMIT, SET autocommit, or a procedure that does) and did not finish: ` +
+      'part of its effect may be durable, so it is not run again. Put its effect right by hand, then purge the dead letter.',
+    { cause },
+  );
+}

@@ -1,0 +1,98 @@
+import { InvalidOptionError } from '../errors/index.js';
+
+export interface RetryOptions {
+  /** Failures after which the delivery goes to the dead letters. @default 20 */
+  attempts?: number;
+  /** Wait after the first failure, in milliseconds; it doubles with each further one. @default 1000 */
+  delayMs?: number;
+  /** Longest wait, in milliseconds. @default 300000 */
+  maxDelayMs?: number;
+}
+
+/** What can be set for all consumers (`forRoot({ consumers })`) and for each. */
+export interface ConsumerDefaults {
+  /** Handlers of one subscription that run at the same time in this process. @default 10 */
+  concurrency?: number;
+  /** How long a process that fell silent keeps its deliveries, in milliseconds. It is renewed while they run. @default 30000 */
+  leaseMs?: number;
+  /** Longest that a handler may take, in milliseconds. @default 60000 */
+  timeoutMs?: number;
+  retry?: RetryOptions;
+}
+
+export interface AtLeastOnceConsumerOptions extends ConsumerDefaults {
+  /** The receiving business, as a name of the contract: each group gets every message once. Keep it over renames. */
+  group: string;
+  /** Counts up when the group comes back after it was removed. @default 1 */
+  subscriptionVersion?: number;
+  /** The module instance (`forRoot({ name })`) that this consumer belongs to. @default the one without a name */
+  instance?: string;
+  /** Applies guards, which reject what carries no HTTP request. @default false */
+  guards?: boolean;
+  /** Applies interceptors that were registered globally too. @default false */
+  globalInterceptors?: boolean;
+}
+
+export interface IdempotentConsumerOptions extends AtLeastOnceConsumerOptions {
+  /**
+   * The namespace of biz-ids. Give it only to share one across topics of a group: a biz-id that took effect in one of
+   * them is then a duplicate in the others.
+   *
+   * @default (group, topic)
+   */
+  scenario?: string;
+  /** `manual`: a handler that returns without `delivery.ack()` is rolled back and comes again. @default 'return' */
+  ack?: 'return' | 'manual';
+}
+
+/** All settings of a consumer, with defaults filled in. */
+export interface ResolvedConsumerOptions {
+  concurrency: number;
+  leaseMs: number;
+  timeoutMs: number;
+  retry: Required<RetryOptions>;
+}
+
+export const CONSUMER_DEFAULTS: ResolvedConsumerOptions = {
+  concurrency: 10,
+  leaseMs: 30_000,
+  timeoutMs: 60_000,
+  retry: { attempts: 20, delayMs: 1_000, maxDelayMs: 300_000 },
+};
+
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** @throws InvalidOptionError naming the option and what came */
+export function resolveConsumerOptions(
+  where: string,
+  given: ConsumerDefaults,
+  defaults: ResolvedConsumerOptions = CONSUMER_DEFAULTS,
+): ResolvedConsumerOptions {
+  const { retry = {} } = given;
+  const positive = (name: string, value: number | undefined, otherwise: number, max = MAX_TIMER_MS) => {
+    if (value === undefined) return otherwise;
+    if (!Number.isInteger(value) || value < 1 || value > max) {
+      throw new InvalidOptionError(`${where}.${name}`, value, `a whole number from 1 to ${max}`);
+    }
+    return value;
+  };
+  return {
+    concurrency: positive('concurrency', given.concurrency, defaults.concurrency, 1_000),
+    leaseMs: positive('leaseMs', given.leaseMs, defaults.leaseMs),
+    timeoutMs: positive('timeoutMs', given.timeoutMs, defaults.timeoutMs),
+    retry: {
+      attempts: positive('retry.attempts', retry.attempts, defaults.retry.attempts, 10_000),
+      delayMs: positive('retry.delayMs', retry.delayMs, defaults.retry.delayMs),
+      maxDelayMs: positive('retry.maxDelayMs', retry.maxDelayMs, defaults.retry.maxDelayMs),
+    },
+  };
+}
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$/;
+
+/** @throws InvalidOptionError unless it is a name of 1 to 200 ASCII letters, digits and `. _ : -` */
+export function checkName(option: string, value: unknown): void {
+  if (typeof value !== 'string' || !NAME.test(value)) {
+    throw new InvalidOptionError(option, value, '1 to 200 ASCII letters, digits and . _ : -');
+  }
+}

@@ -1,0 +1,113 @@
+import 'reflect-metadata';
+import { InvalidOptionError } from '../errors/index.js';
+import type { AnyTopic, PayloadOf } from '../topic/index.js';
+import {
+  type AtLeastOnceConsumerOptions,
+  type IdempotentConsumerOptions,
+  checkName,
+  resolveConsumerOptions,
+} from './consumer-options.js';
+import type { Acked, AtLeastOnceDelivery, DeliveryContext } from './delivery-context.js';
+import { defineHandlerParameters } from './handler-parameters.js';
+
+/** A string, not a symbol of this copy: the ESM and the CommonJS copy of the library read each other's decorators. */
+const CONSUMER_METADATA = 'nestjs-idempotent-mq:consumer';
+
+export type ConsumerMetadata =
+  | { kind: 'idempotent'; topic: AnyTopic; options: IdempotentConsumerOptions }
+  | { kind: 'at-least-once'; topic: AnyTopic; options: AtLeastOnceConsumerOptions };
+
+/** A method decorator that only fits methods of this type. */
+type HandlerDecorator<Handler> = <H extends Handler>(
+  target: object,
+  key: string | symbol,
+  descriptor: TypedPropertyDescriptor<H>,
+) => void;
+
+const SHARED_OPTIONS = [
+  'group',
+  'subscriptionVersion',
+  'instance',
+  'guards',
+  'globalInterceptors',
+  'concurrency',
+  'leaseMs',
+  'timeoutMs',
+  'retry',
+];
+
+/**
+ * The method handles each message of the topic for its group, and each biz-id takes effect once: the dedup row, what the
+ * handler writes through `delivery.manager`, and the ACK are one commit. Decorate a method several times for several
+ * topics.
+ *
+ * Returning says that the business is done. Throw `RetryLaterError` or `RejectMessageError` to say something else; any
+ * other error counts as a failure and comes again with backoff.
+ */
+export function IdempotentConsumer<T extends AnyTopic>(
+  topic: T,
+  options: IdempotentConsumerOptions,
+): HandlerDecorator<(payload: PayloadOf<T>, delivery: DeliveryContext) => unknown> {
+  check('@IdempotentConsumer', topic, options, [...SHARED_OPTIONS, 'scenario', 'ack']);
+  if (options.scenario !== undefined) checkName('@IdempotentConsumer scenario', options.scenario);
+  if (options.ack !== undefined && options.ack !== 'return' && options.ack !== 'manual') {
+    throw new InvalidOptionError('@IdempotentConsumer ack', options.ack, "'return' or 'manual'");
+  }
+  return decorate({ kind: 'idempotent', topic, options });
+}
+
+/**
+ * The method handles each message of the topic for its group, at least once: no dedup row is written, and after a lost
+ * ACK the message comes again. For effects that a repeat does no harm to. The ACK is the handler's own call, and what it
+ * has to return.
+ */
+export function AtLeastOnceConsumer<T extends AnyTopic>(
+  topic: T,
+  options: AtLeastOnceConsumerOptions,
+): HandlerDecorator<(payload: PayloadOf<T>, delivery: AtLeastOnceDelivery) => Acked | Promise<Acked>> {
+  check('@AtLeastOnceConsumer', topic, options, SHARED_OPTIONS);
+  return decorate({ kind: 'at-least-once', topic, options });
+}
+
+/** The consumers that a method was decorated as. */
+export function consumersOf(method: unknown): readonly ConsumerMetadata[] {
+  if (typeof method !== 'function') return [];
+  return (Reflect.getMetadata(CONSUMER_METADATA, method) as ConsumerMetadata[] | undefined) ?? [];
+}
+
+function decorate(consumer: ConsumerMetadata): HandlerDecorator<(...args: never[]) => unknown> {
+  return (target, key, descriptor) => {
+    const method = descriptor.value!;
+    Reflect.defineMetadata(CONSUMER_METADATA, [...consumersOf(method), consumer], method);
+    defineHandlerParameters(target, key);
+  };
+}
+
+function check(
+  decorator: string,
+  topic: AnyTopic,
+  options: AtLeastOnceConsumerOptions,
+  known: readonly string[],
+): void {
+  if (typeof topic?.name !== 'string' || typeof topic.bizId !== 'function') {
+    throw new InvalidOptionError(`${decorator}(topic)`, topic, 'a topic made by defineTopic()');
+  }
+  if (typeof options !== 'object' || options === null) {
+    throw new InvalidOptionError(`${decorator}(${topic.name}) options`, options, 'an object with a group');
+  }
+  const where = `${decorator}(${topic.name})`;
+  const unknown = Object.keys(options).find((key) => !known.includes(key));
+  if (unknown) throw new InvalidOptionError(`${where} ${unknown}`, unknown, `one of ${known.join(', ')}`);
+  checkName(`${where} group`, options.group);
+  if (options.instance !== undefined) checkName(`${where} instance`, options.instance);
+  const version = options.subscriptionVersion;
+  if (version !== undefined && !(Number.isInteger(version) && version >= 1 && version < 2 ** 31)) {
+    throw new InvalidOptionError(`${where} subscriptionVersion`, version, 'a whole number from 1');
+  }
+  for (const flag of ['guards', 'globalInterceptors'] as const) {
+    if (options[flag] !== undefined && typeof options[flag] !== 'boolean') {
+      throw new InvalidOptionError(`${where} ${flag}`, options[flag], 'a boolean');
+    }
+  }
+  resolveConsumerOptions(where, options);
+}

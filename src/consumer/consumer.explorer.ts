@@ -1,0 +1,98 @@
+import type { DiscoveryService, MetadataScanner } from '@nestjs/core';
+import { ConfigurationError } from '../errors/index.js';
+import { type ConsumerMetadata, consumersOf } from './consumer.decorators.js';
+import { type ResolvedConsumerOptions, resolveConsumerOptions } from './consumer-options.js';
+import { scenarioName } from './scenario.js';
+
+type InstanceWrapper = ReturnType<DiscoveryService['getProviders']>[number];
+
+/** One decorator on one method of one provider or controller. */
+export type DiscoveredConsumer = ConsumerMetadata & {
+  /** For messages: `CardIssuing.issue (group card-issuing, topic payment.succeeded)`. */
+  name: string;
+  settings: ResolvedConsumerOptions;
+  scenario: string;
+  instance: object;
+  /** False for request scope: then the instance is resolved anew for each delivery. */
+  isStatic: boolean;
+  token: string | symbol | (new (...args: never[]) => object);
+  methodName: string;
+  method: (...args: never[]) => unknown;
+};
+
+/** Finds every decorated handler of one module instance. */
+export function discoverConsumers(
+  discovery: DiscoveryService,
+  scanner: MetadataScanner,
+  instanceName: string | undefined,
+  defaults: ResolvedConsumerOptions,
+): DiscoveredConsumer[] {
+  const found = [...discovery.getProviders(), ...discovery.getControllers()].flatMap((wrapper) =>
+    consumersOfWrapper(wrapper, scanner, defaults).filter(({ options }) => options.instance === instanceName),
+  );
+  checkTogether(found);
+  return found;
+}
+
+function consumersOfWrapper(
+  wrapper: InstanceWrapper,
+  scanner: MetadataScanner,
+  defaults: ResolvedConsumerOptions,
+): DiscoveredConsumer[] {
+  if (wrapper.isAlias) return [];
+  const instance = wrapper.instance as object | null | undefined;
+  // useValue and useFactory providers have no metatype of their own: their class is that of what they made.
+  const prototype = (instance ? Object.getPrototypeOf(instance) : wrapper.metatype?.prototype) as
+    object | null;
+  if (!prototype || (typeof instance === 'function' && !wrapper.metatype)) return [];
+  return scanner.getAllMethodNames(prototype).flatMap((methodName) => {
+    const method = (prototype as Record<string, unknown>)[methodName] as DiscoveredConsumer['method'];
+    return consumersOf(method).map((consumer) => {
+      const { group } = consumer.options;
+      const name = `${prototype.constructor.name}.${methodName} (group ${group}, topic ${consumer.topic.name})`;
+      const scenario =
+        consumer.kind === 'idempotent'
+          ? scenarioName({ ...consumer.options, topic: consumer.topic.name })
+          : '';
+      return {
+        ...consumer,
+        name,
+        settings: resolveConsumerOptions(name, consumer.options, defaults),
+        scenario,
+        instance: instance!,
+        isStatic: wrapper.isDependencyTreeStatic(),
+        token: wrapper.token as DiscoveredConsumer['token'],
+        methodName,
+        method,
+      };
+    });
+  });
+}
+
+/** @throws ConfigurationError when two consumers would take each other's messages, or hide each other's effects */
+function checkTogether(consumers: readonly DiscoveredConsumer[]): void {
+  const bySubscription = new Map<string, DiscoveredConsumer>();
+  const byScenario = new Map<string, DiscoveredConsumer>();
+  for (const consumer of consumers) {
+    const { topic, options } = consumer;
+    const subscription = JSON.stringify([options.group, topic.name]);
+    const other = bySubscription.get(subscription);
+    if (other) {
+      throw new ConfigurationError(
+        `${other.name} and ${consumer.name} are both consumers of one subscription, and each would get some of its messages. ` +
+          'Give one of them another group, or leave one out (the class may be provided twice).',
+      );
+    }
+    bySubscription.set(subscription, consumer);
+    if (consumer.kind !== 'idempotent') continue;
+    const dedup = JSON.stringify([consumer.scenario, topic.name]);
+    const sharing = byScenario.get(dedup);
+    if (sharing) {
+      throw new ConfigurationError(
+        `${sharing.name} and ${consumer.name} share the scenario ${consumer.options.scenario} for one topic: whichever came second would take the other's biz-ids for its own duplicates, and its effect would be lost. ` +
+          'Leave the scenario out, or give each group its own.',
+      );
+    }
+    byScenario.set(dedup, consumer);
+  }
+}

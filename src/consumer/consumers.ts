@@ -1,0 +1,45 @@
+import type { Transport } from '../transport/port.js';
+import type { DiscoveredConsumer } from './consumer.explorer.js';
+import { DeliveryProcessor, type ProcessorDeps } from './delivery-processor.js';
+import { IsolationGate } from './isolation-gate.js';
+import { SubscriptionWorker, type WorkerOptions } from './subscription-worker.js';
+
+/** The workers of one module instance: one for each decorated handler. */
+export class Consumers {
+  private workers: SubscriptionWorker[] = [];
+
+  constructor(
+    private readonly transport: Transport,
+    private readonly deps: ProcessorDeps,
+    private readonly options: WorkerOptions,
+  ) {}
+
+  /** Subscribes every group, so that nothing is missed from here on, then begins to claim. */
+  async start(consumers: readonly DiscoveredConsumer[]): Promise<void> {
+    const gate = IsolationGate.ofProcess();
+    for (const consumer of consumers) {
+      const { group, subscriptionVersion: version = 1 } = consumer.options;
+      const subscription = await this.transport.subscribe({ topic: consumer.topic.name, group, version });
+      const processor = new DeliveryProcessor(this.deps, consumer);
+      this.workers.push(
+        new SubscriptionWorker(
+          subscription,
+          consumer,
+          this.transport,
+          processor,
+          gate,
+          this.deps.events,
+          this.options,
+        ),
+      );
+    }
+    for (const worker of this.workers) worker.start();
+  }
+
+  /** May be called at any time, and again. */
+  async stop(timeoutMs: number): Promise<void> {
+    const workers = this.workers;
+    this.workers = [];
+    await Promise.all(workers.map((worker) => worker.stop(timeoutMs)));
+  }
+}

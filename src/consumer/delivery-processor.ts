@@ -1,0 +1,128 @@
+import { describeError } from '../errors/index.js';
+import type { IdempotentMqEvents, DeadLetterReason } from '../events/index.js';
+import { withError } from './attempt-history.js';
+import { consumeAtLeastOnce } from './consume-at-least-once.js';
+import { type ConsumptionDeps, consumeIdempotently } from './consume-idempotently.js';
+import type { DiscoveredConsumer } from './consumer.explorer.js';
+import type { HeldDelivery } from './held-delivery.js';
+import type { Outcome } from './outcome.js';
+import { backoffMs, contentionDelayMs } from './retry-policy.js';
+
+export interface ProcessorDeps extends ConsumptionDeps {
+  events: IdempotentMqEvents;
+}
+
+/** Runs one attempt of a delivery, and does what its outcome asks for. */
+export class DeliveryProcessor {
+  constructor(
+    private readonly deps: ProcessorDeps,
+    private readonly consumer: DiscoveredConsumer,
+  ) {}
+
+  async process(held: HeldDelivery): Promise<void> {
+    const { attempt } = held;
+    this.emit(held, { type: 'delivered', attempt, redelivered: attempt > 1 });
+    const outcome = await this.attempt(held);
+    await this.settle(held, held.abortedBy === 'shutdown' ? atNoCost(outcome) : outcome);
+  }
+
+  /** Sends a delivery to the dead letters whose process died too often. */
+  async giveUpOn(held: HeldDelivery): Promise<void> {
+    const { lostLeases } = held.claimed;
+    const error = new Error(
+      `The process that ran it died or stalled ${lostLeases} times, ${lostLeases - 1} of them while it ran nothing else.`,
+    );
+    await this.deadLetter(held, 'process-lost', error);
+  }
+
+  async giveBack(held: HeldDelivery, reason: string, delayMs: number): Promise<void> {
+    if (await this.deps.transport.giveBack(held.claimed, delayMs)) {
+      this.emit(held, { type: 'given-back', reason, delayMs });
+    } else {
+      this.emit(held, { type: 'lease-lost' });
+    }
+  }
+
+  private attempt(held: HeldDelivery): Promise<Outcome> {
+    return this.consumer.kind === 'idempotent'
+      ? consumeIdempotently(this.deps, this.consumer, held)
+      : consumeAtLeastOnce(this.deps, this.consumer, held);
+  }
+
+  private async settle(held: HeldDelivery, outcome: Outcome): Promise<void> {
+    switch (outcome.kind) {
+      case 'done':
+        this.deps.transport.finished(held.claimed.seq);
+        return this.emit(held, { type: 'acknowledged' });
+      case 'absorbed':
+        this.deps.transport.finished(held.claimed.seq);
+        return this.emit(held, { type: 'duplicate-absorbed' });
+      case 'later':
+        return this.retry(held, outcome.error, held.claimed.failures, outcome.delayMs);
+      case 'not-run':
+        return this.giveBack(held, describeError(outcome.error), contentionDelayMs());
+      case 'failed':
+        return this.failed(held, outcome.error);
+      case 'rejected':
+        return this.deadLetter(held, 'rejected', outcome.error);
+      case 'torn':
+        return this.deadLetter(held, 'torn', outcome.error);
+      case 'commit-unknown':
+        this.emit(held, { type: 'commit-unknown', error: describeError(outcome.error) });
+        // If it committed, the delivery is gone and this changes nothing; if not, it saves waiting for the lease.
+        return this.giveBack(held, 'COMMIT got no answer', contentionDelayMs());
+      case 'lease-lost':
+        return this.emit(held, { type: 'lease-lost' });
+    }
+  }
+
+  private async failed(held: HeldDelivery, error: unknown): Promise<void> {
+    const failures = held.claimed.failures + 1;
+    const { retry } = this.consumer.settings;
+    if (failures >= retry.attempts) return this.deadLetter(held, 'failed', error);
+    await this.retry(held, error, failures, backoffMs(failures, retry));
+  }
+
+  private async retry(held: HeldDelivery, error: unknown, failures: number, delayMs: number): Promise<void> {
+    const { lostLeases } = held.claimed;
+    const errors =
+      failures > held.claimed.failures ? withError(held.claimed.errors, error) : held.claimed.errors;
+    if (await this.deps.transport.retryLater(held.claimed, { failures, lostLeases, errors }, delayMs)) {
+      this.emit(held, { type: 'retry-scheduled', failures, delayMs, error: describeError(error) });
+    } else {
+      this.emit(held, { type: 'lease-lost' });
+    }
+  }
+
+  private async deadLetter(held: HeldDelivery, reason: DeadLetterReason, error: unknown): Promise<void> {
+    const { failures, lostLeases } = held.claimed;
+    const attempt = {
+      failures: failures + (reason === 'failed' ? 1 : 0),
+      lostLeases,
+      errors: withError(held.claimed.errors, error),
+    };
+    if (await this.deps.transport.deadLetter(held.claimed, attempt, reason)) {
+      this.emit(held, { type: 'dead-lettered', reason, error: describeError(error) });
+    } else {
+      this.emit(held, { type: 'lease-lost' });
+    }
+  }
+
+  private emit(held: HeldDelivery, event: DeliveryEvent): void {
+    const { topic, options } = this.consumer;
+    this.deps.events.emit({ ...event, topic: topic.name, group: options.group, bizId: held.bizId });
+  }
+}
+
+type DeliveryEvent =
+  | { type: 'delivered'; attempt: number; redelivered: boolean }
+  | { type: 'acknowledged' | 'duplicate-absorbed' | 'lease-lost' }
+  | { type: 'given-back'; reason: string; delayMs: number }
+  | { type: 'retry-scheduled'; failures: number; delayMs: number; error: string }
+  | { type: 'dead-lettered'; reason: DeadLetterReason; error: string }
+  | { type: 'commit-unknown'; error: string };
+
+/** A handler that failed because the process told it to stop has not failed. */
+function atNoCost(outcome: Outcome): Outcome {
+  return outcome.kind === 'failed' ? { kind: 'not-run', error: outcome.error } : outcome;
+}

@@ -1,0 +1,59 @@
+import type { Subscription, Transport } from '../transport/port.js';
+import type { HeldDelivery } from './held-delivery.js';
+
+/** Renews the leases of what a worker holds, also of what has not begun yet, and notices those that were lost. */
+export class LeaseKeeper {
+  private readonly holds = new Map<HeldDelivery, () => void>();
+  private timer: NodeJS.Timeout | undefined;
+  private renewing: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly transport: Transport,
+    private readonly subscription: Subscription,
+    private readonly leaseMs: number,
+  ) {}
+
+  get held(): readonly HeldDelivery[] {
+    return [...this.holds.keys()];
+  }
+
+  hold(held: HeldDelivery, onRelease: () => void): void {
+    this.holds.set(held, onRelease);
+  }
+
+  release(held: HeldDelivery): void {
+    const onRelease = this.holds.get(held);
+    this.holds.delete(held);
+    onRelease?.();
+  }
+
+  /** Three renewals a lease: two may get lost. */
+  start(): void {
+    this.timer = setInterval(() => {
+      this.renewing = this.renew();
+    }, this.leaseMs / 3);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.timer);
+    await this.renewing;
+  }
+
+  private async renew(): Promise<void> {
+    // Those that settle have their row locked by the transaction that is about to remove it.
+    const held = this.held.filter(({ settling }) => !settling);
+    if (held.length === 0) return;
+    try {
+      const claimed = held.map((delivery) => delivery.claimed);
+      const lost = new Set(await this.transport.extend(this.subscription, claimed, this.leaseMs));
+      for (const delivery of held) {
+        // Meanwhile it may have been acknowledged, which ends its lease too.
+        const stillHere = this.holds.has(delivery) && !delivery.settling;
+        if (stillHere && lost.has(delivery.claimed)) delivery.loseLease();
+      }
+    } catch {
+      // The next renewal tries again; if none gets through, the lease runs out and the fences hold.
+    }
+    await Promise.allSettled(held.map(async (delivery) => delivery.keepAlive?.()));
+  }
+}

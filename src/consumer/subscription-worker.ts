@@ -1,0 +1,243 @@
+import { randomBytes } from 'node:crypto';
+import { describeError } from '../errors/index.js';
+import type { IdempotentMqEvents } from '../events/index.js';
+import { outsideTransaction } from '../transaction/index.js';
+import type { ClaimedDelivery, Subscription, Transport } from '../transport/port.js';
+import type { DiscoveredConsumer } from './consumer.explorer.js';
+import type { DeliveryProcessor } from './delivery-processor.js';
+import { HeldDelivery } from './held-delivery.js';
+import type { IsolationGate } from './isolation-gate.js';
+import { LeaseKeeper } from './lease-keeper.js';
+import { WakeUp } from './wake-up.js';
+
+export interface WorkerOptions {
+  /** How often an idle worker asks the broker, in milliseconds. */
+  pollMs: number;
+  /** Leases lost in isolation after which a delivery goes to the dead letters. */
+  maxIsolatedLosses: number;
+  /** How many deliveries may wait behind the running ones, as a multiple of the concurrency. */
+  prefetch: number;
+}
+
+/** Numbers commit out of order, and some come back below the cursor: look at everything this often. Milliseconds. */
+const RESCAN_MS = 1_000;
+const MAX_ERROR_PAUSE_MS = 5_000;
+/** Handlers slower than this don't get deliveries to wait behind them, which another process could run. Milliseconds. */
+const FAST_HANDLER_MS = 100;
+/** Suspects that run alone before the others get their turn again. */
+const SUSPECTS_A_TURN = 20;
+
+/** Step 4 as the receiver sees it: claims deliveries of one subscription, runs its handler, keeps the leases. */
+export class SubscriptionWorker {
+  private readonly queue: HeldDelivery[] = [];
+  private readonly leases: LeaseKeeper;
+  private readonly wake = new WakeUp();
+  private readonly running = new Set<Promise<void>>();
+  private isolating: Promise<void> | undefined;
+  private loop: Promise<void> | undefined;
+  private stopping = false;
+  private stopListening: (() => void) | undefined;
+  private cursor = 0;
+  private lastRescan = 0;
+  /** A moving average. It begins as if slow: nothing is hoarded before a handler has shown that it is fast. */
+  private handlerMs = FAST_HANDLER_MS;
+
+  constructor(
+    private readonly subscription: Subscription,
+    private readonly consumer: DiscoveredConsumer,
+    private readonly transport: Transport,
+    private readonly processor: DeliveryProcessor,
+    private readonly gate: IsolationGate,
+    private readonly events: IdempotentMqEvents,
+    private readonly options: WorkerOptions,
+  ) {
+    this.leases = new LeaseKeeper(transport, subscription, consumer.settings.leaseMs);
+  }
+
+  start(): void {
+    if (this.loop) return;
+    this.stopListening = this.transport.onLanded(this.subscription.topic, () => this.wake.ring());
+    // Handlers never inherit the context of whoever started the app, or of a publisher that rang the bell.
+    outsideTransaction(() => {
+      this.leases.start();
+      this.loop = this.run();
+    });
+  }
+
+  /**
+   * Claims nothing more, gives back what has not begun, tells the running handlers to stop, waits for them, and gives
+   * back those that don't. Nothing of it costs a delivery an attempt.
+   */
+  async stop(timeoutMs: number): Promise<void> {
+    if (this.stopping || !this.loop) return;
+    this.stopping = true;
+    this.stopListening?.();
+    this.wake.ring();
+    await this.giveBackQueued();
+    await this.loop;
+    // A claim may have been under way.
+    await this.giveBackQueued();
+    const reason = new Error('The process is shutting down.');
+    for (const held of this.leases.held) held.abort('shutdown', reason);
+    const force = setTimeout(() => {
+      for (const held of this.leases.held) held.abandon?.(reason);
+    }, timeoutMs);
+    await Promise.allSettled([...this.running, this.isolating]);
+    clearTimeout(force);
+    await this.leases.stop();
+  }
+
+  private async run(): Promise<void> {
+    let errors = 0;
+    let eager = true;
+    while (!this.stopping) {
+      try {
+        if (await this.step(eager)) {
+          eager = true;
+        } else {
+          eager = await this.wake.wait(this.options.pollMs);
+        }
+        errors = 0;
+      } catch (error) {
+        errors++;
+        const { topic, group } = this.subscription;
+        this.events.emit({ type: 'worker-error', topic, group, error: describeError(error) });
+        await this.wake.wait(Math.min(MAX_ERROR_PAUSE_MS, this.options.pollMs * 2 ** Math.min(errors, 10)));
+        eager = false;
+      }
+    }
+  }
+
+  /** @returns whether another step is worth taking at once */
+  private async step(eager: boolean): Promise<boolean> {
+    await this.gate.whenOpen();
+    const room = this.room();
+    if (this.stopping || room === 0) return false;
+    const leave = this.gate.enter();
+    try {
+      const rescan = Date.now() - this.lastRescan >= RESCAN_MS;
+      if (rescan) {
+        this.lastRescan = Date.now();
+        this.cursor = 0;
+      }
+      if (rescan || !eager) {
+        const { claimable } = await this.transport.poll(this.subscription, this.cursor);
+        if (!claimable) return false;
+      }
+      return await this.claim(room);
+    } finally {
+      leave();
+    }
+  }
+
+  private async claim(limit: number): Promise<boolean> {
+    const { subscription, cursor } = this;
+    const { leaseMs } = this.consumer.settings;
+    const claimId = newClaimId();
+    const answer = await this.transport.claim({ subscription, claimId, after: cursor, limit, leaseMs });
+    if (answer.lastSeen !== undefined) this.cursor = answer.lastSeen;
+    for (const claimed of answer.deliveries) this.take(claimed);
+    if (answer.suspects.length > 0) this.isolate(answer.suspects);
+    return answer.deliveries.length > 0;
+  }
+
+  private take(claimed: ClaimedDelivery): void {
+    const held = new HeldDelivery(claimed);
+    this.leases.hold(held, this.gate.enter());
+    this.queue.push(held);
+    this.runNext();
+  }
+
+  private runNext(): void {
+    while (
+      !this.stopping &&
+      this.running.size < this.consumer.settings.concurrency &&
+      this.queue.length > 0
+    ) {
+      const work = this.runOne(this.queue.shift()!);
+      this.running.add(work);
+      void work.finally(() => {
+        this.running.delete(work);
+        this.runNext();
+        if (this.room() > 0) this.wake.ring();
+      });
+    }
+  }
+
+  private async runOne(held: HeldDelivery): Promise<void> {
+    const begun = Date.now();
+    try {
+      if (held.abortedBy !== 'lease-lost') await this.processor.process(held);
+    } catch (error) {
+      // The broker couldn't be told. The lease runs out, and the delivery comes again.
+      this.emitError(error);
+    } finally {
+      this.leases.release(held);
+      this.handlerMs = 0.8 * this.handlerMs + 0.2 * (Date.now() - begun);
+    }
+  }
+
+  private async giveBackQueued(): Promise<void> {
+    const giveBack = async (held: HeldDelivery) => {
+      try {
+        await this.processor.giveBack(held, 'shutdown', 0);
+      } finally {
+        this.leases.release(held);
+      }
+    };
+    await Promise.allSettled(this.queue.splice(0).map(giveBack));
+  }
+
+  /** Runs deliveries that once lost their lease, each while this process does nothing else. */
+  private isolate(suspects: readonly number[]): void {
+    if (this.isolating || this.stopping) return;
+    this.isolating = this.gate
+      .runAlone(async () => {
+        for (const seq of suspects.slice(0, SUSPECTS_A_TURN)) {
+          if (!this.stopping) await this.runAlone(seq);
+        }
+      })
+      .catch((error: unknown) => this.emitError(error))
+      .finally(() => {
+        this.isolating = undefined;
+        // Others of them may be waiting below the cursor.
+        this.lastRescan = 0;
+        this.wake.ring();
+      });
+  }
+
+  private async runAlone(seq: number): Promise<void> {
+    const { subscription } = this;
+    const { leaseMs } = this.consumer.settings;
+    const claimed = await this.transport.claimAlone({ subscription, claimId: newClaimId(), seq, leaseMs });
+    if (!claimed) return;
+    const held = new HeldDelivery(claimed);
+    this.leases.hold(held, () => undefined);
+    // The first loss was in company; only those since then were its own.
+    if (claimed.lostLeases - 1 >= this.options.maxIsolatedLosses) {
+      await this.processor.giveUpOn(held);
+      this.leases.release(held);
+    } else {
+      await this.runOne(held);
+    }
+  }
+
+  /** How many more deliveries this worker may hold. */
+  private room(): number {
+    const { concurrency } = this.consumer.settings;
+    const ahead = this.handlerMs < FAST_HANDLER_MS ? concurrency * this.options.prefetch : 0;
+    // Not one at a time: a claim costs as much for one delivery as for many.
+    const free = concurrency + ahead - this.queue.length - this.running.size;
+    return ahead === 0 || free >= concurrency ? free : 0;
+  }
+
+  private emitError(error: unknown): void {
+    const { topic, group } = this.subscription;
+    this.events.emit({ type: 'worker-error', topic, group, error: describeError(error) });
+  }
+}
+
+/** 16 bytes: the lease token. */
+function newClaimId(): Buffer {
+  return randomBytes(16);
+}
