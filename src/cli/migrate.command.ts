@@ -1,0 +1,13 @@
+import type { DataSource } from 'typeorm';
+import { databaseOf, migrate } from '../storage/index.js';
+
+export async function migrateCommand(dataSource: DataSource, tablePrefix: string | undefined): Promise<void> {
+  await dataSource.initialize();
+  try {
+    await migrate(dataSource, tablePrefix);
+    const { tableNames } = databaseOf(dataSource, tablePrefix);
+    process.stdout.write(`Up to date: ${Object.values(tableNames).join(', ')}\n`);
+  } finally {
+    await dataSource.destroy();
+  }
+}

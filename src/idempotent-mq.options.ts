@@ -1,0 +1,184 @@
+import type { DataSource, EntityManager } from 'typeorm';
+import { CONSUMER_DEFAULTS, type ConsumerDefaults, resolveConsumerOptions } from './consumer/index.js';
+import { InvalidOptionError } from './errors/index.js';
+import { DEFAULT_TABLE_PREFIX } from './storage/index.js';
+import { DEFAULT_PAYLOAD_LIMITS, type AnyTopic } from './topic/index.js';
+
+/*
+ * Glossary
+ *
+ * topic          what publishers and consumers agree on: a name, a payload type, a biz-id
+ * group          a receiving business; each group gets every message of the topics that it subscribes to
+ * subscription   a group and a topic
+ * message        one publish; stored once, however often it is sent
+ * inner-msg-id   made by the publisher's client for each message, globally unique, means nothing to the business
+ * biz-id         put into the body by the sending business; what the receiving business deduplicates on
+ * scenario       the namespace in which a biz-id is unique: (group, topic) unless it is given
+ * land           the broker stores a message (step 2)
+ * delivery       what a subscription still has to do about a message
+ * claim, lease   a worker takes deliveries, each for a time that it renews; the claim's id is the lease token
+ * ACK            the receiving business says that it is done
+ * dedup row      the receiving business's note that a biz-id took effect
+ * witness        the ACK as the last statement of the consumer's transaction, taken only if the dedup row is there
+ * waiting        a delivery that is set aside until a time
+ * parked         a message that found no group
+ * dead letter    a delivery that is not tried any more
+ * torn           a transaction that was broken from within and may have left something durable
+ */
+
+/** What `IdempotentMqModule.forRoot` takes, and what the factory of `forRootAsync` returns. */
+export interface IdempotentMqOptions {
+  /**
+   * `ensure` creates the library's tables at start, for development and tests. `migrations` only checks that they are
+   * there: run `npx nestjs-idempotent-mq migrate`, or put `idempotentMqMigrations()` into your own list.
+   *
+   * @default 'migrations'
+   */
+  schema?: 'ensure' | 'migrations';
+  /** Put before the names of the library's tables. @default 'mq_' */
+  tablePrefix?: string;
+  /** What this process does. @default all of it */
+  roles?: { consume?: boolean; sweep?: boolean };
+  /** Settings for all consumers; each may have its own. */
+  consumers?: ConsumerDefaults & {
+    /** Connections for handlers, beside the app's pool (MySQL and MariaDB). @default the app's pool size, or 10 */
+    connections?: number;
+    /** How often an idle worker asks for deliveries, in milliseconds. Within a process it is told at once. @default 200 */
+    pollMs?: number;
+    /** Leases that a delivery may lose while it runs alone in a process, before it goes to the dead letters. @default 5 */
+    maxLostLeases?: number;
+  };
+  payload?: {
+    /** Longest body, in bytes of JSON. @default 1048576 */
+    maxBytes?: number;
+    /** Deepest nesting. @default 64 */
+    maxDepth?: number;
+  };
+  retention?: {
+    /** How long a message waits for a first group to subscribe before it is dead-lettered, in milliseconds. @default 7 days */
+    unroutedMs?: number;
+  };
+  /** Topics to register at start that are defined in files which this process has not loaded yet. */
+  topics?: readonly AnyTopic[];
+  /** Finds the ambient transaction of another library (nestjs-cls, typeorm-transactional). */
+  currentManager?: () => EntityManager | undefined;
+  /** How long a shutdown waits for running handlers, in milliseconds. @default 10000 */
+  shutdownTimeoutMs?: number;
+  /** Longest that a statement of the library may take, in milliseconds. @default 15000 */
+  statementTimeoutMs?: number;
+  sqlite?: {
+    /**
+     * Leaves the app's better-sqlite3 DataSource as TypeORM made it: with one connection for everybody, on which
+     * concurrent transactions mix. Publishing works then, one transaction at a time; consumers refuse to start.
+     *
+     * @default false
+     */
+    leaveDataSourceAlone?: boolean;
+    /** How long a writer waits for the write lock, in milliseconds. @default 10000 */
+    writeWaitMs?: number;
+  };
+}
+
+/** The options with their defaults. */
+export type ResolvedOptions = ReturnType<typeof resolveOptions>;
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+const KNOWN: Record<string, readonly string[]> = {
+  '': [
+    'schema',
+    'tablePrefix',
+    'roles',
+    'consumers',
+    'payload',
+    'retention',
+    'topics',
+    'currentManager',
+    'shutdownTimeoutMs',
+    'statementTimeoutMs',
+    'sqlite',
+  ],
+  roles: ['consume', 'sweep'],
+  consumers: ['concurrency', 'leaseMs', 'timeoutMs', 'retry', 'connections', 'pollMs', 'maxLostLeases'],
+  'consumers.retry': ['attempts', 'delayMs', 'maxDelayMs'],
+  payload: ['maxBytes', 'maxDepth'],
+  retention: ['unroutedMs'],
+  sqlite: ['leaveDataSourceAlone', 'writeWaitMs'],
+};
+
+/** @throws InvalidOptionError naming the option and what came */
+export function resolveOptions(options: IdempotentMqOptions, dataSource: DataSource) {
+  checkKeys(options);
+  const { consumers = {}, payload = {}, retention = {}, roles = {}, sqlite = {} } = options;
+  const { extra, poolSize } = dataSource.options as {
+    extra?: { connectionLimit?: number };
+    poolSize?: number;
+  };
+  return {
+    schema: oneOf('schema', options.schema, ['ensure', 'migrations'] as const, 'migrations'),
+    tablePrefix: options.tablePrefix ?? DEFAULT_TABLE_PREFIX,
+    roles: {
+      consume: bool('roles.consume', roles.consume, true),
+      sweep: bool('roles.sweep', roles.sweep, true),
+    },
+    consumers: resolveConsumerOptions('consumers', consumers, CONSUMER_DEFAULTS),
+    connections: whole(
+      'consumers.connections',
+      consumers.connections,
+      extra?.connectionLimit ?? poolSize ?? 10,
+    ),
+    pollMs: whole('consumers.pollMs', consumers.pollMs, 200),
+    maxLostLeases: whole('consumers.maxLostLeases', consumers.maxLostLeases, 5),
+    payload: {
+      maxBytes: whole('payload.maxBytes', payload.maxBytes, DEFAULT_PAYLOAD_LIMITS.maxBytes),
+      maxDepth: whole('payload.maxDepth', payload.maxDepth, DEFAULT_PAYLOAD_LIMITS.maxDepth),
+    },
+    unroutedMs: whole('retention.unroutedMs', retention.unroutedMs, 7 * DAY_MS),
+    topics: options.topics ?? [],
+    currentManager: options.currentManager,
+    shutdownTimeoutMs: whole('shutdownTimeoutMs', options.shutdownTimeoutMs, 10_000),
+    statementTimeoutMs: whole('statementTimeoutMs', options.statementTimeoutMs, 15_000),
+    leaveDataSourceAlone: bool('sqlite.leaveDataSourceAlone', sqlite.leaveDataSourceAlone, false),
+    writeWaitMs: whole('sqlite.writeWaitMs', sqlite.writeWaitMs, 10_000),
+  };
+}
+
+function checkKeys(options: IdempotentMqOptions): void {
+  for (const [path, known] of Object.entries(KNOWN)) {
+    const value = path
+      .split('.')
+      .reduce<unknown>((at, key) => (key ? (at as Record<string, unknown>)?.[key] : at), options);
+    if (value === undefined) continue;
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      throw new InvalidOptionError(path || 'forRoot(options)', value, 'an object');
+    }
+    const unknown = Object.keys(value).find((key) => !known.includes(key));
+    if (unknown) {
+      throw new InvalidOptionError(
+        path ? `${path}.${unknown}` : unknown,
+        (value as Record<string, unknown>)[unknown],
+        `left out: it is not an option. Known are ${known.join(', ')}`,
+      );
+    }
+  }
+}
+
+function whole(option: string, value: number | undefined, otherwise: number): number {
+  if (value === undefined) return otherwise;
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new InvalidOptionError(option, value, 'a whole number from 1');
+  return value;
+}
+
+function bool(option: string, value: boolean | undefined, otherwise: boolean): boolean {
+  if (value === undefined) return otherwise;
+  if (typeof value !== 'boolean') throw new InvalidOptionError(option, value, 'a boolean');
+  return value;
+}
+
+function oneOf<T extends string>(option: string, value: T | undefined, known: readonly T[], otherwise: T): T {
+  if (value === undefined) return otherwise;
+  if (!known.includes(value))
+    throw new InvalidOptionError(option, value, known.map((k) => `'${k}'`).join(' or '));
+  return value;
+}

@@ -1,0 +1,119 @@
+import { Logger } from '@nestjs/common';
+import type { DataSource } from 'typeorm';
+import { BrokerService } from './broker/index.js';
+import { IdempotentExecutor, Scenarios } from './consumer/index.js';
+import { describeError } from './errors/index.js';
+import { IdempotentMqEvents } from './events/index.js';
+import type { ResolvedOptions } from './idempotent-mq.options.js';
+import { OutboxPublisher } from './publisher/index.js';
+import {
+  type Database,
+  type LibraryConnections,
+  checkSchema,
+  databaseOf,
+  makeSqliteSafe,
+  maxPacketBytes,
+  migrate,
+  openConnections,
+} from './storage/index.js';
+import { definedTopicNames } from './topic/index.js';
+import { refuseOuterUse } from './transaction/index.js';
+import { localTransport } from './transport/local.transport.js';
+import type { Transport } from './transport/port.js';
+
+const LANDING_ROWS = 6_000;
+const LANDING_BYTES = 4 * 1024 * 1024;
+const SWEEP_INTERVAL_MS = 30_000;
+const DROP_DELAY_MS = 50;
+const CONTROL_CONNECTIONS = 5;
+
+/** All parts of one module instance, wired together. */
+export class IdempotentMqRuntime {
+  readonly logger = new Logger('IdempotentMq');
+  readonly events = new IdempotentMqEvents();
+  readonly broker: BrokerService;
+  readonly transport: Transport;
+  readonly publisher: OutboxPublisher;
+  readonly executor: IdempotentExecutor;
+  readonly scenarios: Scenarios;
+
+  private constructor(
+    readonly dataSource: DataSource,
+    readonly options: ResolvedOptions,
+    readonly connections: LibraryConnections,
+    packetBytes: number,
+  ) {
+    this.broker = new BrokerService(dataSource, connections, this.events, {
+      landing: { maxRows: LANDING_ROWS, maxBytes: Math.min(LANDING_BYTES, packetBytes / 2) },
+      unroutedMs: options.unroutedMs,
+      sweepIntervalMs: SWEEP_INTERVAL_MS,
+      dropDelayMs: DROP_DELAY_MS,
+      onSweepError: (error) => this.logger.warn(`The sweeper will try again: ${describeError(error)}`),
+    });
+    this.transport = localTransport(this.broker);
+    this.scenarios = new Scenarios(connections);
+    this.publisher = new OutboxPublisher(this.transport, {
+      dataSource,
+      limits: options.payload,
+      currentManager: options.currentManager,
+    });
+    this.executor = new IdempotentExecutor({ ...this.scopeDeps(), scenarios: this.scenarios });
+  }
+
+  /**
+   * Opens the library's connections and registers the topics. It runs when Nest makes the providers: the app's own
+   * onModuleInit may publish already.
+   */
+  static async open(dataSource: DataSource, options: ResolvedOptions): Promise<IdempotentMqRuntime> {
+    const database = databaseOf(dataSource, options.tablePrefix);
+    if (database.dialect.engine === 'sqlite' && !options.leaveDataSourceAlone) {
+      makeSqliteSafe(dataSource, { writeWaitMs: options.writeWaitMs });
+    }
+    if (options.schema === 'ensure') await migrate(dataSource, options.tablePrefix);
+    const connections = await openLibraryConnections(dataSource, database, options);
+    try {
+      await connections.control((on) => checkSchema(database, on));
+      const packet = await connections.control((on) => maxPacketBytes(database, on));
+      const runtime = new IdempotentMqRuntime(dataSource, options, connections, packet ?? Infinity);
+      await runtime.broker.registerTopics([
+        ...definedTopicNames(),
+        ...options.topics.map(({ name }) => name),
+      ]);
+      refuseOuterUse(dataSource);
+      return runtime;
+    } catch (error) {
+      await connections.close();
+      throw error;
+    }
+  }
+
+  /** What scopes need, and where they report. */
+  scopeDeps() {
+    return {
+      dataSource: this.dataSource,
+      connections: this.connections,
+      statementTimeoutMs: this.options.statementTimeoutMs,
+      onStray: (error: Error) => this.logger.error(error.message, error.stack),
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.broker.close();
+    await this.connections.close();
+    this.events.close();
+  }
+}
+
+async function openLibraryConnections(
+  dataSource: DataSource,
+  database: Database,
+  { connections, consumers, statementTimeoutMs }: ResolvedOptions,
+): Promise<LibraryConnections> {
+  return openConnections(dataSource, database, {
+    scopeConnections: connections,
+    controlConnections: CONTROL_CONNECTIONS,
+    statementTimeoutMs,
+    // Two leases: within one of them a handler's connection is always pinged.
+    idleTimeoutSeconds: Math.max(2, Math.ceil((2 * consumers.leaseMs) / 1000)),
+  });
+}

@@ -1,0 +1,24 @@
+import { BrokerService } from './broker/index.js';
+import { IdempotentExecutor } from './consumer/index.js';
+import { IdempotentMqEvents } from './events/index.js';
+
+/*
+ * The injection tokens of a named instance; the class itself for the instance without a name. Symbol.for, so that the
+ * ESM and the CommonJS copy of this file mean the same ones.
+ */
+
+export function getBrokerServiceToken(name?: string) {
+  return name === undefined ? BrokerService : Symbol.for(`nestjs-idempotent-mq:BrokerService:${name}`);
+}
+
+export function getIdempotentExecutorToken(name?: string) {
+  return name === undefined
+    ? IdempotentExecutor
+    : Symbol.for(`nestjs-idempotent-mq:IdempotentExecutor:${name}`);
+}
+
+export function getIdempotentMqEventsToken(name?: string) {
+  return name === undefined
+    ? IdempotentMqEvents
+    : Symbol.for(`nestjs-idempotent-mq:IdempotentMqEvents:${name}`);
+}
