@@ -1,0 +1,105 @@
+import type { DynamicModule, INestApplicationContext, Provider, Type } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import { TypeOrmModule, getDataSourceToken } from '@nestjs/typeorm';
+import { ReplaySubject, filter, firstValueFrom, take, timeout, toArray } from 'rxjs';
+import type { DataSource, EntitySchema } from 'typeorm';
+import {
+  BrokerService,
+  IdempotentExecutor,
+  type IdempotentMqEvent,
+  IdempotentMqEvents,
+  IdempotentMqModule,
+  type IdempotentMqOptions,
+  OutboxPublisher,
+} from '../../src/index.js';
+import type { TestDatabase } from './engines.js';
+
+export interface TestApp {
+  readonly nest: INestApplicationContext;
+  readonly dataSource: DataSource;
+  readonly outbox: OutboxPublisher;
+  readonly broker: BrokerService;
+  readonly executor: IdempotentExecutor;
+  /** Every event since the start. */
+  readonly seen: IdempotentMqEvent[];
+  /** Resolves with the next `count` matching events, counted from the start. */
+  events<T extends IdempotentMqEvent['type']>(
+    type: T,
+    count?: number,
+    where?: (event: Extract<IdempotentMqEvent, { type: T }>) => boolean,
+  ): Promise<Extract<IdempotentMqEvent, { type: T }>[]>;
+  close(): Promise<void>;
+}
+
+export interface AppParts {
+  entities?: (Type | EntitySchema)[];
+  providers?: Provider[];
+  controllers?: Type[];
+  imports?: (Type | DynamicModule)[];
+  options?: IdempotentMqOptions;
+  dataSource?: object;
+}
+
+const EVENT_TIMEOUT_MS = 20_000;
+
+/** A small app on a database of its own, started. Polls and backoff are short, so that nobody waits for the clock. */
+export async function startApp(database: TestDatabase, parts: AppParts = {}): Promise<TestApp> {
+  const { entities = [], providers = [], controllers = [], imports = [], options = {} } = parts;
+  const testing = await Test.createTestingModule({
+    imports: [
+      TypeOrmModule.forRoot({
+        ...database.options,
+        entities,
+        synchronize: true,
+        ...parts.dataSource,
+      }),
+      IdempotentMqModule.forRoot({
+        schema: 'ensure',
+        shutdownTimeoutMs: 2_000,
+        ...options,
+        consumers: { pollMs: 20, retry: { delayMs: 10, maxDelayMs: 50 }, ...options.consumers },
+      }),
+      ...imports,
+    ],
+    providers,
+    controllers,
+  }).compile();
+  const events = new ReplaySubject<IdempotentMqEvent>();
+  const seen: IdempotentMqEvent[] = [];
+  const source = testing.get(IdempotentMqEvents).events$;
+  source.subscribe((event) => seen.push(event));
+  source.subscribe(events);
+  const nest = await testing.init();
+  return {
+    nest,
+    seen,
+    dataSource: nest.get<DataSource>(getDataSourceToken()),
+    outbox: nest.get(OutboxPublisher),
+    broker: nest.get(BrokerService),
+    executor: nest.get(IdempotentExecutor),
+    events: (type, count = 1, where = () => true) =>
+      firstValueFrom(
+        events.pipe(
+          filter((event): event is never => event.type === type && where(event as never)),
+          take(count),
+          toArray(),
+          timeout({
+            each: EVENT_TIMEOUT_MS,
+            with: () => {
+              throw new Error(`waited for ${count} ${type}; seen: ${summary(seen)}`);
+            },
+          }),
+        ),
+      ),
+    close: () => nest.close(),
+  };
+}
+
+function summary(seen: readonly IdempotentMqEvent[]): string {
+  const counts = new Map<string, number>();
+  for (const { type } of seen) counts.set(type, (counts.get(type) ?? 0) + 1);
+  const errors = seen
+    .flatMap((event) => ('error' in event ? [event.error] : 'reason' in event ? [event.reason] : []))
+    .slice(-3);
+  return `${[...counts].map(([type, count]) => `${count} ${type}`).join(', ')}; last errors: ${errors.join(' | ')}`;
+}
