@@ -1,0 +1,67 @@
+const NAMED_SKIPS = 20;
+
+/**
+ * @typedef {object} Tally
+ * @property {number} passed
+ * @property {number} failed
+ * @property {number} skipped
+ * @property {string[]} notes  one line for each thing that was skipped, or that failed without being a test
+ */
+
+/**
+ * Jest's figures, made to err on the strict side: a suite that could not run, a Jest that ended badly and a
+ * run without a single test each count as a failure.
+ *
+ * @param {{ clean: boolean, report: import('./jest.mjs').JestReport | undefined }} outcome
+ * @returns {Tally}
+ */
+export function tallyOf({ clean, report }) {
+  if (!report) return { passed: 0, failed: 1, skipped: 0, notes: ['failed: Jest wrote no report'] };
+  const tally = {
+    passed: report.numPassedTests,
+    failed: report.numFailedTests + report.numRuntimeErrorTestSuites,
+    skipped: report.numPendingTests + report.numTodoTests,
+    notes: skippedNames(report).map((name) => `skipped: ${name}`),
+  };
+  if (report.numRuntimeErrorTestSuites > 0) {
+    tally.notes.push(`failed: ${report.numRuntimeErrorTestSuites} test files could not run`);
+  }
+  if (tally.passed + tally.failed === 0) {
+    tally.failed = 1;
+    tally.notes.push('failed: no test was executed');
+  }
+  if (!clean && tally.failed === 0) {
+    tally.failed = 1;
+    tally.notes.push('failed: Jest ended with an error, though no test did');
+  }
+  return tally;
+}
+
+/** @param {import('./jest.mjs').JestReport} report */
+function skippedNames({ testResults }) {
+  const names = testResults.flatMap(({ assertionResults }) =>
+    assertionResults
+      .filter(({ status }) => status === 'pending' || status === 'todo')
+      .map(({ fullName }) => fullName),
+  );
+  const rest = names.length - NAMED_SKIPS;
+  return rest > 0 ? [...names.slice(0, NAMED_SKIPS), `and ${rest} more tests`] : names;
+}
+
+/**
+ * Adds an engine that could not be tested.
+ *
+ * @param {Tally} tally
+ * @param {'failed' | 'skipped'} as
+ * @param {string} engine
+ * @param {string} reason
+ */
+export function countMissingEngine(tally, as, engine, reason) {
+  tally[as] += 1;
+  tally.notes.push(`${as}: all tests on ${engine}: ${reason.replaceAll('\n', '; ')}`);
+}
+
+/** @param {Tally} tally */
+export function closingLine({ passed, failed, skipped }) {
+  return `${passed} passed, ${failed} failed, ${skipped} skipped`;
+}

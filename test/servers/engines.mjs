@@ -1,0 +1,35 @@
+/**
+ * The words shared by everything that brings a server up.
+ *
+ * @typedef {'mariadb' | 'mysql'} Engine  A database that runs as a server of its own.
+ *
+ * @typedef {object} Server
+ * @property {string} url      mysql://user:password@host:port/, without a database name
+ * @property {string} version  what SELECT VERSION() answers
+ * @property {() => Promise<void>} stop
+ *
+ * @typedef {object} Context
+ * @property {AbortSignal} signal             aborted when the whole run is to end
+ * @property {(line: string) => void} log     for people who watch the run
+ *
+ * @typedef {object} Way  One way to have a server; they are tried in order.
+ * @property {string} name
+ * @property {(context: Context) => Promise<Server>} start  rejects when this way is not open
+ */
+
+/** @type {Record<Engine, { label: string, urlVariable: string }>} */
+export const SERVER_ENGINES = {
+  mariadb: { label: 'MariaDB', urlVariable: 'MQ_TEST_MARIADB_URL' },
+  mysql: { label: 'MySQL', urlVariable: 'MQ_TEST_MYSQL_URL' },
+};
+
+/**
+ * Which of the two speaks, judged by what it says of its version: MySQL never names itself there, and
+ * MariaDB ships a binary called mysqld as well.
+ *
+ * @param {string} version
+ * @returns {Engine}
+ */
+export function engineOfVersion(version) {
+  return /mariadb/i.test(version) ? 'mariadb' : 'mysql';
+}

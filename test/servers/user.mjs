@@ -1,0 +1,4 @@
+/** Whether this process may install packages. */
+export function isRoot() {
+  return process.getuid?.() === 0;
+}
