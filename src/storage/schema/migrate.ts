@@ -75,7 +75,7 @@ function mysqlLock(database: Database): Locked {
     // Named locks are the server's, not the database's, and at most 64 characters long.
     const [lock] = await read<{ name: string }>(
       on,
-      `SELECT CONCAT('nestjs-idempotent-mq:', MD5(CONCAT(COALESCE(DATABASE(), ''), ?))) AS name`,
+      `SELECT CONCAT('nestjs-idempotent-mq:', LEFT(SHA2(CONCAT(COALESCE(DATABASE(), ''), ?), 256), 32)) AS name`,
       [database.tables.schema_version],
     );
     const [answer] = await read<{ locked: number | string | null }>(on, 'SELECT GET_LOCK(?, ?) AS locked', [
