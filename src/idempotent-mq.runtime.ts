@@ -44,7 +44,7 @@ export class IdempotentMqRuntime {
     packetBytes: number,
   ) {
     this.broker = new BrokerService(dataSource, connections, this.events, {
-      landing: { maxRows: LANDING_ROWS, maxBytes: Math.min(LANDING_BYTES, packetBytes / 2) },
+      landing: { maxRows: LANDING_ROWS, maxBytes: Math.min(LANDING_BYTES, packetBytes / 2), packetBytes },
       unroutedMs: options.unroutedMs,
       sweepIntervalMs: SWEEP_INTERVAL_MS,
       dropDelayMs: DROP_DELAY_MS,

@@ -1,10 +1,10 @@
 import type { QueryRunner } from 'typeorm';
-import { TransactionEndedError } from '../errors/index.js';
+import { InvalidPayloadError, TransactionEndedError } from '../errors/index.js';
 import type { IdempotentMqEvents } from '../events/index.js';
 import {
   type LibraryConnections,
   type MessageRow,
-  deleteMessages,
+  deleteJustInserted,
   fanOut,
   insertMessages,
   parkMessages,
@@ -14,8 +14,10 @@ import type { Topics } from './topics.js';
 export interface LandingLimits {
   /** Rows of one INSERT. */
   maxRows: number;
-  /** Bytes of one INSERT's values, well below the server's max_allowed_packet. */
+  /** Bytes of one INSERT's values. */
   maxBytes: number;
+  /** The server's max_allowed_packet: past it, the publisher's connection dies. */
+  packetBytes: number;
 }
 
 /** A message as it comes from a publisher. */
@@ -36,8 +38,9 @@ export class Landing {
    * @throws TransactionEndedError when the session turns out to be in no transaction; what was written is taken back
    */
   async land(runner: QueryRunner, topic: string, messages: readonly IncomingMessage[]): Promise<void> {
+    const batches = [...this.batches(messages)];
     const topicId = await this.topics.idWithin(runner, topic);
-    for (const batch of this.batches(messages)) {
+    for (const batch of batches) {
       await this.landBatch(
         runner,
         topic,
@@ -52,7 +55,7 @@ export class Landing {
     const { firstSeq, session } = await insertMessages(database, runner, rows);
     if (session && !session.inTransaction) {
       // Nobody has been told of the message yet: without its deliveries it is as good as gone, even if this fails.
-      await deleteMessages(database, runner, [firstSeq]);
+      await deleteJustInserted(database, runner, { firstSeq, rows });
       throw new TransactionEndedError(
         'the server says that the session is in no transaction (an earlier error, such as a deadlock, or DDL has ended it)',
       );
@@ -70,6 +73,7 @@ export class Landing {
     let bytes = 0;
     for (const message of messages) {
       const size = wireSize(message);
+      if (size > this.limits.packetBytes) throw tooLargeForServer(size, this.limits.packetBytes);
       if (batch.length > 0 && (batch.length >= this.limits.maxRows || bytes + size > this.limits.maxBytes)) {
         yield batch;
         batch = [];
@@ -90,6 +94,13 @@ async function refuseOutsideTransaction(runner: QueryRunner): Promise<void> {
       'SQLite says that the connection is in no transaction (an earlier error has ended it)',
     );
   }
+}
+
+function tooLargeForServer(size: number, packetBytes: number): InvalidPayloadError {
+  return new InvalidPayloadError(
+    `The message takes ${size} bytes on the wire, more than the server accepts in one packet (max_allowed_packet = ${packetBytes}). ` +
+      'Raise that setting of the server, or store large data elsewhere and publish where it is.',
+  );
 }
 
 /** Bytes travel as hexadecimal digits, two for each. */

@@ -30,7 +30,7 @@ export async function openMysqlConnections(
   options: MysqlConnectionsOptions,
 ): Promise<LibraryConnections> {
   const control = await new DataSource(controlOptions(app, options.controlConnections)).initialize();
-  const scopes = new DataSource(scopeOptions(app, options.scopeConnections));
+  const scopes = new DataSource(scopeOptions(app, options));
   try {
     await scopes.initialize();
   } catch (error) {
@@ -189,8 +189,18 @@ function ownOptions(app: DataSource, connections: number): DataSourceOptions {
 }
 
 /** Handlers find their entities here. */
-function scopeOptions(app: DataSource, connections: number): DataSourceOptions {
-  return ownOptions(app, connections);
+function scopeOptions(app: DataSource, { scopeConnections, idleTimeoutSeconds }: MysqlConnectionsOptions) {
+  // mysql2 closes idle connections only where fewer may be idle than open; the server, which ends its own, comes later.
+  const connectionLimit = Math.max(2, scopeConnections);
+  const options = ownOptions(app, connectionLimit);
+  return {
+    ...options,
+    extra: {
+      ...(options as { extra: object }).extra,
+      maxIdle: connectionLimit - 1,
+      idleTimeout: (idleTimeoutSeconds * 1000) / 2,
+    },
+  } as DataSourceOptions;
 }
 
 function controlOptions(app: DataSource, connections: number): DataSourceOptions {

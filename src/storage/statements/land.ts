@@ -1,4 +1,4 @@
-import { type Connection, type SessionState, write } from '../execute.js';
+import { type Connection, type SessionState, placeholders, write } from '../execute.js';
 import type { Database } from '../tables.js';
 
 /** Step 2, the broker stores the message: two statements, in the publisher's own transaction. */
@@ -40,6 +40,19 @@ export async function insertMessages(
   );
   const firstSeq = dialect.engine === 'sqlite' ? insertId - rows.length + 1 : insertId;
   return { firstSeq, ...(session && { session }) };
+}
+
+/** Takes back what {@link insertMessages} wrote outside of a transaction. */
+export async function deleteJustInserted(
+  { tables }: Database,
+  on: Connection,
+  { firstSeq, rows }: { firstSeq: number; rows: readonly MessageRow[] },
+): Promise<void> {
+  await write(
+    on,
+    `DELETE FROM ${tables.message} WHERE seq >= ? AND inner_msg_id IN (${placeholders(rows.length)})`,
+    [firstSeq, ...rows.map(({ innerMsgId }) => innerMsgId)],
+  );
 }
 
 export interface FanOut {
