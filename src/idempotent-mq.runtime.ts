@@ -5,6 +5,7 @@ import { IdempotentExecutor, Scenarios } from './consumer/index.js';
 import { describeError } from './errors/index.js';
 import { IdempotentMqEvents } from './events/index.js';
 import type { ResolvedOptions } from './idempotent-mq.options.js';
+import { logEvents } from './log-events.js';
 import { OutboxPublisher } from './publisher/index.js';
 import {
   type Database,
@@ -43,6 +44,7 @@ export class IdempotentMqRuntime {
     readonly connections: LibraryConnections,
     packetBytes: number,
   ) {
+    logEvents(this.events, this.logger);
     this.broker = new BrokerService(dataSource, connections, this.events, {
       landing: { maxRows: LANDING_ROWS, maxBytes: Math.min(LANDING_BYTES, packetBytes / 2), packetBytes },
       unroutedMs: options.unroutedMs,

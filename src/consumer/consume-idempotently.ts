@@ -124,19 +124,14 @@ async function runHandler(
   payload: unknown,
   scope: GuardedScope,
 ): Promise<void> {
-  const { leaseMs, timeoutMs } = consumer.settings;
+  const { timeoutMs } = consumer.settings;
   const delivery = idempotentDelivery(consumer, held, payload, scope.manager);
   held.abandon = (cause) => {
     scope.doom(cause);
     scope.destroy();
   };
-  held.keepAlive = () => scope.pingIfIdle(leaseMs / 2);
-  try {
-    const handler = runInScope(scope, () => caller.call(consumer, payload, delivery.context));
-    await withinTimeLimit(handler, held, { name: consumer.name, timeoutMs });
-  } finally {
-    held.keepAlive = undefined;
-  }
+  const handler = runInScope(scope, () => caller.call(consumer, payload, delivery.context));
+  await withinTimeLimit(handler, held, { name: consumer.name, timeoutMs });
   await scope.settle();
   if (consumer.kind === 'idempotent' && consumer.options.ack === 'manual' && !delivery.wasAcked()) {
     throw new AckMissingError(

@@ -16,8 +16,6 @@ export class HeldDelivery {
   abortedBy: AbortCause | undefined;
   /** Gets the transaction out of the way of a handler that doesn't stop; set while one runs. */
   abandon: ((cause: Error) => void) | undefined;
-  /** Keeps the server from taking a handler that works elsewhere for dead; set while one runs. */
-  keepAlive: (() => Promise<void>) | undefined;
 
   constructor(readonly claimed: ClaimedDelivery) {
     this.bizId = claimed.bizId.toString('utf8');

@@ -54,6 +54,5 @@ export class LeaseKeeper {
     } catch {
       // The next renewal tries again; if none gets through, the lease runs out and the fences hold.
     }
-    await Promise.allSettled(held.map(async (delivery) => delivery.keepAlive?.()));
   }
 }

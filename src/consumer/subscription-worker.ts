@@ -97,11 +97,11 @@ export class SubscriptionWorker {
         } else {
           eager = await this.wake.wait(this.options.pollMs);
         }
+        if (errors > 0) this.events.emit({ type: 'worker-recovered', ...this.names() });
         errors = 0;
       } catch (error) {
         errors++;
-        const { topic, group } = this.subscription;
-        this.events.emit({ type: 'worker-error', topic, group, error: describeError(error) });
+        this.emitError(error);
         await this.wake.wait(Math.min(MAX_ERROR_PAUSE_MS, this.options.pollMs * 2 ** Math.min(errors, 10)));
         eager = false;
       }
@@ -121,7 +121,9 @@ export class SubscriptionWorker {
         this.cursor = 0;
       }
       if (rescan || !eager) {
-        const { claimable } = await this.transport.poll(this.subscription, this.cursor);
+        const { claimable, broughtBack } = await this.transport.poll(this.subscription, this.cursor);
+        // What comes back keeps its old number.
+        if (broughtBack) this.cursor = 0;
         if (!claimable) return false;
       }
       return await this.claim(room);
@@ -232,8 +234,12 @@ export class SubscriptionWorker {
   }
 
   private emitError(error: unknown): void {
+    this.events.emit({ type: 'worker-error', ...this.names(), error: describeError(error) });
+  }
+
+  private names() {
     const { topic, group } = this.subscription;
-    this.events.emit({ type: 'worker-error', topic, group, error: describeError(error) });
+    return { topic, group };
   }
 }
 

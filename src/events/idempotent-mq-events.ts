@@ -19,7 +19,8 @@ export type IdempotentMqEvent =
   | ({ type: 'lease-lost' } & AboutDelivery)
   | ({ type: 'commit-unknown'; error: string } & AboutDelivery)
   | { type: 'message-dropped'; count: number }
-  | { type: 'worker-error'; topic: string; group: string; error: string };
+  | { type: 'worker-error'; topic: string; group: string; error: string }
+  | { type: 'worker-recovered'; topic: string; group: string };
 
 /** Why a delivery is in the dead letters. */
 export type DeadLetterReason =

@@ -55,6 +55,7 @@ export class GuardedScope implements AmbientScope {
   private readonly running = new Set<Promise<unknown>>();
   private openStreams = 0;
   private lastStatementAt = Date.now();
+  private keepAliveTimer: NodeJS.Timeout | undefined;
 
   /** Begins the transaction. */
   static async open(
@@ -93,6 +94,7 @@ export class GuardedScope implements AmbientScope {
     this.runner.isTransactionActive = true;
     this.runner.transactionDepth = 1;
     this.guard(query);
+    if (connection.keepAliveMs !== undefined) this.keepAlive(connection.keepAliveMs);
   }
 
   get manager(): EntityManager {
@@ -171,14 +173,18 @@ export class GuardedScope implements AmbientScope {
     });
   }
 
-  /** Keeps the server from ending the transaction of a handler that works on something else for long. */
-  async pingIfIdle(idleMs: number): Promise<void> {
-    if (this.over || this.running.size > 0 || Date.now() - this.lastStatementAt < idleMs) return;
-    await ping(this.own);
-    this.lastStatementAt = Date.now();
+  /** Keeps the server from taking a scope for dead whose handler works on something else for long. */
+  private keepAlive(everyMs: number): void {
+    this.keepAliveTimer = setInterval(() => {
+      if (this.over || this.running.size > 0 || Date.now() - this.lastStatementAt < everyMs) return;
+      this.lastStatementAt = Date.now();
+      // If it fails, the handler's next statement or the witness finds out.
+      ping(this.own).catch(() => undefined);
+    }, everyMs).unref();
   }
 
   private ended(): void {
+    clearInterval(this.keepAliveTimer);
     this.runner.isTransactionActive = false;
     this.runner.transactionDepth = 0;
   }

@@ -25,6 +25,8 @@ export interface ScopeRunner {
   readonly runner: QueryRunner;
   /** Begins the scope's transaction. */
   begin(): Promise<void>;
+  /** How often the session must hear of a scope that is busy elsewhere, in milliseconds; undefined where it needn't. */
+  readonly keepAliveMs?: number;
   /** SQLite's own word on whether the transaction is still open; undefined where the answers of statements say it. */
   inTransaction?(): boolean;
   /** Back to the pool. */

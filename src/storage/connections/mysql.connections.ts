@@ -103,6 +103,7 @@ class MysqlConnections implements LibraryConnections {
     const lease = new RunnerLease(runner, connection);
     return {
       runner,
+      keepAliveMs: (this.options.idleTimeoutSeconds * 1000) / 4,
       // autocommit is off: the first statement begins the transaction.
       begin: async () => undefined,
       release: () => lease.release(),

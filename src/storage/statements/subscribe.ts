@@ -141,11 +141,14 @@ export async function deleteDeliveriesOf(
     limit,
   }: { table: 'delivery' | 'waiting' | 'dead_letter'; subscriptionId: number; limit: number },
 ): Promise<number> {
-  const sql =
+  const [sql, values] =
     dialect.engine === 'sqlite'
-      ? `DELETE FROM ${tables[table]} WHERE subscription_id = ?1 AND seq IN
-           (SELECT seq FROM ${tables[table]} WHERE subscription_id = ?1 LIMIT ${limit})`
-      : `DELETE FROM ${tables[table]} WHERE subscription_id = ? LIMIT ${limit}`;
-  const { affected } = await write(on, sql, [subscriptionId]);
+      ? [
+          `DELETE FROM ${tables[table]} WHERE subscription_id = ? AND seq IN
+             (SELECT seq FROM ${tables[table]} WHERE subscription_id = ? LIMIT ${limit})`,
+          [subscriptionId, subscriptionId],
+        ]
+      : [`DELETE FROM ${tables[table]} WHERE subscription_id = ? LIMIT ${limit}`, [subscriptionId]];
+  const { affected } = await write(on, sql, values);
   return affected;
 }

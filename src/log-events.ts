@@ -1,0 +1,28 @@
+import type { Logger } from '@nestjs/common';
+import type { IdempotentMqEvents } from './events/index.js';
+
+/** What an operator must hear of without having subscribed to anything: one line a change, not one a failure. */
+export function logEvents({ events$ }: IdempotentMqEvents, logger: Logger): void {
+  const failing = new Set<string>();
+  events$.subscribe((event) => {
+    switch (event.type) {
+      case 'dead-lettered':
+        logger.error(
+          `Dead letter (${event.reason}): ${event.bizId} of ${event.topic} for group ${event.group}: ${event.error}`,
+        );
+        return;
+      case 'worker-error': {
+        const worker = `${event.group} of ${event.topic}`;
+        if (!failing.has(worker))
+          logger.warn(`The worker of ${worker} can't reach the broker, and keeps trying: ${event.error}`);
+        failing.add(worker);
+        return;
+      }
+      case 'worker-recovered':
+        failing.delete(`${event.group} of ${event.topic}`);
+        logger.log(`The worker of ${event.group} of ${event.topic} has reached the broker again.`);
+        return;
+      default:
+    }
+  });
+}
