@@ -11,6 +11,7 @@ import {
   type Database,
   type LibraryConnections,
   checkSchema,
+  checkServer,
   databaseOf,
   makeSqliteSafe,
   maxPacketBytes,
@@ -74,6 +75,7 @@ export class IdempotentMqRuntime {
     if (options.schema === 'ensure') await migrate(dataSource, options.tablePrefix);
     const connections = await openLibraryConnections(dataSource, database, options);
     try {
+      await connections.control((on) => checkServer(database, on));
       await connections.control((on) => checkSchema(database, on));
       const packet = await connections.control((on) => maxPacketBytes(database, on));
       const runtime = new IdempotentMqRuntime(dataSource, options, connections, packet ?? Infinity);

@@ -53,6 +53,7 @@ function activeRunner(manager: EntityManager, what: string, { dataSource }: Join
 
 /** The library's own DataSource for handlers is made of the options of the app's. */
 function sameDatabase(one: DataSource, other: DataSource): boolean {
+  if (one.options.database === ':memory:') return false;
   const [a, b] = [one.options, other.options] as {
     database?: unknown;
     host?: unknown;

@@ -1,6 +1,7 @@
 export * from './execute.js';
 export * from './dialect.js';
 export * from './tables.js';
+export * from './check-server.js';
 export * from './statements/index.js';
 export * from './named-ids.js';
 export * from './connections/deadline.js';

@@ -18,14 +18,21 @@ export const DEFAULT_PAYLOAD_LIMITS: PayloadLimits = { maxBytes: 1024 * 1024, ma
 export function encodePayload(topicName: string, payload: unknown, limits: PayloadLimits): Buffer {
   const refuse = (path: string, why: string) =>
     new InvalidPayloadError(`Topic ${topicName}: ${path} ${why}. Nothing was published.`);
-  checkValue(payload, 'payload', { depth: 0, within: new Set(), limits, refuse });
-  const bytes = Buffer.from(JSON.stringify(payload), 'utf8');
-  if (bytes.length > limits.maxBytes) {
-    throw refuse(
+  const tooLong = (size: string) =>
+    refuse(
       'the payload',
-      `is ${bytes.length} bytes of JSON, more than the limit of ${limits.maxBytes} (option payload.maxBytes); store large data elsewhere and publish where it is`,
+      `is ${size} of JSON, more than the limit of ${limits.maxBytes} (option payload.maxBytes); store large data elsewhere and publish where it is`,
     );
-  }
+  checkValue(payload, 'payload', {
+    depth: 0,
+    within: new Set(),
+    seen: { bytes: 0 },
+    limits,
+    refuse,
+    tooLong,
+  });
+  const bytes = Buffer.from(JSON.stringify(payload), 'utf8');
+  if (bytes.length > limits.maxBytes) throw tooLong(`${bytes.length} bytes`);
   return bytes;
 }
 
@@ -37,11 +44,16 @@ export function decodePayload(bytes: Uint8Array): unknown {
 interface Walk {
   depth: number;
   within: Set<object>;
+  /** At least so many bytes of JSON so far: an object that is in many places can be longer than any string. */
+  seen: { bytes: number };
   limits: PayloadLimits;
   refuse: (path: string, why: string) => InvalidPayloadError;
+  tooLong: (size: string) => InvalidPayloadError;
 }
 
 function checkValue(value: unknown, path: string, walk: Walk): void {
+  walk.seen.bytes += typeof value === 'string' ? value.length + 2 : 1;
+  if (walk.seen.bytes > walk.limits.maxBytes) throw walk.tooLong(`over ${walk.limits.maxBytes} bytes`);
   switch (typeof value) {
     case 'string':
     case 'boolean':
@@ -76,11 +88,16 @@ function checkObject(value: object, path: string, walk: Walk): void {
         'send plain objects, arrays, strings, numbers, booleans and null (a Date as date.toISOString())',
     );
   }
+  const symbol = Object.getOwnPropertySymbols(value)[0];
+  if (symbol) throw refuse(path, `has a key that is a symbol (${String(symbol)}), which JSON drops`);
   within.add(value);
   const deeper = { ...walk, depth: walk.depth + 1 };
   if (Array.isArray(value)) {
     // By index: forEach would step over the holes, which JSON turns into null.
     for (let i = 0; i < value.length; i++) checkValue(value[i], `${path}[${i}]`, deeper);
+    const keys = Object.keys(value);
+    if (keys.length > value.length)
+      throw refuse(path, `is an array with a field ${keys.at(-1)}, which JSON drops`);
   } else {
     for (const key of Object.keys(value)) {
       if (key === '__proto__') throw refuse(path, 'has a key __proto__');

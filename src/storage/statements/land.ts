@@ -110,7 +110,8 @@ function consecutiveNumbers(engine: Database['dialect']['engine'], firstSeq: num
     ? { seq: '? + n.value', join: ' JOIN json_each(?) n', parameters: [firstSeq, list] }
     : {
         seq: '? + n.i * @@auto_increment_increment',
-        join: ` JOIN JSON_TABLE(?, '$[*]' COLUMNS (i INT PATH '$')) n`,
+        // A derived table, because MySQL refuses LOCK IN SHARE MODE on JSON_TABLE itself.
+        join: ` JOIN (SELECT j.i FROM JSON_TABLE(?, '$[*]' COLUMNS (i INT PATH '$')) j) n`,
         parameters: [firstSeq, list],
       };
 }
