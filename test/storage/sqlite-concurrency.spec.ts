@@ -316,21 +316,44 @@ describe('a SQLite file that was made safe for concurrent use', () => {
       expect(await paymentIds(dataSource)).toEqual(['b']);
     });
 
-    it('is left by a runner that is released while it waits, or in the moment when its turn comes', async () => {
+    it('is left at once by a runner that is released while it waits', async () => {
+      const { dataSource } = await databases.safe();
+      const holder = dataSource.createQueryRunner();
+      await holder.startTransaction();
+      const waiting = dataSource.createQueryRunner();
+      const refused = expect(waiting.query("INSERT INTO payment VALUES ('a', 1)")).rejects.toMatchObject({
+        name: 'QueryRunnerAlreadyReleasedError',
+      });
+      await new Promise(setImmediate);
+      await waiting.release();
+      await refused;
+      await holder.release();
+      expect(await paymentIds(dataSource)).toEqual([]);
+    });
+
+    it.each([
+      ['BEGIN', false],
+      ["INSERT INTO payment VALUES ('a', 1)", true],
+      ["WITH one AS (SELECT 1 AS n) INSERT INTO payment SELECT 'a', n FROM one", true],
+    ])('is left by a runner that is released in the moment when its turn comes: %s', async (sql, inserts) => {
       const { dataSource } = await databases.safe();
       for (let microtasks = 0; microtasks < 30; microtasks++) {
         const holder = dataSource.createQueryRunner();
         await holder.startTransaction();
         const waiting = dataSource.createQueryRunner();
-        const begun = waiting.startTransaction().catch((error: Error) => error.name);
+        const outcome = waiting.query(sql).then(
+          () => 'done',
+          (error: Error) => error.name,
+        );
         await new Promise(setImmediate);
         const committed = holder.commitTransaction();
         for (let i = 0; i < microtasks; i++) await Promise.resolve();
         await waiting.release();
-        expect([undefined, 'QueryRunnerAlreadyReleasedError']).toContain(await begun);
         await committed;
         await holder.release();
-        await dataSource.query('INSERT INTO payment VALUES (?, 1)', [microtasks]);
+        expect(['done', 'QueryRunnerAlreadyReleasedError']).toContain(await outcome);
+        expect(await paymentIds(dataSource)).toEqual(inserts && (await outcome) === 'done' ? ['a'] : []);
+        await dataSource.query('DELETE FROM payment');
       }
     });
 

@@ -1,8 +1,10 @@
+import { IdempotentMqError } from '../../errors/index.js';
+
 /**
  * SQLite ended the transaction before its owner did: after an `ON CONFLICT ROLLBACK`, a raw COMMIT or ROLLBACK, a full
  * disk. What comes next would be durable by itself, so it is refused; the transaction can only be rolled back.
  */
-export class SqliteTransactionLostError extends Error {
+export class SqliteTransactionLostError extends IdempotentMqError {
   readonly code = 'SQLITE_TRANSACTION_LOST';
 
   constructor(sql: string) {
@@ -10,17 +12,15 @@ export class SqliteTransactionLostError extends Error {
       'The transaction is over: the database ended it (an INSERT OR ROLLBACK, a raw COMMIT or ROLLBACK, a full disk), ' +
         `or it was committed before this statement had run (an await is missing). Refused: ${excerpt(sql)}`,
     );
-    this.name = new.target.name;
   }
 }
 
 /** The DataSource was destroyed, or its handles were closed, beneath this query runner. */
-export class SqliteConnectionClosedError extends Error {
+export class SqliteConnectionClosedError extends IdempotentMqError {
   readonly code = 'SQLITE_CONNECTION_CLOSED';
 
   constructor() {
     super('The connection is closed: its DataSource was destroyed or is not initialized.');
-    this.name = new.target.name;
   }
 }
 

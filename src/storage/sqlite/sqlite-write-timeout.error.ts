@@ -1,3 +1,5 @@
+import { IdempotentMqError } from '../../errors/index.js';
+
 /** Who held the write lock of a database file when a writer of this process gave up. */
 export interface WriteLockHolder {
   /** The purpose that its query runner was created for. */
@@ -10,7 +12,7 @@ export interface WriteLockHolder {
  * A writer waited longer than `writeWaitMs` for the write lock of a SQLite database. Nothing of the statement, or of
  * the transaction that it was to begin, has happened: it is safe to try again.
  */
-export class SqliteWriteTimeoutError extends Error {
+export class SqliteWriteTimeoutError extends IdempotentMqError {
   readonly code = 'SQLITE_WRITE_TIMEOUT';
 
   constructor(
@@ -24,7 +26,6 @@ export class SqliteWriteTimeoutError extends Error {
     options?: { cause?: unknown },
   ) {
     super(message(database, writer, waitedMs, holder), options);
-    this.name = new.target.name;
   }
 }
 
