@@ -1,0 +1,4 @@
+import * as lib from 'nestjs-idempotent-mq';
+import { issueOneCard } from './one-card.mjs';
+
+await issueOneCard(lib);

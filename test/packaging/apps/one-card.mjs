@@ -1,0 +1,40 @@
+/** The smallest app: publishes one payment, issues one card. Prints the cards. `lib` is the package, however it was loaded. */
+import 'reflect-metadata';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { TypeOrmModule, getDataSourceToken } from '@nestjs/typeorm';
+
+/** Decorators are functions: this file is run as it is, by each Node and each module system. */
+export async function issueOneCard(lib, decoratedBy = lib) {
+  const topic = decoratedBy.defineTopic({ name: 'payment.succeeded', bizId: ({ paymentId }) => paymentId });
+
+  class CardIssuing {
+    async issue({ paymentId }, delivery) {
+      await delivery.manager.query('INSERT INTO card (payment_id) VALUES (?)', [paymentId]);
+    }
+  }
+  const issue = Object.getOwnPropertyDescriptor(CardIssuing.prototype, 'issue');
+  decoratedBy.IdempotentConsumer(topic, { group: 'card-issuing' })(CardIssuing.prototype, 'issue', issue);
+
+  class App {}
+  Module({
+    imports: [
+      TypeOrmModule.forRoot({ type: 'better-sqlite3', database: ':memory:' }),
+      lib.IdempotentMqModule.forRoot({ schema: 'ensure' }),
+    ],
+    providers: [CardIssuing],
+  })(App);
+
+  const app = await NestFactory.createApplicationContext(App, { logger: ['error'] });
+  const dataSource = app.get(getDataSourceToken());
+  await dataSource.query('CREATE TABLE card (payment_id TEXT)');
+  const acknowledged = new Promise((resolve) => {
+    app.get(lib.IdempotentMqEvents).events$.subscribe(({ type }) => type === 'acknowledged' && resolve());
+  });
+  // By the other copy's token, if there are two: an app may mix them.
+  await app.get(lib.OutboxPublisher).publish(topic, { paymentId: 'P-1' }, { standalone: true });
+  await acknowledged;
+  const cards = await dataSource.query('SELECT payment_id FROM card');
+  await app.close();
+  console.log(JSON.stringify(cards));
+}

@@ -1,0 +1,3 @@
+const lib = require('nestjs-idempotent-mq');
+
+import('./one-card.mjs').then(({ issueOneCard }) => issueOneCard(lib));

@@ -1,0 +1,84 @@
+import { execFileSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+const repository = resolve(__dirname, '../..');
+const BUILT_FROM = ['package.json', 'README.md', 'CHANGELOG.md', 'LICENSE', 'docs', 'src', 'scripts', 'nest-cli.json'];
+
+/** The package as npm would publish it, installed into an app. Dependencies are those of the repository. */
+describe('the packed package', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'mq-pack-'));
+  const tree = join(folder, 'tree');
+  const app = join(folder, 'app');
+  const installed = join(app, 'node_modules/nestjs-idempotent-mq');
+
+  beforeAll(() => {
+    mkdirSync(tree);
+    const configs = readdirSync(repository).filter((name) => /^tsconfig.*\.json$/.test(name));
+    for (const part of [...BUILT_FROM, ...configs].filter((name) => existsSync(join(repository, name)))) {
+      cpSync(join(repository, part), join(tree, part), { recursive: true });
+    }
+    symlinkSync(join(repository, 'node_modules'), join(tree, 'node_modules'));
+    run(process.execPath, ['scripts/build.mjs'], tree);
+    const tarball = run('npm', ['pack', '--ignore-scripts', '--silent'], tree).trim();
+    linkDependencies();
+    mkdirSync(installed, { recursive: true });
+    run('tar', ['-xzf', join(tree, tarball), '-C', installed, '--strip-components=1'], folder);
+    cpSync(join(__dirname, 'apps'), app, { recursive: true });
+  }, 180_000);
+
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it.each([
+    ['imported by an ESM app', 'esm.mjs'],
+    ['required by a CommonJS app', 'require.cjs'],
+    ['loaded in its CommonJS copy', 'commonjs.cjs'],
+  ])('publishes and consumes when it is %s', (_, file) => {
+    expect(JSON.parse(run(process.execPath, [file], app))).toEqual([{ payment_id: 'P-1' }]);
+  });
+
+  it('finds a handler that the other copy of it has decorated', () => {
+    expect(JSON.parse(run(process.execPath, ['both-copies.mjs'], app))).toEqual([{ payment_id: 'P-1' }]);
+  });
+
+  it('brings its command along', () => {
+    const database = `sqlite:${join(folder, 'cli.sqlite')}`;
+    const bin = join(installed, 'dist/esm/cli/main.js');
+    expect(run(process.execPath, [bin, 'migrate', '--database', database], app)).toContain('mq_message');
+  });
+
+  it('is what `nest build` builds too', () => {
+    rmSync(join(tree, 'dist'), { recursive: true });
+    run(process.execPath, [join(repository, 'node_modules/@nestjs/cli/bin/nest.js'), 'build'], tree);
+    expect(existsSync(join(tree, 'dist/esm/index.js'))).toBe(true);
+  }, 120_000);
+
+  it('contains no tests, examples or configuration of the repository', () => {
+    expect(readdirSync(installed).sort()).toEqual([
+      'CHANGELOG.md',
+      'LICENSE',
+      'README.md',
+      'dist',
+      'docs',
+      'package.json',
+    ]);
+  });
+
+  /** Each dependency by itself: the package has to be a real folder among them. */
+  function linkDependencies() {
+    mkdirSync(join(app, 'node_modules'), { recursive: true });
+    for (const name of readdirSync(join(repository, 'node_modules'))) {
+      symlinkSync(join(repository, 'node_modules', name), join(app, 'node_modules', name));
+    }
+  }
+});
+
+function run(command: string, args: string[], cwd: string): string {
+  return execFileSync(command, args, {
+    cwd,
+    encoding: 'utf8',
+    timeout: 120_000,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
