@@ -4,7 +4,16 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 const repository = resolve(__dirname, '../..');
-const BUILT_FROM = ['package.json', 'README.md', 'CHANGELOG.md', 'LICENSE', 'docs', 'src', 'scripts', 'nest-cli.json'];
+const BUILT_FROM = [
+  'package.json',
+  'README.md',
+  'CHANGELOG.md',
+  'LICENSE',
+  'docs',
+  'src',
+  'scripts',
+  'nest-cli.json',
+];
 
 /** The package as npm would publish it, installed into an app. Dependencies are those of the repository. */
 describe('the packed package', () => {

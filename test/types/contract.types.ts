@@ -1,0 +1,130 @@
+/**
+ * What must not compile. Each `@ts-expect-error` is an assertion: tsc fails when the line under it compiles after all.
+ * contract.spec.ts runs tsc on this file.
+ */
+import { z } from 'zod';
+import {
+  AtLeastOnceConsumer,
+  AtLeastOnceDelivery,
+  DeliveryContext,
+  IdempotentConsumer,
+  type OutboxPublisher,
+  type PayloadOf,
+  type PublishedBy,
+  defineTopic,
+} from '../../src/index.js';
+
+interface Payment {
+  paymentId: string;
+  userId: string;
+  amount: number;
+}
+
+const PaymentSucceeded = defineTopic<Payment>({ name: 'payment.succeeded', bizId: (paid) => paid.paymentId });
+const PaymentRefunded = defineTopic<{ refundId: string }>({
+  name: 'payment.refunded',
+  bizId: (refund) => refund.refundId,
+});
+const Ordered = defineTopic({
+  name: 'ordered',
+  bizId: (order) => order.id,
+  schema: z.object({ id: z.string(), at: z.string().transform((iso) => new Date(iso)) }),
+});
+
+export class Fits {
+  @IdempotentConsumer(PaymentSucceeded, { group: 'full' })
+  async full(_paid: PayloadOf<typeof PaymentSucceeded>, _delivery: DeliveryContext) {}
+
+  @IdempotentConsumer(PaymentSucceeded, { group: 'narrower' })
+  narrower(_paid: { paymentId: string }) {}
+
+  @IdempotentConsumer(PaymentSucceeded, { group: 'stacked' })
+  @IdempotentConsumer(PaymentRefunded, { group: 'stacked' })
+  stacked(_body: PayloadOf<typeof PaymentSucceeded> | PayloadOf<typeof PaymentRefunded>) {}
+
+  @IdempotentConsumer(Ordered, { group: 'schema-output' })
+  output(order: PayloadOf<typeof Ordered>) {
+    return order.at.getTime();
+  }
+
+  @AtLeastOnceConsumer(PaymentSucceeded, { group: 'sms' })
+  async sms(_paid: Payment, delivery: AtLeastOnceDelivery) {
+    return delivery.ack();
+  }
+}
+
+export class DoesNotFit {
+  // @ts-expect-error another payload
+  @IdempotentConsumer(PaymentSucceeded, { group: 'other-payload' })
+  otherPayload(_paid: { orderId: string }) {}
+
+  // @ts-expect-error a property of another type
+  @IdempotentConsumer(PaymentSucceeded, { group: 'other-type' })
+  otherType(_paid: { paymentId: number }) {}
+
+  // @ts-expect-error a property that the topic doesn't have
+  @IdempotentConsumer(PaymentSucceeded, { group: 'missing' })
+  missing(_paid: Payment & { currency: string }) {}
+
+  // @ts-expect-error a third parameter
+  @IdempotentConsumer(PaymentSucceeded, { group: 'extra' })
+  extra(_paid: Payment, _delivery: DeliveryContext, _more: string) {}
+
+  // @ts-expect-error the delivery of the other kind of consumer
+  @IdempotentConsumer(PaymentSucceeded, { group: 'other-delivery' })
+  otherDelivery(_paid: Payment, _delivery: AtLeastOnceDelivery) {}
+
+  // @ts-expect-error covers only one of its topics
+  @IdempotentConsumer(PaymentRefunded, { group: 'half' })
+  @IdempotentConsumer(PaymentSucceeded, { group: 'half' })
+  half(_paid: PayloadOf<typeof PaymentSucceeded>) {}
+
+  // @ts-expect-error the schema's input where its output comes
+  @IdempotentConsumer(Ordered, { group: 'schema-input' })
+  input(_order: PublishedBy<typeof Ordered>) {}
+
+  // @ts-expect-error forgets the ACK
+  @AtLeastOnceConsumer(PaymentSucceeded, { group: 'forgets' })
+  async forgets(_paid: Payment, _delivery: AtLeastOnceDelivery) {}
+
+  // @ts-expect-error returns it on one path only
+  @AtLeastOnceConsumer(PaymentSucceeded, { group: 'one-path' })
+  async onePath(paid: Payment, delivery: AtLeastOnceDelivery) {
+    return paid.amount > 0 ? delivery.ack() : undefined;
+  }
+
+  // @ts-expect-error a group is needed
+  @IdempotentConsumer(PaymentSucceeded, {})
+  noGroup(_paid: Payment) {}
+
+  // @ts-expect-error without a dedup row there is no scenario
+  @AtLeastOnceConsumer(PaymentSucceeded, { group: 'no-dedup', scenario: 'payments' })
+  async noDedup(_paid: Payment, delivery: AtLeastOnceDelivery) {
+    return delivery.ack();
+  }
+}
+
+export async function publishing(outbox: OutboxPublisher) {
+  await outbox.publish(PaymentSucceeded, { paymentId: 'P-1', userId: 'U-1', amount: 1 });
+  await outbox.publish(Ordered, { id: 'O-1', at: '2026-01-01T00:00:00Z' });
+  // @ts-expect-error a property is missing
+  await outbox.publish(PaymentSucceeded, { paymentId: 'P-1', userId: 'U-1' });
+  // @ts-expect-error the schema's output where its input is stored
+  await outbox.publish(Ordered, { id: 'O-1', at: new Date() });
+  // @ts-expect-error an option that doesn't exist
+  await outbox.publish(PaymentRefunded, { refundId: 'R-1' }, { priority: 1 });
+  // @ts-expect-error what publish returns is nothing: no id of the message
+  const id: string = await outbox.publish(PaymentRefunded, { refundId: 'R-1' });
+  return id;
+}
+
+export function innerMsgIdIsHidden(delivery: DeliveryContext) {
+  // @ts-expect-error the business never sees it
+  return delivery.innerMsgId as unknown;
+}
+
+defineTopic<Payment>({
+  name: 'wrong.biz-id',
+  // @ts-expect-error a biz-id is a string
+  bizId: (paid) => paid.amount,
+});
