@@ -50,11 +50,13 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
 })
   .setClassMethodName('forRoot')
   .setFactoryMethodName('createIdempotentMqOptions')
-  .setExtras<IdempotentMqExtras>({}, instanceModule)
+  // Every key must be named here: Nest tells the extras from the options by them.
+  .setExtras<IdempotentMqExtras>({ isGlobal: true, name: undefined, dataSource: undefined }, instanceModule)
   .build();
 
+/** Each instance has its own; together they tell which instances there are. */
+const EXTRAS = Symbol.for('nestjs-idempotent-mq:extras');
 /** Known within one instance only. */
-const EXTRAS = Symbol('IdempotentMqExtras');
 const RUNTIME = Symbol('IdempotentMqRuntime');
 
 /** Deliveries that wait behind those being handled, as a multiple of the concurrency, once a handler has shown to be fast. */
@@ -87,17 +89,36 @@ export class IdempotentMqModule
     );
   }
 
-  /** @throws ConfigurationError when consumers don't fit together */
+  /** @throws ConfigurationError when instances or consumers don't fit together */
   onModuleInit(): void {
     const { options } = this.runtime;
+    const instances = this.instancesOfApp();
     if (!options.roles.consume) return;
-    this.discovered = discoverConsumers(this.discovery, this.scanner, this.extras.name, options.consumers);
+    const { name } = this.extras;
+    this.discovered = discoverConsumers(this.discovery, this.scanner, { name, instances }, options.consumers);
     if (this.discovered.length > 0 && options.leaveDataSourceAlone) {
       throw new ConfigurationError(
         `${this.discovered[0]!.name} can't be run on a better-sqlite3 DataSource that is left as TypeORM made it (sqlite.leaveDataSourceAlone): ` +
           'concurrent transactions would mix on its one connection. Leave that option out, or set roles: { consume: false }.',
       );
     }
+  }
+
+  /** The names of all instances: no two of them the same, or providers and consumers would belong to both. */
+  private instancesOfApp(): ReadonlySet<string | undefined> {
+    const names = new Set<string | undefined>();
+    for (const { token, instance } of this.discovery.getProviders()) {
+      if (token !== EXTRAS) continue;
+      const { name } = instance as IdempotentMqExtras;
+      if (names.has(name)) {
+        throw new ConfigurationError(
+          `IdempotentMqModule is registered twice ${name === undefined ? 'without a name' : `with the name ${name}`}. ` +
+            'Register it once, in the root module, or give each instance a name of its own: forRoot({ name }).',
+        );
+      }
+      names.add(name);
+    }
+    return names;
   }
 
   async onApplicationBootstrap(): Promise<void> {

@@ -83,6 +83,8 @@ export interface IdempotentMqOptions {
 export type ResolvedOptions = ReturnType<typeof resolveOptions>;
 
 const DAY_MS = 24 * 60 * 60 * 1000;
+/** Node runs a timer that is longer than this at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 const KNOWN: Record<string, readonly string[]> = {
   '': [
@@ -127,19 +129,19 @@ export function resolveOptions(options: IdempotentMqOptions, dataSource: DataSou
       consumers.connections,
       extra?.connectionLimit ?? poolSize ?? 10,
     ),
-    pollMs: whole('consumers.pollMs', consumers.pollMs, 200),
+    pollMs: whole('consumers.pollMs', consumers.pollMs, 200, MAX_TIMER_MS),
     maxLostLeases: whole('consumers.maxLostLeases', consumers.maxLostLeases, 5),
     payload: {
       maxBytes: whole('payload.maxBytes', payload.maxBytes, DEFAULT_PAYLOAD_LIMITS.maxBytes),
       maxDepth: whole('payload.maxDepth', payload.maxDepth, DEFAULT_PAYLOAD_LIMITS.maxDepth),
     },
     unroutedMs: whole('retention.unroutedMs', retention.unroutedMs, 7 * DAY_MS),
-    topics: options.topics ?? [],
-    currentManager: options.currentManager,
-    shutdownTimeoutMs: whole('shutdownTimeoutMs', options.shutdownTimeoutMs, 10_000),
-    statementTimeoutMs: whole('statementTimeoutMs', options.statementTimeoutMs, 15_000),
+    topics: topics(options.topics),
+    currentManager: currentManager(options.currentManager),
+    shutdownTimeoutMs: whole('shutdownTimeoutMs', options.shutdownTimeoutMs, 10_000, MAX_TIMER_MS),
+    statementTimeoutMs: whole('statementTimeoutMs', options.statementTimeoutMs, 15_000, MAX_TIMER_MS),
     leaveDataSourceAlone: bool('sqlite.leaveDataSourceAlone', sqlite.leaveDataSourceAlone, false),
-    writeWaitMs: whole('sqlite.writeWaitMs', sqlite.writeWaitMs, 10_000),
+    writeWaitMs: whole('sqlite.writeWaitMs', sqlite.writeWaitMs, 10_000, MAX_TIMER_MS),
   };
 }
 
@@ -148,7 +150,7 @@ function checkKeys(options: IdempotentMqOptions): void {
     const value = path
       .split('.')
       .reduce<unknown>((at, key) => (key ? (at as Record<string, unknown>)?.[key] : at), options);
-    if (value === undefined) continue;
+    if (value === undefined && path) continue;
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       throw new InvalidOptionError(path || 'forRoot(options)', value, 'an object');
     }
@@ -163,10 +165,31 @@ function checkKeys(options: IdempotentMqOptions): void {
   }
 }
 
-function whole(option: string, value: number | undefined, otherwise: number): number {
+function whole(
+  option: string,
+  value: number | undefined,
+  otherwise: number,
+  max = Number.MAX_SAFE_INTEGER,
+): number {
   if (value === undefined) return otherwise;
-  if (!Number.isSafeInteger(value) || value < 1)
-    throw new InvalidOptionError(option, value, 'a whole number from 1');
+  if (!Number.isSafeInteger(value) || value < 1 || value > max)
+    throw new InvalidOptionError(option, value, `a whole number from 1 to ${max}`);
+  return value;
+}
+
+function topics(value: unknown): readonly AnyTopic[] {
+  if (value === undefined) return [];
+  if (!Array.isArray(value)) throw new InvalidOptionError('topics', value, 'an array of topics');
+  const given = value as readonly (AnyTopic | null | undefined)[];
+  return given.map((topic) => {
+    if (typeof topic?.name === 'string' && typeof topic.bizId === 'function') return topic;
+    throw new InvalidOptionError('topics', topic, 'topics made by defineTopic()');
+  });
+}
+
+function currentManager(value: IdempotentMqOptions['currentManager']): IdempotentMqOptions['currentManager'] {
+  if (value !== undefined && typeof value !== 'function')
+    throw new InvalidOptionError('currentManager', value, 'a function that returns an EntityManager');
   return value;
 }
 

@@ -111,12 +111,13 @@ export class IdempotentMqRuntime {
 async function openLibraryConnections(
   dataSource: DataSource,
   database: Database,
-  { connections, consumers, statementTimeoutMs }: ResolvedOptions,
+  { connections, consumers, statementTimeoutMs, writeWaitMs }: ResolvedOptions,
 ): Promise<LibraryConnections> {
   return openConnections(dataSource, database, {
     scopeConnections: connections,
     controlConnections: CONTROL_CONNECTIONS,
     statementTimeoutMs,
+    writeWaitMs,
     // Two leases: within one of them a handler's connection is always pinged.
     idleTimeoutSeconds: Math.max(2, Math.ceil((2 * consumers.leaseMs) / 1000)),
   });

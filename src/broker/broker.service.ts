@@ -48,7 +48,8 @@ export class BrokerService {
     this.acks = new TakingAcks(connections);
     this.dropping = new Dropping(connections, events, options.dropDelayMs);
     this.deadLetters = new DeadLetters(connections);
-    this.sweeper = new Sweeper(this.dropping, new Unrouted(connections, options.unroutedMs), {
+    const unrouted = new Unrouted(connections, options.unroutedMs);
+    this.sweeper = new Sweeper(this.dropping, unrouted, this.subscriptions, {
       intervalMs: options.sweepIntervalMs,
       onError: options.onSweepError,
     });

@@ -4,7 +4,9 @@ import {
   type LibraryConnections,
   type SubscriptionRow,
   deleteDeliveriesOf,
+  deleteSubscription,
   deliverParked,
+  findRemovedSubscriptions,
   findSubscription,
   insertSubscription,
   lockTopic,
@@ -42,10 +44,12 @@ export class Subscriptions {
     const existing = await this.connections.control((on) => findSubscription(database, on, key));
     if (existing && isCurrent(existing, request)) return existing.id;
     // Only now the topic's lock, which holds up publishers: a deploy of many processes finds everything there already.
-    return this.connections.controlTransaction(async (on) => {
+    const { id, former } = await this.connections.controlTransaction(async (on) => {
       await lockTopic(database, on, topicId);
       return this.create(on, topicId, request);
     });
+    if (former !== undefined) await this.deleteDeliveries(former);
+    return id;
   }
 
   /**
@@ -65,18 +69,30 @@ export class Subscriptions {
     if (existing) await this.deleteDeliveries(existing.id);
   }
 
-  private async create(on: Connection, topicId: number, { topic, group, version }: SubscribeRequest) {
+  /** Deletes what removals that were left half done, or a delivery on its way back from waiting, have left. */
+  async sweep(): Promise<void> {
     const { database } = this.connections;
+    const removed = await this.connections.control((on) => findRemovedSubscriptions(database, on));
+    for (const id of removed) await this.deleteDeliveries(id);
+  }
+
+  private async create(on: Connection, topicId: number, request: SubscribeRequest) {
+    const { database } = this.connections;
+    const { group, version } = request;
     const existing = await findSubscription(database, on, { topicId, group });
-    if (existing && isCurrent(existing, { topic, group, version })) return existing.id;
-    if (existing) await updateSubscription(database, on, { ...existing, version, removed: false });
-    else await insertSubscription(database, on, { topicId, group, version });
+    if (existing && isCurrent(existing, request)) return { id: existing.id };
+    if (existing && !existing.removed) {
+      await updateSubscription(database, on, { ...existing, version });
+      return { id: existing.id };
+    }
+    // A number of its own: what is still being deleted, or moved, under the former one never meets what comes now.
+    if (existing) await deleteSubscription(database, on, existing.id);
+    await insertSubscription(database, on, { topicId, group, version });
     const { id } = (await findSubscription(database, on, { topicId, group }))!;
-    // A removed group that comes back has had what was parked before it went.
-    if (!existing && (await deliverParked(database, on, { topicId, subscriptionId: id })) > 0) {
+    if ((await deliverParked(database, on, { topicId, subscriptionId: id })) > 0) {
       await markParkedTaken(database, on, topicId);
     }
-    return id;
+    return { id, former: existing?.id };
   }
 
   private async deleteDeliveries(subscriptionId: number): Promise<void> {
@@ -94,8 +110,8 @@ export class Subscriptions {
 
 /** Whether the subscription is as asked for. @throws SubscriptionRemovedError */
 function isCurrent(existing: SubscriptionRow, { topic, group, version }: SubscribeRequest): boolean {
-  if (!existing.removed) return true;
   if (version > existing.version) return false;
+  if (!existing.removed) return true;
   throw new SubscriptionRemovedError(
     `Group ${group} was removed from topic ${topic} at version ${existing.version}, and version ${version} must not bring it back. ` +
       `If it is to return, set subscriptionVersion: ${existing.version + 1} on its consumer.`,

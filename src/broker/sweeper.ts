@@ -1,4 +1,5 @@
 import type { Dropping } from './drop.js';
+import type { Subscriptions } from './subscriptions.js';
 import type { Unrouted } from './unrouted.js';
 
 /** Does again, every so often, what a process that died may have left undone. Any number of them may run. */
@@ -10,6 +11,7 @@ export class Sweeper {
   constructor(
     private readonly dropping: Dropping,
     private readonly unrouted: Unrouted,
+    private readonly subscriptions: Subscriptions,
     private readonly options: { intervalMs: number; onError: (error: unknown) => void },
   ) {}
 
@@ -27,6 +29,7 @@ export class Sweeper {
 
   /** One walk over everything. */
   async sweep(): Promise<void> {
+    await this.subscriptions.sweep();
     for (const seq of await this.unrouted.sweep()) this.dropping.note(seq);
     let after: number | undefined = 0;
     while (after !== undefined) after = await this.dropping.sweep(after);

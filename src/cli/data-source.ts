@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { DataSource } from 'typeorm';
-import { InvalidOptionError } from '../errors/index.js';
+import { ConfigurationError, InvalidOptionError, describeError } from '../errors/index.js';
 
 /**
  * The DataSource that the command line names.
@@ -17,7 +17,9 @@ export async function dataSourceOf({
 }): Promise<DataSource> {
   if (database !== undefined && file === undefined) return fromUrl(database);
   if (file !== undefined && database === undefined) return fromFile(file);
-  throw new InvalidOptionError('--database or --data-source', database && file, 'given, one of the two');
+  throw new ConfigurationError(
+    `Name the database by --database or --data-source: ${file === undefined ? 'neither' : 'both'} was given, and it must be one of the two.`,
+  );
 }
 
 function fromUrl(url: string): DataSource {
@@ -25,6 +27,14 @@ function fromUrl(url: string): DataSource {
   switch (scheme) {
     case 'mysql':
     case 'mariadb':
+      // TypeORM takes what it can't read for a host named otherwise, or for the standard port.
+      if (!URL.canParse(url) || new URL(url).pathname.length <= 1) {
+        throw new InvalidOptionError(
+          '--database',
+          redacted(url),
+          `a URL like ${scheme}://user:password@host:port/name, with special characters of the password encoded (%2F for /)`,
+        );
+      }
       return new DataSource({ type: scheme, url });
     case 'sqlite': {
       const path = url.slice('sqlite:'.length).replace(/^\/\/(?!\/)/, '');
@@ -40,13 +50,40 @@ function fromUrl(url: string): DataSource {
 }
 
 async function fromFile(file: string): Promise<DataSource> {
-  const module = (await import(pathToFileURL(resolve(file)).href)) as Record<string, unknown>;
+  const module = await load(file);
   // A CommonJS module that was compiled from `export default` has it one level deeper.
   const inner = (module.default ?? {}) as Record<string, unknown>;
-  const found = [module.default, ...Object.values(module), ...Object.values(inner)].find(isDataSource);
-  if (!found)
-    throw new InvalidOptionError('--data-source', file, 'a module that exports a TypeORM DataSource');
-  return found;
+  for (const only of [module.default, inner.default]) if (isDataSource(only)) return prepared(only);
+  const named = new Map<DataSource, string>();
+  for (const [name, value] of Object.entries({ ...inner, ...module })) {
+    if (isDataSource(value) && !named.has(value)) named.set(value, name);
+  }
+  const [found, ...more] = named.keys();
+  if (found && more.length === 0) return prepared(found);
+  throw new InvalidOptionError(
+    '--data-source',
+    file,
+    `a module that exports one TypeORM DataSource${found ? `, not several (${[...named.values()].join(', ')})` : ''}`,
+  );
+}
+
+async function load(file: string): Promise<Record<string, unknown>> {
+  try {
+    return (await import(pathToFileURL(resolve(file)).href)) as Record<string, unknown>;
+  } catch (error) {
+    // What was meant for --database: the error would repeat its password.
+    if (/^\w+:\/\//.test(file)) {
+      throw new InvalidOptionError('--data-source', redacted(file), 'a file; give a URL as --database');
+    }
+    throw new ConfigurationError(`--data-source ${file} could not be loaded: ${describeError(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** The library's tables are all that this command may change, whatever the app's DataSource does when it connects. */
+function prepared(dataSource: DataSource): DataSource {
+  return dataSource.setOptions({ synchronize: false, dropSchema: false, migrationsRun: false });
 }
 
 /** Not instanceof: the file may have loaded another copy of TypeORM. */
@@ -54,6 +91,7 @@ function isDataSource(value: unknown): value is DataSource {
   return typeof value === 'object' && value !== null && 'initialize' in value && 'createQueryRunner' in value;
 }
 
+/** Without all that may be a password, however it is misspelt: what follows the scheme, up to the last @. */
 function redacted(url: string): string {
-  return url.replace(/\/\/[^@/]*@/, '//…@');
+  return url.replace(/^(\w+:\/\/)?.*@/s, '$1…@');
 }

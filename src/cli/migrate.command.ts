@@ -2,7 +2,8 @@ import type { DataSource } from 'typeorm';
 import { databaseOf, migrate } from '../storage/index.js';
 
 export async function migrateCommand(dataSource: DataSource, tablePrefix: string | undefined): Promise<void> {
-  await dataSource.initialize();
+  // The file that makes it may have connected it.
+  if (!dataSource.isInitialized) await dataSource.initialize();
   try {
     await migrate(dataSource, tablePrefix);
     const { tableNames } = databaseOf(dataSource, tablePrefix);

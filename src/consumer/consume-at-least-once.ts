@@ -15,24 +15,33 @@ export async function consumeAtLeastOnce(
   held: HeldDelivery,
 ): Promise<Outcome> {
   const { dialect } = connections.database;
-  let acked = false;
+  let acking = Promise.resolve(false);
+  const takeAck = async () => {
+    // Its row is gone with the ACK, which would look like a lost lease to whoever renews it.
+    held.settling = true;
+    let acked = false;
+    try {
+      return (acked = await transport.acknowledge(held.claimed));
+    } finally {
+      held.settling = acked;
+    }
+  };
+  let failure: { error: unknown } | undefined;
   try {
     const payload = await validatePayload(consumer.topic, decodePayload(held.claimed.body));
-    const delivery = atLeastOnceDelivery(consumer, held, payload, async () => {
-      // Its row is gone with the ACK, which would look like a lost lease to whoever renews it.
-      held.settling = true;
-      acked ||= await transport.acknowledge(held.claimed);
-      held.settling = acked;
-      return acked;
+    const delivery = atLeastOnceDelivery(consumer, held, payload, () => {
+      acking = acking.then((acked) => acked || takeAck(), takeAck);
+      return acking;
     });
     held.abandon = () => undefined;
     const handler = outsideTransaction(() => caller.call(consumer, payload, delivery));
     await withinTimeLimit(handler, held, { name: consumer.name, timeoutMs: consumer.settings.timeoutMs });
   } catch (error) {
-    // What was acknowledged is done, whatever went wrong after it.
-    return acked ? { kind: 'done' } : outcomeOfError(dialect, error);
+    failure = { error };
   }
-  if (acked) return { kind: 'done' };
+  // What was acknowledged is done, whatever went wrong after it, and also when nobody awaited the ACK.
+  if (await acking.catch(() => false)) return { kind: 'done' };
+  if (failure) return outcomeOfError(dialect, failure.error);
   const error = new AckMissingError(
     `${consumer.name} returned without delivery.ack(), so its delivery comes again.`,
   );

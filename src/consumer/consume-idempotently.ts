@@ -2,7 +2,7 @@ import type { DataSource } from 'typeorm';
 import { AckMissingError, ScopeDoomedError, ScopeTornError } from '../errors/index.js';
 import { type LibraryConnections, insertDedup, readDedup } from '../storage/index.js';
 import { decodePayload, validatePayload } from '../topic/index.js';
-import { GuardedScope, runInScope } from '../transaction/index.js';
+import { GuardedScope } from '../transaction/index.js';
 import type { Transport } from '../transport/port.js';
 import type { DiscoveredConsumer } from './consumer.explorer.js';
 import { idempotentDelivery } from './delivery.js';
@@ -59,7 +59,6 @@ export async function consumeIdempotently(
   try {
     await runHandler(deps, consumer, held, payload, scope);
     held.settling = true;
-    await scope.beforeCommit();
     scope.throwIfDoomed();
   } catch (error) {
     await scope.rollback();
@@ -130,14 +129,18 @@ async function runHandler(
     scope.doom(cause);
     scope.destroy();
   };
-  const handler = runInScope(scope, () => caller.call(consumer, payload, delivery.context));
-  await withinTimeLimit(handler, held, { name: consumer.name, timeoutMs });
-  await scope.settle();
-  if (consumer.kind === 'idempotent' && consumer.options.ack === 'manual' && !delivery.wasAcked()) {
-    throw new AckMissingError(
-      `${consumer.name} returned without delivery.ack(), so it was rolled back (its consumer says ack: 'manual').`,
-    );
-  }
+  const work = scope
+    .run(() => caller.call(consumer, payload, delivery.context))
+    .then(() => {
+      if (consumer.kind === 'idempotent' && consumer.options.ack === 'manual' && !delivery.wasAcked()) {
+        throw new AckMissingError(
+          `${consumer.name} returned without delivery.ack(), so it was rolled back (its consumer says ack: 'manual').`,
+        );
+      }
+      return scope.beforeCommit();
+    });
+  // Also what it left running is waited for no longer than that.
+  await withinTimeLimit(work, held, { name: consumer.name, timeoutMs });
 }
 
 async function commitWithAck(
@@ -150,9 +153,11 @@ async function commitWithAck(
   let witness: { acknowledged: boolean; autocommit: boolean };
   try {
     witness = await deps.transport.colocated.acknowledgeWithEffect(scope.own, held.claimed, key);
+    // A statement that nobody awaited may have come meanwhile.
+    scope.throwIfDoomed();
   } catch (error) {
     await scope.rollback();
-    return { kind: 'not-run', error };
+    return (await tornOutcome(deps, scope, key, held, error)) ?? outcomeOfError(dialect, error);
   }
   if (!witness.acknowledged || witness.autocommit) {
     scope.autocommitSeen ||= witness.autocommit;

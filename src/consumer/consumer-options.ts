@@ -69,6 +69,17 @@ export function resolveConsumerOptions(
   defaults: ResolvedConsumerOptions = CONSUMER_DEFAULTS,
 ): ResolvedConsumerOptions {
   const { retry = {} } = given;
+  if (typeof retry !== 'object' || retry === null) {
+    throw new InvalidOptionError(`${where}.retry`, retry, 'an object');
+  }
+  const unknown = Object.keys(retry).find((key) => !(key in CONSUMER_DEFAULTS.retry));
+  if (unknown) {
+    throw new InvalidOptionError(
+      `${where}.retry.${unknown}`,
+      (retry as Record<string, unknown>)[unknown],
+      `left out: it is not an option. Known are ${Object.keys(CONSUMER_DEFAULTS.retry).join(', ')}`,
+    );
+  }
   const positive = (name: string, value: number | undefined, otherwise: number, max = MAX_TIMER_MS) => {
     if (value === undefined) return otherwise;
     if (!Number.isInteger(value) || value < 1 || value > max) {

@@ -97,7 +97,13 @@ function check(
   }
   const where = `${decorator}(${topic.name})`;
   const unknown = Object.keys(options).find((key) => !known.includes(key));
-  if (unknown) throw new InvalidOptionError(`${where} ${unknown}`, unknown, `one of ${known.join(', ')}`);
+  if (unknown) {
+    throw new InvalidOptionError(
+      `${where} ${unknown}`,
+      (options as unknown as Record<string, unknown>)[unknown],
+      `left out: it is not an option. Known are ${known.join(', ')}`,
+    );
+  }
   checkName(`${where} group`, options.group);
   if (options.instance !== undefined) checkName(`${where} instance`, options.instance);
   const version = options.subscriptionVersion;

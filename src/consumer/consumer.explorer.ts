@@ -13,23 +13,36 @@ export type DiscoveredConsumer = ConsumerMetadata & {
   settings: ResolvedConsumerOptions;
   scenario: string;
   instance: object;
-  /** False for request scope: then the instance is resolved anew for each delivery. */
+  /** False for request and transient scope: then the instance is resolved anew for each delivery. */
   isStatic: boolean;
   token: string | symbol | (new (...args: never[]) => object);
   methodName: string;
   method: (...args: never[]) => unknown;
 };
 
-/** Finds every decorated handler of one module instance. */
+/**
+ * Finds every decorated handler of one module instance.
+ *
+ * @throws ConfigurationError also for the handlers of an instance that the app doesn't have: nobody would run them
+ */
 export function discoverConsumers(
   discovery: DiscoveryService,
   scanner: MetadataScanner,
-  instanceName: string | undefined,
+  { name, instances }: { name: string | undefined; instances: ReadonlySet<string | undefined> },
   defaults: ResolvedConsumerOptions,
 ): DiscoveredConsumer[] {
-  const found = [...discovery.getProviders(), ...discovery.getControllers()].flatMap((wrapper) =>
-    consumersOfWrapper(wrapper, scanner, defaults).filter(({ options }) => options.instance === instanceName),
+  const all = [...discovery.getProviders(), ...discovery.getControllers()].flatMap((wrapper) =>
+    consumersOfWrapper(wrapper, scanner, defaults),
   );
+  const stray = all.find(({ options }) => !instances.has(options.instance));
+  if (stray) {
+    const known = [...instances].map((instance) => instance ?? 'one without a name').join(', ');
+    throw new ConfigurationError(
+      `${stray.name} belongs to ${stray.options.instance ? `the instance ${stray.options.instance}` : 'the instance without a name'}, which this app doesn't have (it has: ${known}). ` +
+        'Set { instance } on the consumer to the name given to forRoot({ name }).',
+    );
+  }
+  const found = all.filter(({ options }) => options.instance === name);
   checkTogether(found);
   return found;
 }
@@ -60,7 +73,8 @@ function consumersOfWrapper(
         settings: resolveConsumerOptions(name, consumer.options, defaults),
         scenario,
         instance: instance!,
-        isStatic: wrapper.isDependencyTreeStatic(),
+        // Nest never runs the constructor of a transient provider's own static instance.
+        isStatic: wrapper.isDependencyTreeStatic() && !wrapper.isTransient,
         token: wrapper.token as DiscoveredConsumer['token'],
         methodName,
         method,

@@ -56,13 +56,16 @@ export function atLeastOnceDelivery(
 ): AtLeastOnceDelivery {
   return Object.assign(Object.create(AtLeastOnceDelivery.prototype) as AtLeastOnceDelivery, {
     ...commonParts(consumer, held, payload),
-    ack: async () => {
-      if (!(await acknowledge())) {
+    ack: () => {
+      const acked = acknowledge().then((wasHeld) => {
+        if (wasHeld) return ACKED;
         throw new LeaseLostError(
           `The ACK of ${held.bizId} came too late: its lease ran out, and the delivery belongs to somebody else by now.`,
         );
-      }
-      return ACKED;
+      });
+      // A handler that doesn't await it hears nothing of a failure, but the delivery comes again.
+      acked.catch(() => undefined);
+      return acked;
     },
   });
 }

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { ContextIdFactory, type ExternalContextCreator, type ModuleRef } from '@nestjs/core';
+import { isObservable, lastValueFrom } from 'rxjs';
 import { HandlerCalledTwiceError, HandlerNotCalledError } from '../errors/index.js';
 import type { DiscoveredConsumer } from './consumer.explorer.js';
 import { PARAMETERS_METADATA, parametersFactory } from './handler-parameters.js';
@@ -9,11 +10,11 @@ export const CONTEXT_TYPE = 'idempotent-mq';
 
 type Call = (payload: unknown, delivery: unknown) => Promise<unknown>;
 
-/** What the handler itself did, whatever interceptors make of it. */
+/** What the handler itself does, whatever interceptors make of it. */
 interface CallRecord {
-  calls: number;
-  failure?: { error: unknown };
-  returned?: unknown;
+  readonly delivery: object;
+  readonly runs: Promise<unknown>[];
+  isOver: boolean;
 }
 
 /**
@@ -35,26 +36,25 @@ export class HandlerCaller {
    */
   async call(consumer: DiscoveredConsumer, payload: unknown, delivery: object): Promise<unknown> {
     const call = await this.callFor(consumer, payload, delivery);
-    const record: CallRecord = { calls: 0 };
+    const record: CallRecord = { delivery, runs: [], isOver: false };
     let enhancers: { error: unknown } | undefined;
     try {
       await this.records.run(record, () => call(payload, delivery));
     } catch (error) {
       enhancers = { error };
     }
-    if (record.failure) throw record.failure.error;
-    if (record.calls > 1) {
+    const outcomes = await settledRuns(record);
+    const failure = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failure) throw failure.reason;
+    if (outcomes.length > 1) {
       throw new HandlerCalledTwiceError(
-        `${consumer.name} was called ${record.calls} times in one delivery: an interceptor (retry?) must call it once.`,
+        `${consumer.name} was called ${outcomes.length} times in one delivery: an interceptor (retry?) must call it once.`,
       );
     }
-    if (record.calls === 0) {
-      if (enhancers) throw enhancers.error;
-      throw new HandlerNotCalledError(
-        `${consumer.name} was not called: an interceptor answered in its place.`,
-      );
-    }
-    return record.returned;
+    const [outcome] = outcomes;
+    if (outcome?.status === 'fulfilled') return outcome.value;
+    if (enhancers) throw enhancers.error;
+    throw new HandlerNotCalledError(`${consumer.name} was not called: an interceptor answered in its place.`);
   }
 
   private async callFor(consumer: DiscoveredConsumer, payload: unknown, delivery: object): Promise<Call> {
@@ -80,7 +80,7 @@ export class HandlerCaller {
     const contexts = globalInterceptors ? this.contexts : withoutGlobalInterceptors(this.contexts);
     return contexts.create(
       instance,
-      this.recorded(instance, consumer.method) as (...args: unknown[]) => unknown,
+      this.recorded(instance, consumer) as (...args: unknown[]) => unknown,
       consumer.methodName,
       PARAMETERS_METADATA,
       parametersFactory,
@@ -92,25 +92,39 @@ export class HandlerCaller {
   }
 
   /** The method, noting what it does. Its metadata goes along: enhancers are looked for there. */
-  private recorded(instance: object, method: (...args: never[]) => unknown) {
+  private recorded(instance: object, { name, method }: DiscoveredConsumer) {
     const { records } = this;
-    const recorded = async (...args: never[]): Promise<unknown> => {
+    const recorded = async (payload: never): Promise<unknown> => {
       const record = records.getStore();
-      if (record) record.calls++;
-      try {
-        const returned = await method.apply(instance, args);
-        if (record) record.returned = returned;
-        return returned;
-      } catch (error) {
-        if (record) record.failure ??= { error };
-        throw error;
+      if (!record || record.isOver) {
+        throw new HandlerNotCalledError(
+          `${name} was not called: an interceptor came to it outside of its delivery, or after that had ended.`,
+        );
       }
+      const run = (async () => {
+        const returned = await method.call(instance, payload, record.delivery as never);
+        // Like Nest's own handlers, it may return an Observable: it is done when that is.
+        return isObservable(returned) ? lastValueFrom(returned, { defaultValue: undefined }) : returned;
+      })();
+      record.runs.push(run);
+      return run;
     };
     for (const key of Reflect.getMetadataKeys(method) as unknown[]) {
       Reflect.defineMetadata(key, Reflect.getMetadata(key, method), recorded);
     }
     Object.defineProperty(recorded, 'name', { value: method.name });
     return recorded;
+  }
+}
+
+/** Waits for the handler itself: an interceptor may have answered, or lost patience, while it still runs. */
+async function settledRuns(record: CallRecord): Promise<PromiseSettledResult<unknown>[]> {
+  for (;;) {
+    const runs = [...record.runs];
+    const outcomes = await Promise.allSettled(runs);
+    if (record.runs.length > runs.length) continue;
+    record.isOver = true;
+    return outcomes;
   }
 }
 

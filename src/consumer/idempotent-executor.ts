@@ -18,7 +18,7 @@ import {
   recordResult,
 } from '../storage/index.js';
 import { encodeBizId } from '../topic/index.js';
-import { type AmbientScope, GuardedScope, currentScope, runInScope } from '../transaction/index.js';
+import { type AmbientScope, GuardedScope, currentScope } from '../transaction/index.js';
 import { checkName } from './consumer-options.js';
 import { contentionDelayMs } from './retry-policy.js';
 import { type Scenarios, namedScenario } from './scenario.js';
@@ -119,8 +119,7 @@ export class IdempotentExecutor {
     const { database } = this.deps.connections;
     let result: T;
     try {
-      result = await this.noting(scope, key, () => runInScope(scope, () => work(scope.manager)));
-      await scope.settle();
+      result = await scope.run(() => this.noting(scope, key, () => work(scope.manager)));
       await scope.beforeCommit();
       scope.throwIfDoomed();
       const witness = await recordResult(database, scope.own, dedup, {
@@ -133,6 +132,8 @@ export class IdempotentExecutor {
           `The transaction of ${scope.name} was rolled back before its end: nothing of it is left.`,
         );
       }
+      // A statement that nobody awaited may have come meanwhile.
+      scope.throwIfDoomed();
     } catch (error) {
       await scope.rollback();
       if (scope.autocommitSeen || (scope.endedWithin && (await this.isDurable(dedup, token))))

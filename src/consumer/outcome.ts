@@ -1,4 +1,4 @@
-import { errorCode } from '../errors/index.js';
+import { InvalidOptionError, errorCode } from '../errors/index.js';
 import type { Dialect } from '../storage/index.js';
 
 /** How an attempt ended. Each kind says what becomes of the delivery, and what that costs it. */
@@ -24,16 +24,36 @@ export type Outcome =
 
 /** What a handler's error says about the delivery. */
 export function outcomeOfError(dialect: Dialect, error: unknown): Outcome {
-  const code = errorCode(error);
-  if (code === 'RETRY_LATER') {
-    return { kind: 'later', error, delayMs: (error as { delayMs: number }).delayMs };
+  try {
+    return judge(dialect, error);
+  } catch {
+    // Anything can be thrown, also what throws when it is looked at.
+    return { kind: 'failed', error };
   }
+}
+
+function judge(dialect: Dialect, error: unknown): Outcome {
+  const code = errorCode(error);
+  if (code === 'RETRY_LATER') return later(error as { delayMs: unknown });
   if (code === 'REJECTED') return { kind: 'rejected', error };
-  if (code === 'LEASE_LOST') return { kind: 'lease-lost' };
   if (someCause(error, (cause) => dialect.isContention(cause) || isConnectionLost(cause))) {
     return { kind: 'not-run', error };
   }
   return { kind: 'failed', error };
+}
+
+const LONGEST_DELAY_MS = 100 * 365 * 24 * 60 * 60 * 1000;
+
+function later(error: { delayMs: unknown }): Outcome {
+  const { delayMs } = error;
+  if (typeof delayMs !== 'number' || !Number.isFinite(delayMs)) {
+    const expected = 'a number of milliseconds';
+    return {
+      kind: 'failed',
+      error: new InvalidOptionError('RetryLaterError({ delayMs })', delayMs, expected),
+    };
+  }
+  return { kind: 'later', error, delayMs: Math.round(Math.min(Math.max(delayMs, 0), LONGEST_DELAY_MS)) };
 }
 
 const CONNECTION_LOST =

@@ -23,7 +23,7 @@ export interface WorkerOptions {
 const RESCAN_MS = 1_000;
 const MAX_ERROR_PAUSE_MS = 5_000;
 /** Handlers slower than this don't get deliveries to wait behind them, which another process could run. Milliseconds. */
-const FAST_HANDLER_MS = 100;
+const FAST_HANDLER_MS = 500;
 /** Suspects that run alone before the others get their turn again. */
 const SUSPECTS_A_TURN = 20;
 
@@ -228,8 +228,8 @@ export class SubscriptionWorker {
   private room(): number {
     const { concurrency } = this.consumer.settings;
     const ahead = this.handlerMs < FAST_HANDLER_MS ? concurrency * this.options.prefetch : 0;
+    const free = Math.max(0, concurrency + ahead - this.queue.length - this.running.size);
     // Not one at a time: a claim costs as much for one delivery as for many.
-    const free = concurrency + ahead - this.queue.length - this.running.size;
     return ahead === 0 || free >= concurrency ? free : 0;
   }
 

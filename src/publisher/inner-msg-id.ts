@@ -11,6 +11,13 @@ export class InnerMsgIds {
 
   constructor(private readonly clock: () => number = Date.now) {}
 
+  /** One for the process: named instances, and the ESM and the CommonJS copy of the library, share it. */
+  static ofProcess(): InnerMsgIds {
+    const key = Symbol.for('nestjs-idempotent-mq.inner-msg-ids');
+    const registry = globalThis as { [key: symbol]: InnerMsgIds | undefined };
+    return (registry[key] ??= new InnerMsgIds());
+  }
+
   next(): Buffer {
     const now = this.clock();
     if (now > this.lastMs) {

@@ -1,5 +1,6 @@
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import { InvalidOptionError, TransactionEndedError, TransactionRequiredError } from '../errors/index.js';
+import { appDataSourceOf } from '../storage/index.js';
 import { currentScope } from '../transaction/index.js';
 
 export interface JoinOptions {
@@ -30,35 +31,23 @@ export function joinedRunner(manager: EntityManager | undefined, options: JoinOp
 }
 
 function activeRunner(manager: EntityManager, what: string, { dataSource }: JoinOptions): QueryRunner {
-  if (typeof manager !== 'object' || manager === null || !('queryRunner' in manager)) {
+  if (typeof manager !== 'object' || manager === null || typeof manager.transaction !== 'function') {
     throw new InvalidOptionError('publish({ manager })', manager, 'an EntityManager of TypeORM');
   }
   const runner = manager.queryRunner;
   if (!runner) throw new TransactionRequiredError(`${what} is not a transaction's, but the DataSource's own`);
-  if (runner.isReleased)
-    throw new TransactionEndedError(`the transaction of ${what} has committed or rolled back`);
-  if (!runner.isTransactionActive) throw new TransactionRequiredError(`${what} is in no transaction`);
-  const scope = currentScope();
-  if (scope?.manager === manager && scope.over) {
-    throw new TransactionEndedError(`${scope.name} is over (${scope.over})`);
-  }
-  const own = runner.dataSource === dataSource || scope?.manager === manager;
-  if (!own && !sameDatabase(runner.dataSource, dataSource)) {
+  if (appDataSourceOf(runner.dataSource) !== dataSource) {
     throw new TransactionRequiredError(
       `${what} belongs to another DataSource than the one that this publisher was set up with`,
     );
   }
+  const scope = currentScope();
+  if (scope?.manager === manager && scope.over) {
+    throw new TransactionEndedError(`${scope.name} is over (${scope.over})`);
+  }
+  if (runner.isReleased) {
+    throw new TransactionEndedError(`the transaction of ${what} has committed or rolled back`);
+  }
+  if (!runner.isTransactionActive) throw new TransactionRequiredError(`${what} is in no transaction`);
   return runner;
-}
-
-/** The library's own DataSource for handlers is made of the options of the app's. */
-function sameDatabase(one: DataSource, other: DataSource): boolean {
-  if (one.options.database === ':memory:') return false;
-  const [a, b] = [one.options, other.options] as {
-    database?: unknown;
-    host?: unknown;
-    port?: unknown;
-    url?: unknown;
-  }[];
-  return a!.database === b!.database && a!.host === b!.host && a!.port === b!.port && a!.url === b!.url;
 }

@@ -35,7 +35,7 @@ export interface OutboxPublisherOptions extends JoinOptions {
  * together, or neither of them is there.
  */
 export class OutboxPublisher {
-  private readonly ids = new InnerMsgIds();
+  private readonly ids = InnerMsgIds.ofProcess();
 
   constructor(
     private readonly transport: Transport,
@@ -63,7 +63,11 @@ export class OutboxPublisher {
     payloads: readonly PublishedBy<T>[],
     options: PublishOptions = {},
   ): Promise<void> {
+    checkTopic(topic);
     checkOptions(options);
+    if (!Array.isArray(payloads)) {
+      throw new InvalidOptionError('publishAll(topic, payloads)', payloads, 'an array of payloads');
+    }
     if (options.standalone) return this.publishStandalone(topic, payloads, options);
     // Before anything is awaited: an un-awaited publish must see the transaction as it was when it was called.
     const runner = joinedRunner(options.manager, this.options);
@@ -102,7 +106,16 @@ export class OutboxPublisher {
   }
 }
 
+function checkTopic(topic: AnyTopic): void {
+  if (typeof topic?.name !== 'string' || typeof topic.bizId !== 'function') {
+    throw new InvalidOptionError('publish(topic)', topic, 'a topic made by defineTopic()');
+  }
+}
+
 function checkOptions(options: PublishOptions): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new InvalidOptionError('publish(topic, payload, options)', options, 'an object such as { manager }');
+  }
   const unknown = Object.keys(options).find((key) => !PUBLISH_OPTIONS.has(key));
   if (unknown) {
     throw new InvalidOptionError(

@@ -9,6 +9,8 @@ export interface Connection {
 export interface SessionState {
   inTransaction: boolean;
   autocommit: boolean;
+  /** A setting, the current database, a temporary table or the like is not what it was before the statement. */
+  changed: boolean;
 }
 
 export interface WriteResult {
@@ -20,6 +22,7 @@ export interface WriteResult {
 
 const SERVER_STATUS_IN_TRANS = 1;
 const SERVER_STATUS_AUTOCOMMIT = 2;
+const SERVER_SESSION_STATE_CHANGED = 1 << 14;
 
 export async function write(on: Connection, sql: string, parameters: unknown[]): Promise<WriteResult> {
   const { raw, affected } = (await on.query(sql, parameters, true)) as { raw: unknown; affected?: number };
@@ -40,6 +43,7 @@ export function sessionState(raw: unknown): SessionState | undefined {
   return {
     inTransaction: (status & SERVER_STATUS_IN_TRANS) !== 0,
     autocommit: (status & SERVER_STATUS_AUTOCOMMIT) !== 0,
+    changed: (status & SERVER_SESSION_STATE_CHANGED) !== 0,
   };
 }
 

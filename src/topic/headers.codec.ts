@@ -12,7 +12,7 @@ export type HeadersInput = ReadonlyMap<string, string> | Readonly<Record<string,
  */
 export function encodeHeaders(headers: HeadersInput | undefined): Buffer | null {
   if (headers === undefined) return null;
-  const entries = headers instanceof Map ? [...headers] : Object.entries(headers);
+  const entries = entriesOf(headers);
   if (entries.length === 0) return null;
   for (const [name, value] of entries as [unknown, unknown][]) {
     if (typeof name !== 'string' || name === '' || name === '__proto__') {
@@ -31,6 +31,21 @@ export function encodeHeaders(headers: HeadersInput | undefined): Buffer | null 
     );
   }
   return bytes;
+}
+
+/** What is neither (fetch's Headers, say) would seem to have no entries, and be lost in silence. */
+function entriesOf(headers: HeadersInput): [string, string][] {
+  // Not instanceof: a Map of another realm is one too.
+  switch (Object.prototype.toString.call(headers)) {
+    case '[object Map]':
+      return [...(headers as ReadonlyMap<string, string>)];
+    case '[object Object]':
+      return Object.entries(headers as Record<string, string>);
+    default:
+      throw new InvalidPayloadError(
+        `The headers must be a Map or an object of strings (got ${describeValue(headers)}).`,
+      );
+  }
 }
 
 /** A Map, so that no header's name can reach a prototype. */

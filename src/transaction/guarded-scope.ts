@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { DataSource, EntityManager, QueryResult, QueryRunner } from 'typeorm';
 import {
   ManualTransactionControlError,
@@ -16,8 +17,9 @@ import {
   sessionState,
   withDeadline,
 } from '../storage/index.js';
-import type { AmbientScope } from './ambient-scope.js';
-import { isTransactionControl } from './transaction-control.js';
+import { type AmbientScope, runInScope } from './ambient-scope.js';
+import { InFlight, neverSettling } from './in-flight.js';
+import { isTransactionControl, outlastsTransaction } from './transaction-control.js';
 import { TransactionFrames } from './transaction-frames.js';
 
 export interface GuardedScopeOptions {
@@ -26,11 +28,14 @@ export interface GuardedScopeOptions {
   /** The app's DataSource that this scope's manager stands for. */
   dataSource: DataSource;
   statementTimeoutMs: number;
-  /** Hears of statements that came after the handler had returned. */
+  /** Hears of statements that came after the handler had ended, and of what failed after the COMMIT. */
   onStray: (error: Error) => void;
 }
 
-const HANDLER_RETURNED = 'its handler has returned';
+const HANDLER_ENDED = 'its handler has returned or thrown';
+
+/** Set in the app's subscribers that run after the COMMIT: unlike what is left of a handler, they await their statements. */
+const afterCommit = new AsyncLocalStorage<true>();
 
 /**
  * A transaction that others write in and this library commits. It watches every statement that goes through its manager,
@@ -52,8 +57,13 @@ export class GuardedScope implements AmbientScope {
 
   private readonly runner: GuardableRunner;
   private readonly frames = new TransactionFrames();
-  private readonly running = new Set<Promise<unknown>>();
-  private openStreams = 0;
+  private readonly inFlight = new InFlight();
+  /** From then on nobody waits for a statement of it. */
+  private handlerEnded = false;
+  /** What came after the handler had ended. */
+  private strayed: Error | undefined;
+  /** The session is not as it was, so nobody else may have the connection. */
+  private sessionChanged = false;
   private lastStatementAt = Date.now();
   private keepAliveTimer: NodeJS.Timeout | undefined;
 
@@ -88,7 +98,10 @@ export class GuardedScope implements AmbientScope {
           options.statementTimeoutMs,
           'A statement of the library',
           () => this.destroy(),
-        ),
+        ).catch((error: unknown) => {
+          this.sessionChanged ||= !isOrdinary(database, error);
+          throw error;
+        }),
     };
     // What TypeORM would note itself after START TRANSACTION: transactions that the handler opens are nested ones.
     this.runner.isTransactionActive = true;
@@ -102,26 +115,39 @@ export class GuardedScope implements AmbientScope {
   }
 
   /**
-   * Waits until no statement of the handler is running, and takes no more.
+   * Runs the handler. When this resolves, none of its statements is running, and it can send no more.
    *
-   * @throws UnsettledQueryError when the handler had left one running
+   * @throws what the handler throws
+   * @throws UnsettledQueryError when it returned while a statement of it was running
    */
-  async settle(): Promise<void> {
-    this.over ??= HANDLER_RETURNED;
-    if (this.running.size === 0 && this.openStreams === 0) return;
-    const running = this.running.size;
-    if (this.openStreams > 0) this.destroy();
-    await Promise.allSettled(this.running);
-    throw new UnsettledQueryError(
-      `${this.name} returned while ${running} of its statements were still running` +
-        `${this.openStreams > 0 ? ` and ${this.openStreams} streams were open` : ''}: an await is missing. Rolled back.`,
-    );
+  async run<T>(handler: () => Promise<T>): Promise<T> {
+    let result: T;
+    try {
+      result = await runInScope(this, handler);
+    } finally {
+      this.handlerEnded = true;
+      this.over ??= HANDLER_ENDED;
+    }
+    await this.settle();
+    return result;
   }
 
   /** Lets the app's subscribers write what they write before a commit, while it can still be part of it. */
   async beforeCommit(): Promise<void> {
-    await this.runner.broadcaster.broadcast('BeforeTransactionCommit');
-    await this.settle();
+    if (this.over !== HANDLER_ENDED) return;
+    this.over = undefined;
+    this.handlerEnded = false;
+    await this.run(() => this.runner.broadcaster.broadcast('BeforeTransactionCommit'));
+  }
+
+  private async settle(): Promise<void> {
+    if (this.inFlight.isEmpty) return;
+    const running = this.inFlight.toString();
+    if (this.inFlight.hasStreams) this.destroy();
+    else await this.inFlight.settled();
+    throw new UnsettledQueryError(
+      `${this.name} returned while ${running}: an await is missing. Rolled back.`,
+    );
   }
 
   /** An error here means that the outcome is unknown. The connection is destroyed, and nothing is done again in place. */
@@ -133,21 +159,33 @@ export class GuardedScope implements AmbientScope {
       throw error;
     }
     this.ended();
-    await this.runner.broadcaster.broadcast('AfterTransactionCommit').catch(() => undefined);
-    await this.connection.release();
+    await afterCommit.run(true, () => this.tellCommitted());
+    await this.giveBack();
+  }
+
+  private async tellCommitted(): Promise<void> {
+    try {
+      await this.runner.broadcaster.broadcast('AfterTransactionCommit');
+    } catch (cause) {
+      this.options.onStray(
+        new Error(`${this.name} has committed, but a subscriber failed after it: ${describeError(cause)}`, {
+          cause,
+        }),
+      );
+    }
   }
 
   /** Undoes everything, by closing the connection where asking for it doesn't work. */
   async rollback(): Promise<void> {
     this.over ??= 'it was rolled back';
-    if (this.running.size > 0 || this.openStreams > 0 || this.autocommitSeen) {
+    if (!this.inFlight.isEmpty || this.autocommitSeen) {
       this.destroy();
       return;
     }
     try {
       if (this.connection.inTransaction?.() !== false) await rollback(this.own);
       this.ended();
-      await this.connection.release();
+      await this.giveBack();
     } catch {
       this.destroy();
     }
@@ -167,20 +205,25 @@ export class GuardedScope implements AmbientScope {
 
   /** @throws ScopeDoomedError when something the handler did, or swallowed, leaves nothing to commit */
   throwIfDoomed(): void {
-    if (this.doomedBy === undefined) return;
-    throw new ScopeDoomedError(`${this.name} can't commit: ${describeError(this.doomedBy)}`, {
-      cause: this.doomedBy,
-    });
+    const cause = this.doomedBy ?? this.strayed;
+    if (cause === undefined) return;
+    throw new ScopeDoomedError(`${this.name} can't commit: ${describeError(cause)}`, { cause });
   }
 
   /** Keeps the server from taking a scope for dead whose handler works on something else for long. */
   private keepAlive(everyMs: number): void {
     this.keepAliveTimer = setInterval(() => {
-      if (this.over || this.running.size > 0 || Date.now() - this.lastStatementAt < everyMs) return;
+      if (this.over || !this.inFlight.isEmpty || Date.now() - this.lastStatementAt < everyMs) return;
       this.lastStatementAt = Date.now();
       // If it fails, the handler's next statement or the witness finds out.
       ping(this.own).catch(() => undefined);
     }, everyMs).unref();
+  }
+
+  /** To the pool as it came from there, or not at all. */
+  private async giveBack(): Promise<void> {
+    if (this.sessionChanged || this.endedWithin) this.connection.destroy();
+    else await this.connection.release();
   }
 
   private ended(): void {
@@ -198,12 +241,15 @@ export class GuardedScope implements AmbientScope {
     const { commitTransaction, rollbackTransaction, stream } = runner;
     Object.assign(runner, {
       query: (sql: string, parameters?: unknown[], structured = false) =>
-        this.over === HANDLER_RETURNED
+        this.isStray()
           ? this.stray()
-          : this.tracked(this.handlerStatement(query, sql, parameters, structured)),
+          : this.inFlight.track(this.handlerStatement(query, sql, parameters, structured), () =>
+              this.isStray(),
+            ),
       stream: async (...args: Parameters<QueryRunner['stream']>) => {
+        if (this.isStray()) return this.stray();
         this.refuseWhenOver();
-        return this.trackedStream(await stream.apply(runner, args));
+        return this.inFlight.trackStream(await stream.apply(runner, args));
       },
       commitTransaction: () => this.nestedOnly('commitTransaction', () => commitTransaction.call(runner)),
       rollbackTransaction: () =>
@@ -226,13 +272,18 @@ export class GuardedScope implements AmbientScope {
     );
   }
 
+  private isStray(): boolean {
+    return this.handlerEnded && !afterCommit.getStore();
+  }
+
   /**
-   * Nobody waits for a statement that comes after its handler has returned, so its rejection would end the process, and
+   * Nobody waits for a statement that comes after its handler has ended, so its rejection would end the process, and
    * other deliveries with it. It is reported instead, and its promise never settles.
    */
   private stray(): Promise<never> {
-    this.options.onStray(this.refusal(`${this.name} is over (${HANDLER_RETURNED})`));
-    return new Promise<never>(() => undefined);
+    this.strayed = this.refusal(`${this.name} is over (${this.over})`);
+    this.options.onStray(this.strayed);
+    return neverSettling();
   }
 
   private async handlerStatement(
@@ -253,6 +304,7 @@ export class GuardedScope implements AmbientScope {
       this.refuseWhenOver();
     }
     this.lastStatementAt = Date.now();
+    this.sessionChanged ||= outlastsTransaction(sql);
     try {
       const result = await query(sql, parameters, true);
       this.noticeSession(result);
@@ -297,29 +349,17 @@ export class GuardedScope implements AmbientScope {
     const session = sessionState(raw);
     if (!session) return;
     if (!session.inTransaction) this.endedWithin = true;
+    if (session.changed) this.sessionChanged = true;
     if (session.autocommit) {
       this.autocommitSeen = true;
       this.doom(new ScopeDoomedError(`${this.name} switched autocommit on`));
     }
   }
+}
 
-  private tracked<T>(statement: Promise<T>): Promise<T> {
-    this.running.add(statement);
-    const forget = () => this.running.delete(statement);
-    statement.then(forget, forget);
-    return statement;
-  }
-
-  private trackedStream<S extends NodeJS.EventEmitter>(stream: S): S {
-    this.openStreams++;
-    let open = true;
-    const closed = () => {
-      if (open) this.openStreams--;
-      open = false;
-    };
-    for (const event of ['end', 'close', 'error']) stream.once(event, closed);
-    return stream;
-  }
+/** Says nothing of the session: contention, or a key that was taken. */
+function isOrdinary({ dialect }: Database, error: unknown): boolean {
+  return dialect.isContention(error) || dialect.isDuplicateKey(error);
 }
 
 /** TypeORM's runner with the parts of it that a scope sets itself. */

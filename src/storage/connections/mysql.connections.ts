@@ -3,6 +3,7 @@ import { DataSource, type DataSourceOptions, type QueryRunner } from 'typeorm';
 import type { Connection } from '../execute.js';
 import { begin, commit, consumerSession, controlSession, rollback } from '../statements/index.js';
 import type { Database } from '../tables.js';
+import { standFor } from './app-data-source.js';
 import { withDeadline } from './deadline.js';
 import type { LibraryConnections, ScopeRunner } from './library-connections.js';
 
@@ -21,6 +22,7 @@ const CONTENTION_RETRIES = 10;
 /** What is used here of a connection of mysql2. */
 interface PooledConnection {
   destroy(): void;
+  stream?: { destroy(): void };
 }
 
 /** Two pools of the library's own, made from the options of the app's DataSource. */
@@ -39,7 +41,10 @@ export async function openMysqlConnections(
   }
   // The very array, not a copy: subscribers that Nest creates later add themselves to the app's.
   Object.assign(scopes, { subscribers: app.subscribers });
-  return new MysqlConnections(database, control, scopes, options);
+  standFor(scopes, app);
+  const scopeRunners = ownRunners(scopes);
+  leadToApp(scopes, app);
+  return new MysqlConnections(database, control, scopes, scopeRunners, options);
 }
 
 class MysqlConnections implements LibraryConnections {
@@ -49,6 +54,7 @@ class MysqlConnections implements LibraryConnections {
     readonly database: Database,
     private readonly controlPool: DataSource,
     private readonly scopePool: DataSource,
+    private readonly scopeRunners: () => QueryRunner,
     private readonly options: MysqlConnectionsOptions,
   ) {}
 
@@ -97,7 +103,7 @@ class MysqlConnections implements LibraryConnections {
 
   async scopeRunner(): Promise<ScopeRunner> {
     const { runner, connection } = await this.acquire(
-      this.scopePool,
+      this.scopeRunners(),
       consumerSession(this.options.idleTimeoutSeconds),
     );
     const lease = new RunnerLease(runner, connection);
@@ -115,8 +121,7 @@ class MysqlConnections implements LibraryConnections {
     await Promise.all([this.controlPool.destroy(), this.scopePool.destroy()]);
   }
 
-  private async acquire(pool: DataSource, session: string[]) {
-    const runner = pool.createQueryRunner('master');
+  private async acquire(runner: QueryRunner, session: string[]) {
     const connection = (await runner.connect()) as PooledConnection;
     if (!this.prepared.has(connection)) {
       try {
@@ -131,7 +136,10 @@ class MysqlConnections implements LibraryConnections {
   }
 
   private async controlConnection(): Promise<{ lease: RunnerLease; on: Connection }> {
-    const { runner, connection } = await this.acquire(this.controlPool, controlSession());
+    const { runner, connection } = await this.acquire(
+      this.controlPool.createQueryRunner('master'),
+      controlSession(),
+    );
     const lease = new RunnerLease(runner, connection);
     const { statementTimeoutMs } = this.options;
     const on: Connection = {
@@ -170,9 +178,28 @@ class RunnerLease {
     if (this.over) return;
     this.over = true;
     this.connection.destroy();
+    // mysql2 only says goodbye, which a server that is blocked in sending rows never hears.
+    this.connection.stream?.destroy();
     // TypeORM would give the destroyed connection back to the pool.
     Object.assign(this.runner, { isReleased: true });
   }
+}
+
+/** The DataSource's own way to make runners, whatever it is given later. */
+function ownRunners(dataSource: DataSource): () => QueryRunner {
+  const createQueryRunner = dataSource.driver.createQueryRunner.bind(dataSource.driver);
+  return () => {
+    const runner = createQueryRunner('master');
+    return Object.assign(runner, { manager: dataSource.createEntityManager(runner) });
+  };
+}
+
+/**
+ * A handler finds this DataSource in its manager (`manager.dataSource`, a lazy relation). Whatever it begins there, it
+ * begins on the app's: never on a connection of this pool, which doesn't commit by itself.
+ */
+function leadToApp(scopes: DataSource, app: DataSource): void {
+  scopes.driver.createQueryRunner = (mode) => app.driver.createQueryRunner(mode);
 }
 
 function ownOptions(app: DataSource, connections: number): DataSourceOptions {

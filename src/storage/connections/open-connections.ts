@@ -13,6 +13,8 @@ export interface ConnectionsOptions {
   statementTimeoutMs: number;
   /** The server ends the transaction of a process that fell silent for this long, in seconds (MySQL and MariaDB). */
   idleTimeoutSeconds: number;
+  /** How long a writer waits for the write lock, in milliseconds (SQLite). */
+  writeWaitMs: number;
 }
 
 /** Opens the connections that the library keeps for itself beside the app's DataSource. */
@@ -22,6 +24,6 @@ export async function openConnections(
   options: ConnectionsOptions,
 ): Promise<LibraryConnections> {
   return database.dialect.engine === 'sqlite'
-    ? openSqliteConnections(app, database)
+    ? openSqliteConnections(app, database, options)
     : openMysqlConnections(app, database, options);
 }

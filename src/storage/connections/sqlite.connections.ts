@@ -1,29 +1,56 @@
-import type { DataSource, QueryRunner } from 'typeorm';
+import { DataSource, type DataSourceOptions, type QueryRunner } from 'typeorm';
 import type { Connection } from '../execute.js';
-import { type SqliteConnections as Handles, sqliteConnectionsOf } from '../sqlite/make-sqlite-safe.js';
+import {
+  type SqliteConnections as Handles,
+  makeSqliteSafe,
+  sqliteConnectionsOf,
+} from '../sqlite/make-sqlite-safe.js';
 import { ConfigurationError } from '../../errors/index.js';
 import type { Database } from '../tables.js';
+import { standFor } from './app-data-source.js';
 import type { LibraryConnections, ScopeRunner } from './library-connections.js';
 
 /** SQLite: the app's own DataSource, once it was made safe, has a handle for everybody. */
 export async function openSqliteConnections(
   app: DataSource,
   database: Database,
+  { writeWaitMs }: { writeWaitMs: number },
 ): Promise<LibraryConnections> {
   const handles = sqliteConnectionsOf(app);
-  if (!handles) {
+  if (handles) return new SqliteLibraryConnections(database, handles, async () => undefined);
+  const own = new DataSource(ownOptions(app));
+  const ownHandles = makeSqliteSafe(own, { writeWaitMs });
+  await own.initialize();
+  Object.assign(own, { subscribers: app.subscribers });
+  standFor(own, app);
+  return new SqliteLibraryConnections(database, ownHandles, () => own.destroy());
+}
+
+/** For an app whose DataSource is left as TypeORM made it: a second one on its file. */
+function ownOptions(app: DataSource): DataSourceOptions {
+  const { database } = app.options;
+  if (database === ':memory:' || database === '') {
     throw new ConfigurationError(
-      'TypeORM runs all of a better-sqlite3 DataSource on one connection, where concurrent transactions mix. ' +
-        'Let the module make it safe (leave out sqlite: { leaveDataSourceAlone: true }), or publish and consume through another DataSource.',
+      "A SQLite database in memory has one connection, so its DataSource can't be left alone. " +
+        'Leave out sqlite: { leaveDataSourceAlone: true }, or use a file.',
     );
   }
-  return new SqliteLibraryConnections(database, handles);
+  const nothingOfItsOwn = {
+    synchronize: false,
+    dropSchema: false,
+    migrationsRun: false,
+    migrations: [],
+    subscribers: [],
+  };
+  return { ...app.options, ...nothingOfItsOwn };
 }
 
 class SqliteLibraryConnections implements LibraryConnections {
   constructor(
     readonly database: Database,
     private readonly handles: Handles,
+    /** The app's handles go with the app's DataSource. */
+    readonly close: () => Promise<void>,
   ) {}
 
   async control<T>(work: (on: Connection) => Promise<T>): Promise<T> {
@@ -55,10 +82,6 @@ class SqliteLibraryConnections implements LibraryConnections {
       // Every statement has run when its call returns, so rolling back is all that closing would do.
       destroy: () => void release().catch(() => undefined),
     };
-  }
-
-  async close(): Promise<void> {
-    // The handles belong to the app's DataSource and go with it.
   }
 
   private async onControlHandle<T>(work: (runner: QueryRunner) => Promise<T>): Promise<T> {

@@ -1,6 +1,7 @@
 import type { DataSource } from 'typeorm';
 import { SchemaMissingError, describeError } from '../../errors/index.js';
 import { type Connection, read, write } from '../execute.js';
+import { commit } from '../statements/index.js';
 import { type Database, databaseOf } from '../tables.js';
 import { SCHEMA_VERSION, createVersionTable, schemaStatements } from './ddl.js';
 
@@ -24,6 +25,7 @@ export async function migrate(dataSource: DataSource, tablePrefix?: string): Pro
 export async function applyVersions(database: Database, on: Connection): Promise<void> {
   await write(on, createVersionTable(database), []);
   const current = await schemaVersion(database, on);
+  if (current > SCHEMA_VERSION) throw newerSchema(current);
   for (let version = current + 1; version <= SCHEMA_VERSION; version++) {
     for (const statement of schemaStatements(database, version)) await write(on, statement, []);
     await write(on, `INSERT INTO ${database.tables.schema_version} (version) VALUES (?)`, [version]);
@@ -43,12 +45,18 @@ export async function checkSchema(database: Database, on: Connection): Promise<v
       { cause },
     );
   }
-  if (version !== SCHEMA_VERSION) {
-    throw new SchemaMissingError(
-      `The tables are of version ${version}, and this release works with version ${SCHEMA_VERSION}. ` +
-        (version < SCHEMA_VERSION ? remedy : 'Update the package nestjs-idempotent-mq.'),
-    );
-  }
+  if (version > SCHEMA_VERSION) throw newerSchema(version);
+  if (version < SCHEMA_VERSION) throw wrongVersion(version, remedy);
+}
+
+function newerSchema(version: number): SchemaMissingError {
+  return wrongVersion(version, 'Update the package nestjs-idempotent-mq.');
+}
+
+function wrongVersion(version: number, remedy: string): SchemaMissingError {
+  return new SchemaMissingError(
+    `The tables are of version ${version}, and this release works with version ${SCHEMA_VERSION}. ${remedy}`,
+  );
 }
 
 async function schemaVersion({ tables }: Database, on: Connection): Promise<number> {
@@ -88,7 +96,10 @@ function mysqlLock(database: Database): Locked {
       );
     }
     try {
+      // Around it, because the app's sessions may have autocommit off: an old snapshot before, nothing durable after.
+      await commit(on);
       await work();
+      await commit(on);
     } finally {
       await read(on, 'SELECT RELEASE_LOCK(?) AS released', [lock?.name]);
     }

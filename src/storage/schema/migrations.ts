@@ -1,5 +1,5 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { databaseOf } from '../tables.js';
+import { DEFAULT_TABLE_PREFIX, databaseOf } from '../tables.js';
 import { applyVersions } from './migrate.js';
 
 /**
@@ -12,15 +12,18 @@ import { applyVersions } from './migrate.js';
 export function idempotentMqMigrations(
   options: { tablePrefix?: string } = {},
 ): (new () => MigrationInterface)[] {
+  const { tablePrefix = DEFAULT_TABLE_PREFIX } = options;
+  // TypeORM tells migrations apart by name: a list may hold those of several instances.
+  const instance = tablePrefix === DEFAULT_TABLE_PREFIX ? '' : `_${tablePrefix}`;
   class IdempotentMqTables1764000000000 implements MigrationInterface {
-    readonly name = 'IdempotentMqTables1764000000000';
+    readonly name = `IdempotentMqTables${instance}1764000000000`;
 
     async up(runner: QueryRunner): Promise<void> {
-      await applyVersions(databaseOf(runner.dataSource, options.tablePrefix), runner);
+      await applyVersions(databaseOf(runner.dataSource, tablePrefix), runner);
     }
 
     async down(runner: QueryRunner): Promise<void> {
-      const { tables } = databaseOf(runner.dataSource, options.tablePrefix);
+      const { tables } = databaseOf(runner.dataSource, tablePrefix);
       for (const table of Object.values(tables)) await runner.query(`DROP TABLE IF EXISTS ${table}`);
     }
   }

@@ -41,18 +41,27 @@ export async function insertDedup(
   }
 }
 
-/** At READ COMMITTED the winner's row is visible after the loser's INSERT. */
+/**
+ * At READ COMMITTED the winner's row is visible after the loser's INSERT. Bytes come as hexadecimal digits, because on a
+ * handler's connection the app's own `typeCast` may read them as text of some character set. CASE, because SQLite's HEX(NULL) is an empty text.
+ */
 export async function readDedup(
   { tables }: Database,
   on: Connection,
   { scenarioId, bizId }: DedupKey,
 ): Promise<DedupRow | undefined> {
-  const rows = await read<{ token: Buffer; seq: number | string; result: Buffer | null }>(
+  const rows = await read<{ token: string; seq: number | string; result: string | null }>(
     on,
-    `SELECT token, seq, result FROM ${tables.dedup} WHERE scenario_id = ? AND biz_id = ?`,
+    `SELECT HEX(token) AS token, seq, CASE WHEN result IS NULL THEN NULL ELSE HEX(result) END AS result
+     FROM ${tables.dedup} WHERE scenario_id = ? AND biz_id = ?`,
     [scenarioId, bizId],
   );
-  return rows.map((row) => ({ ...row, seq: Number(row.seq) }))[0];
+  const bytes = (hex: string) => Buffer.from(hex, 'hex');
+  return rows.map(({ token, seq, result }) => ({
+    token: bytes(token),
+    seq: Number(seq),
+    result: result === null ? null : bytes(result),
+  }))[0];
 }
 
 /**

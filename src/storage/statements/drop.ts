@@ -1,5 +1,6 @@
-import { type Connection, placeholders, read, write } from '../execute.js';
+import { type Connection, placeholders, read } from '../execute.js';
 import type { Database } from '../tables.js';
+import { deleteBySeq } from './delete-by-seq.js';
 
 /** Step 6, the broker deletes the message once nobody needs it any more. */
 
@@ -32,16 +33,11 @@ export async function findUnneeded(
 
 /** @returns how many were still there */
 export async function deleteMessages(
-  { tables }: Database,
+  database: Database,
   on: Connection,
   seqs: readonly number[],
 ): Promise<number> {
-  const { affected } = await write(
-    on,
-    `DELETE FROM ${tables.message} WHERE seq IN (${placeholders(seqs.length)})`,
-    [...seqs],
-  );
-  return affected;
+  return deleteBySeq(database, on, database.tables.message, seqs);
 }
 
 /** The next messages in the order of their numbers: what the sweeper walks along. */

@@ -11,9 +11,15 @@ export function controlSession(): string[] {
   return [READ_COMMITTED, 'SET SESSION autocommit = 1, innodb_lock_wait_timeout = 1'];
 }
 
-/** With autocommit off, what runs after a transaction was lost is in a new one, which ROLLBACK erases. */
+/**
+ * With autocommit off, what runs after a transaction was lost is in a new one, which ROLLBACK erases. And the server says
+ * with each answer whether a handler has changed the session, which must not meet the next one.
+ */
 export function consumerSession(idleTimeoutSeconds: number): string[] {
-  return [READ_COMMITTED, `SET SESSION autocommit = 0, wait_timeout = ${idleTimeoutSeconds}`];
+  return [
+    READ_COMMITTED,
+    `SET SESSION autocommit = 0, session_track_state_change = 1, wait_timeout = ${idleTimeoutSeconds}`,
+  ];
 }
 
 export async function begin({ dialect }: Database, on: Connection): Promise<void> {

@@ -1,6 +1,7 @@
 import { type Connection, placeholders, read, write } from '../execute.js';
 import type { Database } from '../tables.js';
 import type { HeldDelivery } from './acknowledge.js';
+import { deleteBySeq } from './delete-by-seq.js';
 
 /**
  * Moves of a delivery between tables. Each runs in one transaction: lock by id, insert by id, delete by id. Selecting
@@ -89,13 +90,10 @@ export async function insertDeliveriesFromWaiting(
 }
 
 export async function deleteWaiting(
-  { tables }: Database,
+  database: Database,
   on: Connection,
   { subscriptionId, seqs }: { subscriptionId: number; seqs: readonly number[] },
 ): Promise<void> {
-  await write(
-    on,
-    `DELETE FROM ${tables.waiting} WHERE subscription_id = ? AND seq IN (${placeholders(seqs.length)})`,
-    [subscriptionId, ...seqs],
-  );
+  const owner = { column: 'subscription_id', id: subscriptionId } as const;
+  await deleteBySeq(database, on, database.tables.waiting, seqs, owner);
 }

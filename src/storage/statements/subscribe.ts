@@ -1,5 +1,6 @@
-import { type Connection, placeholders, read, write } from '../execute.js';
+import { type Connection, read, write } from '../execute.js';
 import type { Database } from '../tables.js';
+import { deleteBySeq } from './delete-by-seq.js';
 
 /** Topics, the groups that subscribe to them, and the messages that wait for a group to come. */
 
@@ -75,6 +76,19 @@ export async function updateSubscription(
   ]);
 }
 
+export async function deleteSubscription({ tables }: Database, on: Connection, id: number): Promise<void> {
+  await write(on, `DELETE FROM ${tables.subscription} WHERE id = ?`, [id]);
+}
+
+export async function findRemovedSubscriptions({ tables }: Database, on: Connection): Promise<number[]> {
+  const rows = await read<{ id: number | string }>(
+    on,
+    `SELECT id FROM ${tables.subscription} WHERE removed = 1`,
+    [],
+  );
+  return rows.map(({ id }) => Number(id));
+}
+
 /** Everything parked goes to the new group. The share lock waits for a sweeper that is about to take some away. */
 export async function deliverParked(
   { dialect, tables }: Database,
@@ -115,15 +129,11 @@ export async function findOverdueParked(
 }
 
 export async function deleteParked(
-  { tables }: Database,
+  database: Database,
   on: Connection,
   { topicId, seqs }: { topicId: number; seqs: readonly number[] },
 ): Promise<void> {
-  await write(
-    on,
-    `DELETE FROM ${tables.parked} WHERE topic_id = ? AND seq IN (${placeholders(seqs.length)})`,
-    [topicId, ...seqs],
-  );
+  await deleteBySeq(database, on, database.tables.parked, seqs, { column: 'topic_id', id: topicId });
 }
 
 export async function topicIds({ tables }: Database, on: Connection): Promise<number[]> {
@@ -133,7 +143,7 @@ export async function topicIds({ tables }: Database, on: Connection): Promise<nu
 
 /** A batch of a removed group's deliveries; 0 when none is left. */
 export async function deleteDeliveriesOf(
-  { dialect, tables }: Database,
+  database: Database,
   on: Connection,
   {
     table,
@@ -141,14 +151,15 @@ export async function deleteDeliveriesOf(
     limit,
   }: { table: 'delivery' | 'waiting' | 'dead_letter'; subscriptionId: number; limit: number },
 ): Promise<number> {
-  const [sql, values] =
-    dialect.engine === 'sqlite'
-      ? [
-          `DELETE FROM ${tables[table]} WHERE subscription_id = ? AND seq IN
-             (SELECT seq FROM ${tables[table]} WHERE subscription_id = ? LIMIT ${limit})`,
-          [subscriptionId, subscriptionId],
-        ]
-      : [`DELETE FROM ${tables[table]} WHERE subscription_id = ? LIMIT ${limit}`, [subscriptionId]];
-  const { affected } = await write(on, sql, values);
-  return affected;
+  const name = database.tables[table];
+  const rows = await read<{ seq: number | string }>(
+    on,
+    `SELECT seq FROM ${name} WHERE subscription_id = ? LIMIT ${limit}`,
+    [subscriptionId],
+  );
+  const seqs = rows.map(({ seq }) => Number(seq));
+  if (seqs.length > 0) {
+    await deleteBySeq(database, on, name, seqs, { column: 'subscription_id', id: subscriptionId });
+  }
+  return seqs.length;
 }
