@@ -1,0 +1,27 @@
+import type { DataSourceOptions } from 'typeorm';
+
+/** What the demo tells a system that it starts. In the environment: everybody can read a process's arguments. */
+export interface Orders {
+  database: DataSourceOptions;
+  payments: number;
+  /** Of how many payments one is announced twice. */
+  oneTwiceIn: number;
+  /** Over which the payments arrive, in milliseconds, if the database is fast enough. */
+  arrivalMs: number;
+  leaseMs: number;
+  /** The file in which the SMS that went out are found. */
+  smsLog: string;
+  withoutDedup: boolean;
+}
+
+const VARIABLE = 'IDEMPOTENT_MQ_DEMO';
+
+export function environmentWith(orders: Orders): NodeJS.ProcessEnv {
+  return { ...process.env, [VARIABLE]: JSON.stringify(orders) };
+}
+
+export function receiveOrders(): Orders {
+  const text = process.env[VARIABLE];
+  if (!text) throw new Error('This is a part of the demo: start it with `npm run demo`.');
+  return JSON.parse(text) as Orders;
+}

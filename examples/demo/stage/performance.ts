@@ -1,0 +1,95 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { ReplaySubject, map } from 'rxjs';
+import type { ExampleDatabase } from '../../shared/example-database.js';
+import type { Backstage } from './backstage.js';
+import { CardWorkers } from './card-workers.js';
+import { Chaos } from './chaos.js';
+import { check } from './checker.js';
+import type { Orders } from './orders.js';
+import { Progress } from './progress.js';
+import { type Results, n } from './report.js';
+import { SystemProcess, endAllSystems } from './system-process.js';
+import { Tally } from './tally.js';
+
+const CARD_WORKERS = 3;
+const ONE_TWICE_IN = 10;
+const ARRIVAL_MS = 12_000;
+/** Short, so that what a killed worker held is had again soon. */
+const LEASE_MS = 1_500;
+const LOOK_EVERY_MS = 100;
+const PAYMENT_SYSTEM = new URL('../payment-system/main.ts', import.meta.url);
+
+/** One run: payments come in, cards are issued, chaos goes on meanwhile, until every message is through. */
+export class Performance {
+  private readonly tally = new Tally();
+  private readonly workers: CardWorkers;
+  private readonly chaos: Chaos;
+  private readonly over$ = new ReplaySubject<void>(1);
+  private readonly progress = new Progress(process.stdout);
+  private readonly orders: Orders;
+
+  constructor(
+    private readonly backstage: Backstage,
+    { options: database }: ExampleDatabase,
+    private readonly scene: { payments: number; withoutDedup: boolean },
+  ) {
+    this.orders = {
+      ...scene,
+      database,
+      oneTwiceIn: ONE_TWICE_IN,
+      arrivalMs: ARRIVAL_MS,
+      leaseMs: LEASE_MS,
+      smsLog: backstage.smsLog,
+    };
+    this.workers = new CardWorkers(this.orders, backstage.systemsLog);
+    this.chaos = new Chaos(this.workers, this.over$);
+  }
+
+  async run(): Promise<Results> {
+    const { backstage, chaos, scene, tally, workers } = this;
+    tally.listen(workers.events$.pipe(map(({ event }) => event)));
+    const paymentSystem = new SystemProcess(PAYMENT_SYSTEM, this.orders, backstage.systemsLog);
+    tally.listen(paymentSystem.events$);
+    await Promise.all([workers.start(CARD_WORKERS), paymentSystem.ready]);
+    paymentSystem.go();
+    await Promise.all([chaos.unleash(), this.untilAllIsDelivered(paymentSystem)]);
+    await workers.shutDown();
+    return {
+      ...scene,
+      twice: Math.ceil(scene.payments / ONE_TWICE_IN),
+      tally,
+      chaos,
+      crashes: workers.crashes,
+      sms: backstage.sms(),
+      verdict: await check(backstage.connection),
+    };
+  }
+
+  /** Whatever still runs, runs no more. */
+  async end(): Promise<void> {
+    this.progress.end();
+    this.over$.next();
+    this.workers.close();
+    await endAllSystems();
+  }
+
+  /** For a run that goes wrong. */
+  get troubles(): readonly string[] {
+    return [...this.workers.crashes, ...this.tally.troubles, this.backstage.lastWords()].filter(Boolean);
+  }
+
+  private async untilAllIsDelivered(paymentSystem: SystemProcess): Promise<void> {
+    for (;;) {
+      const allIsPaid = paymentSystem.endedAs === '0';
+      const { paid, cards, pending } = await this.backstage.look();
+      const { killed, stalled, isEnough } = this.chaos;
+      const text = `${n(paid)} paid · ${n(cards)} cards · ${killed} killed · ${stalled} stalled`;
+      this.progress.show(cards / this.scene.payments, text);
+      if (allIsPaid && (isEnough || pending === 0)) this.over$.next();
+      if (allIsPaid && pending === 0) return this.progress.end();
+      if (!allIsPaid && paymentSystem.endedAs) throw new Error('The payment system broke down.');
+      if (this.workers.crashes.length > 0) throw new Error('The card system broke down.');
+      await pause(LOOK_EVERY_MS);
+    }
+  }
+}
