@@ -21,8 +21,9 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-export async function createDatabase(engine: Engine): Promise<TestDatabase> {
-  return engine === 'sqlite' ? sqliteDatabase() : serverDatabase(engine);
+/** @param charset the database's default on a server, which the library's tables must not depend on */
+export async function createDatabase(engine: Engine, charset = 'utf8mb4'): Promise<TestDatabase> {
+  return engine === 'sqlite' ? sqliteDatabase() : serverDatabase(engine, charset);
 }
 
 function sqliteDatabase(): TestDatabase {
@@ -34,7 +35,7 @@ function sqliteDatabase(): TestDatabase {
   };
 }
 
-async function serverDatabase(engine: 'mariadb' | 'mysql'): Promise<TestDatabase> {
+async function serverDatabase(engine: 'mariadb' | 'mysql', charset: string): Promise<TestDatabase> {
   const url = new URL(process.env[SERVERS[engine]]!);
   const name = `mq_test_${randomBytes(6).toString('hex')}`;
   const root = {
@@ -48,7 +49,7 @@ async function serverDatabase(engine: 'mariadb' | 'mysql'): Promise<TestDatabase
     await connection.query(statement);
     await connection.end();
   };
-  await onServer(`CREATE DATABASE ${name} CHARACTER SET utf8mb4`);
+  await onServer(`CREATE DATABASE ${name} CHARACTER SET ${charset}`);
   return {
     engine,
     options: {

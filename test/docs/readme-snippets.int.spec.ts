@@ -1,0 +1,207 @@
+import type { AddressInfo } from 'node:net';
+import type { INestApplication } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import { TypeOrmModule, getDataSourceToken } from '@nestjs/typeorm';
+import { DataSource } from 'typeorm';
+import { AppModule } from '../../examples/readme/app.module.js';
+import { CardPrinter } from '../../examples/readme/card-printer.js';
+import { Card, Payment, Points, Push } from '../../examples/readme/entities.js';
+import migrationsDataSource from '../../examples/readme/migrations.js';
+import { Operating } from '../../examples/readme/operating.js';
+import { GoldCards } from '../../examples/readme/outcomes.js';
+import { PaymentSucceeded } from '../../examples/readme/payment-succeeded.js';
+import { Payments } from '../../examples/readme/payments.service.js';
+import { PointsEarned } from '../../examples/readme/points-earned.js';
+import { Loyalty, PointsService } from '../../examples/readme/points.js';
+import { SmsGateway } from '../../examples/readme/sms-gateway.js';
+import { WebhookController } from '../../examples/readme/webhook.controller.js';
+import { IdempotentMqModule, OutboxPublisher, idempotentMqMigrations } from '../../src/index.js';
+import { type TestApp, startApp } from '../support/app.js';
+import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
+import { codeBlocks, filesBelow, read } from './markdown.js';
+import { eventsOf } from './seen-events.js';
+
+/** The README's code is cut out of the files of examples/readme, which run here. */
+describe('the code of the README', () => {
+  const regions = filesBelow('examples/readme').flatMap(regionsOf);
+  const blocks = codeBlocks(read('README.md'), 'ts');
+
+  it('is that of the regions of examples/readme, each shown once', () => {
+    expect(blocks.length).toBeGreaterThan(5);
+    expect([...blocks].sort()).toEqual([...regions].sort());
+  });
+});
+
+describe.each(engines)('the code of the README, on %s', (engine) => {
+  let database: TestDatabase;
+
+  beforeEach(async () => {
+    database = await createDatabase(engine);
+  });
+
+  afterEach(async () => {
+    await database.drop();
+  });
+
+  describe('the quick start', () => {
+    let app: INestApplication;
+
+    beforeEach(async () => {
+      app = await startQuickStart(database);
+    });
+
+    afterEach(async () => {
+      await app.close();
+    });
+
+    it('issues one card for a payment that is announced twice, and texts twice', async () => {
+      const events = eventsOf(app);
+      await app.get(Payments).charge('P-1', 'u-1', 900);
+      await app
+        .get(OutboxPublisher)
+        .publish(PaymentSucceeded, { paymentId: 'P-1', userId: 'u-1', amount: 900 }, { standalone: true });
+      await events.wait('duplicate-absorbed', 1);
+      await events.wait('acknowledged', 3);
+      expect(await app.get(DataSource).getRepository(Card).find()).toEqual([
+        { id: 1, paymentId: 'P-1', userId: 'u-1' },
+      ]);
+      expect(app.get(SmsGateway).sent).toEqual(['u-1', 'u-1']);
+    });
+
+    it('announces no payment that was rolled back', async () => {
+      await app.get(Payments).charge('P-2', 'u-1', 900);
+      await expect(app.get(Payments).charge('P-2', 'u-1', 900)).rejects.toThrow();
+      expect(await app.get(DataSource).getRepository(Payment).count()).toBe(1);
+      const [{ n }] = await app.get(DataSource).query('SELECT COUNT(*) AS n FROM mq_message WHERE seq > 1');
+      expect(Number(n)).toBe(0);
+    });
+  });
+
+  describe('the other examples', () => {
+    let app: TestApp;
+
+    beforeEach(async () => {
+      app = await startApp(database, {
+        entities: [Card, Points],
+        providers: [PointsService, Loyalty, GoldCards, CardPrinter, Operating],
+      });
+    });
+
+    afterEach(async () => {
+      await app.close();
+    });
+
+    const paid = (amount: number) =>
+      app.outbox.publish(PaymentSucceeded, { paymentId: 'P-1', userId: 'u-1', amount }, { standalone: true });
+
+    it('lets a service write, and a handler publish, in the transaction of the delivery', async () => {
+      await app.broker.subscribe({ topic: PointsEarned.name, group: 'newsletter', version: 1 });
+      await paid(7);
+      await app.events('acknowledged', 1, ({ group }) => group === 'loyalty');
+      expect(await app.dataSource.getRepository(Points).find()).toEqual([
+        { id: 1, userId: 'u-1', points: 7 },
+      ]);
+      const [{ n }] = await app.dataSource.query(
+        'SELECT COUNT(*) AS n FROM mq_message m JOIN mq_topic t ON t.id = m.topic_id WHERE t.name = ?',
+        [Buffer.from(PointsEarned.name)],
+      );
+      expect(Number(n)).toBe(1);
+    });
+
+    it('lets the service write by itself where there is no handler', async () => {
+      await app.nest.get(PointsService).add('u-2', 3);
+      expect(await app.dataSource.getRepository(Points).countBy({ userId: 'u-2' })).toBe(1);
+    });
+
+    it('sends what the handler rejects to the dead letters at once', async () => {
+      await paid(0);
+      const [dead] = await app.events('dead-lettered', 1, ({ group }) => group === 'gold-cards');
+      expect(dead).toMatchObject({ reason: 'rejected', bizId: 'P-1' });
+    });
+
+    it('puts off what the handler wants later, at no cost', async () => {
+      app.nest.get(CardPrinter).busy = true;
+      await paid(7);
+      const [put] = await app.events('retry-scheduled', 1, ({ group }) => group === 'gold-cards');
+      expect(put).toMatchObject({ failures: 0, delayMs: 30_000 });
+    });
+
+    it('requeues what failed, and nothing else', async () => {
+      app.nest.get(CardPrinter).isBusy = () => {
+        throw new Error('out of paper');
+      };
+      await paid(7);
+      await app.events('dead-lettered', 1, ({ reason }) => reason === 'failed');
+      app.nest.get(CardPrinter).isBusy = () => false;
+      await app.nest.get(Operating).requeueFailed();
+      await app.events('acknowledged', 1, ({ group }) => group === 'gold-cards');
+      expect(await app.dataSource.getRepository(Card).count()).toBe(1);
+      expect(await app.broker.deadLetters.list()).toEqual([]);
+    });
+  });
+
+  it('takes a webhook in once, however often it is sent', async () => {
+    const testing = await Test.createTestingModule({
+      imports: [
+        TypeOrmModule.forRoot({ ...database.options, entities: [Push], synchronize: true }),
+        IdempotentMqModule.forRoot({ schema: 'ensure' }),
+      ],
+      controllers: [WebhookController],
+    }).compile();
+    const app = testing.createNestApplication();
+    try {
+      await app.listen(0, '127.0.0.1');
+      const { port } = app.getHttpServer().address() as AddressInfo;
+      const post = () =>
+        fetch(`http://127.0.0.1:${port}/webhooks/github`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', 'x-github-delivery': 'd-1' },
+          body: JSON.stringify({ ref: 'main' }),
+        }).then(async (response) => (await response.json()) as { accepted: string; repeated: boolean });
+      const answers = [...(await Promise.all([post(), post(), post()])), await post()];
+      expect(answers.map(({ accepted }) => accepted)).toEqual(['main', 'main', 'main', 'main']);
+      expect(answers.filter(({ repeated }) => !repeated)).toHaveLength(1);
+      expect(await app.get(DataSource).getRepository(Push).count()).toBe(1);
+    } finally {
+      await app.close();
+    }
+  });
+
+  it("makes the tables through the app's own migrations", async () => {
+    expect(migrationsDataSource.options.migrations).toHaveLength(idempotentMqMigrations().length + 1);
+    const dataSource = await new DataSource({
+      ...database.options,
+      migrations: idempotentMqMigrations(),
+    }).initialize();
+    try {
+      await dataSource.runMigrations();
+      expect(await dataSource.query('SELECT MAX(version) AS version FROM mq_schema_version')).toMatchObject([
+        { version: expect.anything() },
+      ]);
+    } finally {
+      await dataSource.destroy();
+    }
+  });
+});
+
+/** AppModule to the letter, but for the database. */
+async function startQuickStart(database: TestDatabase): Promise<INestApplication> {
+  const testing = await Test.createTestingModule({ imports: [AppModule] })
+    .overrideProvider(getDataSourceToken())
+    .useFactory({
+      factory: () =>
+        new DataSource({ ...database.options, entities: [Payment, Card], synchronize: true }).initialize(),
+    })
+    .compile();
+  return testing.createNestApplication().init();
+}
+
+/** What stands between `// #region` and `// #endregion`, as a user of the package would write it. */
+function regionsOf(path: string): string[] {
+  const regions = read(path).matchAll(/^( *)\/\/ #region .*\n([\s\S]*?)^ *\/\/ #endregion/gm);
+  return [...regions].map(([, indent, text]) =>
+    text!
+      .replace(new RegExp(`^${indent}`, 'gm'), '')
+      .replaceAll(`'../../src/index.js'`, `'nestjs-idempotent-mq'`),
+  );
+}

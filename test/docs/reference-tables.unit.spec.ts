@@ -1,0 +1,91 @@
+import type { DataSource } from 'typeorm';
+import { type IdempotentMqOptions, resolveOptions } from '../../src/idempotent-mq.options.js';
+import { DEFAULT_PAYLOAD_LIMITS, MAX_BIZ_ID_BYTES } from '../../src/topic/index.js';
+import { read, tableUnder } from './markdown.js';
+
+/** The README's tables of options and of error codes, and the limits, are those of the code. */
+const readme = read('README.md');
+const dataSource = { options: {} } as DataSource;
+
+describe('the options of the README', () => {
+  const rows = tableUnder(readme, '## Options');
+  const withDefaults = JSON.stringify(resolveOptions({}, dataSource));
+
+  it('are all options that there are', () => {
+    const documented = rows.map(([name]) => name!);
+    expect(documented.sort()).toEqual(knownOptions().sort());
+  });
+
+  it.each(rows.map(([name, standard]) => [name!, standard!]))('%s is %s unless given', (name, standard) => {
+    if (['none', 'the pool size, or 10'].includes(standard)) return expect(defaultAt(name)).toBe(standard);
+    const value = JSON.parse(standard.replaceAll(' ', '').replaceAll("'", '"')) as unknown;
+    expect(JSON.stringify(resolveOptions(optionAt(name, value), dataSource))).toBe(withDefaults);
+    const otherwise = typeof value === 'boolean' ? !value : typeof value === 'number' ? value + 1 : undefined;
+    if (otherwise === undefined) return;
+    expect(JSON.stringify(resolveOptions(optionAt(name, otherwise), dataSource))).not.toBe(withDefaults);
+  });
+
+  it('says how many connections there are', () => {
+    expect(resolveOptions({}, dataSource).connections).toBe(10);
+    const pool = { options: { poolSize: 25 } } as unknown as DataSource;
+    expect(resolveOptions({}, pool).connections).toBe(25);
+  });
+});
+
+describe('the error codes of the README', () => {
+  it('are all codes that there are', () => {
+    const documented = tableUnder(readme, '## Error codes').flatMap(([codes]) => codes!.split(', '));
+    const union = read('src/errors/idempotent-mq.error.ts').matchAll(/^ {2}\| '([A-Z_]+)'/gm);
+    const codes = [...union].map(([, code]) => code!);
+    expect(codes.length).toBeGreaterThan(20);
+    expect(documented.sort()).toEqual(codes.sort());
+  });
+});
+
+describe('the limits of docs/guarantees.md', () => {
+  it.each([
+    ['biz-id', MAX_BIZ_ID_BYTES],
+    ['body', DEFAULT_PAYLOAD_LIMITS.maxBytes],
+    ['nesting', DEFAULT_PAYLOAD_LIMITS.maxDepth],
+  ])('%s: %i', (what, limit) => {
+    const row = tableUnder(read('docs/guarantees.md'), '## Limits').find(([name]) => name === what);
+    expect(row?.[1]?.replaceAll(',', '')).toContain(String(limit));
+  });
+
+  it('words the claim as it was decided', () => {
+    expect(read('docs/guarantees.md')).toContain(
+      "Exactly-once effects inside the consumer's database transaction, and for messages published from within it; at-least-once for everything else (mail, HTTP). Nothing accepted is lost, on a database that is configured not to lose acknowledged commits.",
+    );
+  });
+});
+
+/** What each of these says when nothing is given, in the README's words. */
+function defaultAt(name: string): string {
+  const value = (resolveOptions({}, dataSource) as Record<string, unknown>)[name.split('.').at(-1)!];
+  return value === undefined ? 'none' : 'the pool size, or 10';
+}
+
+/** The names of all options: those that an unknown one is told of. */
+function knownOptions(): string[] {
+  const knownAt = (path: string): string[] => {
+    try {
+      resolveOptions(optionAt(path ? `${path}.unknown` : 'unknown', 1), dataSource);
+    } catch (error) {
+      const [, known] = /Known are ([\w, ]+)/.exec((error as Error).message) ?? [];
+      return known?.trim().split(', ') ?? [];
+    }
+    return [];
+  };
+  const leaves = (path: string): string[] => {
+    const known = knownAt(path);
+    if (known.length === 0) return [path];
+    return known.flatMap((key) => leaves(path ? `${path}.${key}` : key));
+  };
+  return leaves('');
+}
+
+function optionAt(path: string, value: unknown): IdempotentMqOptions {
+  return path
+    .split('.')
+    .reduceRight<unknown>((inner, key) => ({ [key]: inner }), value) as IdempotentMqOptions;
+}

@@ -1,0 +1,202 @@
+import { Injectable } from '@nestjs/common';
+import {
+  AtLeastOnceConsumer,
+  AtLeastOnceDelivery,
+  DeliveryContext,
+  IdempotentConsumer,
+  type PayloadOf,
+} from '../../src/index.js';
+import { type TestApp, startApp } from '../support/app.js';
+import { OrderPlaced, claim, numbered, publishOrders, startBroker, subscribe } from '../support/broker.js';
+import { CardTable, PaymentRow, PaymentSucceeded, PaymentTable, payment } from '../support/cards.js';
+import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
+import { until } from '../support/until.js';
+import { type Recording, record } from '../support/wire-recorder.js';
+
+// Property: what each step costs in round trips. A statement more is a decision, not an accident.
+
+@Injectable()
+class CardIssuing {
+  @IdempotentConsumer(PaymentSucceeded, { group: 'card-issuing' })
+  async issue(paid: PayloadOf<typeof PaymentSucceeded>, delivery: DeliveryContext) {
+    await delivery.manager.query("INSERT INTO card (paymentId, issuedBy) VALUES (?, 'cards')", [
+      paid.paymentId,
+    ]);
+  }
+}
+
+@Injectable()
+class Texting {
+  @AtLeastOnceConsumer(PaymentSucceeded, { group: 'sms' })
+  async text(_paid: PayloadOf<typeof PaymentSucceeded>, delivery: AtLeastOnceDelivery) {
+    return delivery.ack();
+  }
+}
+
+describe.each(engines)('statements on %s', (engine) => {
+  const BEGIN = engine === 'sqlite' ? 'BEGIN IMMEDIATE' : 'START TRANSACTION';
+  const POLL_MS = 200;
+  let database: TestDatabase;
+  let recording: Recording;
+  let app: TestApp;
+
+  beforeEach(async () => {
+    database = await createDatabase(engine);
+    recording = await record(database);
+  });
+
+  afterEach(async () => {
+    await app.close();
+    await recording.close();
+    await database.drop();
+  });
+
+  /** The statements of this work, each cut to its verb and the tables that it names. */
+  async function during(work: () => Promise<unknown>): Promise<string[]> {
+    const from = recording.statements.length;
+    await work();
+    return recording.statements.slice(from).map(({ sql }) => outline(sql));
+  }
+
+  /** Publishes a payment and waits until it is done with; then the transaction in which it was, from first to last. */
+  async function consumed(bizId: string, messages: number, first: RegExp): Promise<string[]> {
+    const from = recording.statements.length;
+    await app.outbox.publish(PaymentSucceeded, payment(bizId), { standalone: true });
+    await app.events('message-dropped', messages);
+    const since = recording.statements.slice(from);
+    const begun = since.findIndex(({ sql }) => first.test(sql));
+    const { connection } = since[begun]!;
+    // SQLite's recorder can't tell connections apart, and a worker may ask meanwhile.
+    const own = since
+      .slice(begun)
+      .filter((statement) => statement.connection === connection && !isPoll(statement.sql));
+    return own.slice(0, own.findIndex(({ sql }) => sql === 'COMMIT') + 1).map(({ sql }) => outline(sql));
+  }
+
+  /** Its polls are too rare to come between. The first delivery sets up connections, so it is not counted. */
+  async function startConsuming(provider: typeof CardIssuing | typeof Texting): Promise<void> {
+    app = await startApp(recording.database, {
+      entities: [PaymentTable, CardTable],
+      providers: [provider],
+      options: { consumers: { connections: 1, pollMs: 60_000 } },
+    });
+    await app.outbox.publish(PaymentSucceeded, payment('warm-up'), { standalone: true });
+    await app.events('message-dropped');
+  }
+
+  it('a publish adds two to the transaction of the business', async () => {
+    app = await startBroker(recording.database, { entities: [PaymentTable] });
+    await subscribe(app, 'card-issuing', PaymentSucceeded.name);
+    await subscribe(app, 'sms', PaymentSucceeded.name);
+    const statements = await during(() =>
+      app.dataSource.transaction(async (manager) => {
+        await manager.insert(PaymentRow, { paymentId: 'P-1', amount: 100 });
+        await app.outbox.publish(PaymentSucceeded, payment('P-1'), { manager });
+      }),
+    );
+    expect(statements).toEqual([
+      BEGIN,
+      'INSERT payment',
+      'INSERT mq_message',
+      'INSERT mq_delivery SELECT mq_topic mq_subscription',
+      'COMMIT',
+    ]);
+  });
+
+  it('a publish of 12,000 messages adds four', async () => {
+    app = await startBroker(recording.database);
+    await subscribe(app, 'cards');
+    const statements = await during(() => publishOrders(app, numbered(12_000)));
+    const batch = ['INSERT mq_message', 'INSERT mq_delivery SELECT mq_topic mq_subscription'];
+    expect(statements).toEqual([BEGIN, ...batch, ...batch, 'COMMIT']);
+    const [{ n }] = await app.dataSource.query('SELECT COUNT(*) AS n FROM mq_delivery');
+    expect(Number(n)).toBe(12_000);
+  });
+
+  it('a publish that finds no group adds three', async () => {
+    app = await startBroker(recording.database);
+    const statements = await during(() => publishOrders(app, ['O-1']));
+    expect(statements).toEqual([
+      BEGIN,
+      'INSERT mq_message',
+      'INSERT mq_delivery SELECT mq_topic mq_subscription',
+      'INSERT mq_parked SELECT mq_topic',
+      'COMMIT',
+    ]);
+  });
+
+  it('a claim of any size is five, and three where there is nothing', async () => {
+    app = await startBroker(recording.database);
+    const cards = await subscribe(app, 'cards');
+    await publishOrders(app, numbered(100));
+    await claim(app, cards, { limit: 1 });
+    const statements = await during(() => claim(app, cards, { limit: 99 }));
+    expect(statements).toEqual([
+      BEGIN,
+      'SELECT mq_delivery',
+      'UPDATE mq_delivery',
+      'COMMIT',
+      'SELECT mq_message',
+    ]);
+    expect(await during(() => claim(app, cards))).toEqual([BEGIN, 'SELECT mq_delivery', 'COMMIT']);
+  });
+
+  it('a consume is four: dedup row, the effect, the ACK that is the witness, COMMIT', async () => {
+    await startConsuming(CardIssuing);
+    expect(await consumed('P-1', 2, /^INSERT INTO .mq_dedup/)).toEqual([
+      'INSERT mq_dedup',
+      'INSERT card',
+      'DELETE mq_delivery mq_dedup',
+      'COMMIT',
+    ]);
+  });
+
+  it('a duplicate is four, none of them the handler’s', async () => {
+    await startConsuming(CardIssuing);
+    expect(await consumed('warm-up', 2, /^INSERT INTO .mq_dedup/)).toEqual([
+      'INSERT mq_dedup',
+      'SELECT mq_dedup',
+      'DELETE mq_delivery',
+      'COMMIT',
+    ]);
+  });
+
+  it('an ACK without dedup is one, and its transaction', async () => {
+    await startConsuming(Texting);
+    expect(await consumed('P-1', 2, /^DELETE FROM .mq_delivery/)).toEqual(['DELETE mq_delivery', 'COMMIT']);
+  });
+
+  it('an idle group asks at most five times a second, one statement each time', async () => {
+    app = await startApp(recording.database, {
+      providers: [Texting],
+      options: { consumers: { pollMs: POLL_MS } },
+    });
+    const polls = () => recording.statements.filter(({ sql }) => isPoll(sql));
+    await until('the worker has asked once', () => polls().length > 0);
+    const from = recording.statements.length;
+    const ASKED = 6;
+    await until('the worker has asked six times more', () => recording.statements.length - from >= ASKED);
+    const asked = recording.statements.slice(from, from + ASKED);
+    expect(asked.map(({ sql }) => outline(sql))).toEqual(Array(ASKED).fill('SELECT mq_delivery mq_waiting'));
+    // Timers may be late, never early, but for the rounding of a millisecond.
+    expect(asked.at(-1)!.at - asked[0]!.at).toBeGreaterThanOrEqual((ASKED - 1) * (POLL_MS - 2));
+  });
+
+  it('a topic that is registered costs a publish no look-up', async () => {
+    app = await startBroker(recording.database);
+    await subscribe(app, 'cards');
+    const statements = await during(() =>
+      app.outbox.publish(OrderPlaced, { orderId: 'O-1' }, { standalone: true }),
+    );
+    expect(statements).toHaveLength(4);
+  });
+});
+
+const isPoll = (sql: string) => sql.startsWith('SELECT EXISTS');
+
+/** `INSERT mq_delivery SELECT mq_topic mq_subscription`: the verbs and the tables, in their order. */
+function outline(sql: string): string {
+  const words = sql.match(/^\w+( (IMMEDIATE|TRANSACTION))?|\b(mq_\w+|payment|card)\b|\bSELECT\b/g) ?? [];
+  const ofSubquery = (word: string, i: number) => word === 'SELECT' && i > 0 && !sql.startsWith('INSERT');
+  return [...new Set(words.filter((word, i) => !ofSubquery(word, i)))].join(' ');
+}

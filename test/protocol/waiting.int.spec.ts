@@ -1,0 +1,137 @@
+import type { TestApp } from '../support/app.js';
+import {
+  type Leased,
+  type Subscribed,
+  MINUTE_MS,
+  bizIds,
+  claim,
+  numbered,
+  publishOrders,
+  recordOf,
+  startBroker,
+  subscribe,
+} from '../support/broker.js';
+import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
+import { letPass, tableSizes } from '../support/tables.js';
+
+// Property: what is set aside comes back once, under its old number, at its time and not before.
+
+describe.each(engines)('what waits for its time on %s', (engine) => {
+  let database: TestDatabase;
+  let app: TestApp;
+  let cards: Subscribed;
+
+  beforeEach(async () => {
+    database = await createDatabase(engine);
+    app = await startBroker(database);
+    cards = await subscribe(app, 'cards');
+  });
+
+  afterEach(async () => {
+    await app.close();
+    await database.drop();
+  });
+
+  const claimed = async (...orders: string[]): Promise<Leased[]> => {
+    await publishOrders(app, orders);
+    return (await claim(app, cards, { limit: orders.length })).deliveries;
+  };
+
+  it('comes back when its delay is over, with its record and its number', async () => {
+    const [first] = await claimed('O-1');
+    const record = { failures: 3, lostLeases: 0, errors: Buffer.from('[]') };
+    expect(await app.broker.retryLater(first!, record, 10 * MINUTE_MS)).toBe(true);
+    expect(await tableSizes(app.dataSource)).toEqual({ message: 1, waiting: 1 });
+    await letPass(app.dataSource, 9 * MINUTE_MS);
+    expect(await app.broker.poll(cards, 0)).toEqual({ claimable: false, broughtBack: false });
+    await letPass(app.dataSource, MINUTE_MS);
+    expect(await app.broker.poll(cards, 0)).toEqual({ claimable: true, broughtBack: true });
+    const { deliveries } = await claim(app, cards);
+    expect(deliveries).toEqual([expect.objectContaining({ seq: first!.seq, ...record })]);
+    expect(await tableSizes(app.dataSource)).toEqual({ message: 1, delivery: 1 });
+  });
+
+  it('is brought back once when eight processes poll at the same time', async () => {
+    const orders = numbered(300);
+    for (const held of await claimed(...orders)) await app.broker.retryLater(held, recordOf(held), MINUTE_MS);
+    expect(await tableSizes(app.dataSource)).toEqual({ message: 300, waiting: 300 });
+    await letPass(app.dataSource, MINUTE_MS);
+    await Promise.all(Array.from({ length: 8 }, () => app.broker.poll(cards, 0)));
+    expect(await tableSizes(app.dataSource)).toEqual({ message: 300, delivery: 300 });
+    expect(bizIds((await claim(app, cards, { limit: 300 })).deliveries)).toEqual(orders);
+  });
+
+  // SQLite has one writer: a move waits for it, and need not do otherwise.
+  if (engine !== 'sqlite') {
+    it('comes back although another retry is being written and not committed', async () => {
+      for (const held of await claimed(...numbered(40))) {
+        await app.broker.retryLater(held, recordOf(held), MINUTE_MS);
+      }
+      await letPass(app.dataSource, MINUTE_MS);
+      const other = app.dataSource.createQueryRunner();
+      await other.startTransaction();
+      await other.query(
+        'INSERT INTO mq_waiting (subscription_id, due_at, seq, failures, lost_leases) VALUES (?, 0, 999, 0, 0)',
+        [cards.id],
+      );
+      expect(await app.broker.poll(cards, 0)).toMatchObject({ broughtBack: true });
+      expect(await tableSizes(app.dataSource)).toEqual({ message: 40, delivery: 40 });
+      await other.rollbackTransaction();
+      await other.release();
+    });
+  }
+
+  it('may be given back with a delay, at no cost, and keeps its place', async () => {
+    const [first] = await claimed('O-1');
+    expect(await app.broker.giveBack(first!, 10 * MINUTE_MS)).toBe(true);
+    await letPass(app.dataSource, 9 * MINUTE_MS);
+    expect((await claim(app, cards)).deliveries).toEqual([]);
+    await letPass(app.dataSource, MINUTE_MS);
+    expect(await claim(app, cards)).toMatchObject({
+      deliveries: [{ seq: first!.seq, failures: 0, lostLeases: 0 }],
+      suspects: [],
+    });
+  });
+
+  it('goes back from the dead letters under its old number and landing time, with its failures forgiven', async () => {
+    const [first] = await claimed('O-1');
+    const errors = Buffer.from(JSON.stringify([{ at: '2026-01-01T00:00:00.000Z', error: 'no card left' }]));
+    await app.broker.deadLetter(first!, { failures: 20, lostLeases: 2, errors }, 'failed');
+    const [letter] = await app.broker.deadLetters.list();
+    expect(letter).toMatchObject({
+      group: 'cards',
+      topic: 'order.placed',
+      bizId: 'O-1',
+      seq: first!.seq,
+      reason: 'failed',
+      failures: 20,
+      lostLeases: 2,
+      landedAt: first!.landedAt,
+      errors: [{ error: 'no card left' }],
+    });
+    await publishOrders(app, ['O-2']);
+    expect(await app.broker.deadLetters.requeue(letter!)).toBe(true);
+    expect(await app.broker.deadLetters.requeue(letter!)).toBe(false);
+    expect(await app.broker.deadLetters.list()).toEqual([]);
+    const { deliveries } = await claim(app, cards);
+    expect(deliveries).toEqual([
+      expect.objectContaining({
+        seq: first!.seq,
+        landedAt: first!.landedAt,
+        failures: 0,
+        lostLeases: 0,
+        errors,
+      }),
+      expect.objectContaining({ seq: first!.seq + 1 }),
+    ]);
+  });
+
+  it('is requeued once by two operators at the same time', async () => {
+    const [first] = await claimed('O-1');
+    await app.broker.deadLetter(first!, recordOf(first!), 'rejected');
+    const [letter] = await app.broker.deadLetters.list();
+    const requeued = await Promise.all([1, 2, 3].map(() => app.broker.deadLetters.requeue(letter!)));
+    expect(requeued.filter(Boolean)).toHaveLength(1);
+    expect(await tableSizes(app.dataSource)).toEqual({ message: 1, delivery: 1 });
+  });
+});

@@ -1,0 +1,64 @@
+import type { DataSource, QueryRunner } from 'typeorm';
+import { migrate } from '../../src/index.js';
+import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
+import { TABLES, connect, count, definitionsOf, tableNamesOf, tablesWith } from './support/tables-of.js';
+
+/** Fails at the statement after so many that changed something, as a process does that is killed there. */
+function crashAfter(dataSource: DataSource, changes: number): void {
+  const createQueryRunner = dataSource.createQueryRunner.bind(dataSource);
+  let left = changes;
+  dataSource.createQueryRunner = (mode) => {
+    const runner = createQueryRunner(mode);
+    const query = runner.query.bind(runner) as QueryRunner['query'];
+    runner.query = ((sql: string, ...rest: never[]) => {
+      if (/^(CREATE|INSERT)/.test(sql) && left-- === 0) return Promise.reject(new Error('crashed here'));
+      return query(sql, ...rest);
+    }) as QueryRunner['query'];
+    return runner;
+  };
+}
+
+describe.each(engines)('a migration that crashes half-way on %s', (engine) => {
+  let database: TestDatabase;
+  let healthy: DataSource;
+
+  beforeEach(async () => {
+    database = await createDatabase(engine);
+    healthy = await connect(database);
+  });
+
+  afterEach(async () => {
+    await healthy.destroy();
+    await database.drop();
+  });
+
+  // After the last table comes the version's row.
+  const points = TABLES.map((_, created) => created + 1);
+
+  it('is repaired by running it again, wherever it stopped', async () => {
+    await migrate(healthy);
+    const whole = await definitionsOf(healthy);
+    for (const created of points) {
+      for (const table of Object.keys(whole)) await healthy.query(`DROP TABLE ${table}`);
+      const crashing = await connect(database);
+      crashAfter(crashing, created);
+      await expect(migrate(crashing)).rejects.toThrow('crashed here');
+      await crashing.destroy();
+      // Each CREATE TABLE of MySQL commits by itself; SQLite takes all of them back.
+      expect(await tableNamesOf(healthy)).toHaveLength(engine === 'sqlite' ? 0 : created);
+      await migrate(healthy);
+      expect(await definitionsOf(healthy)).toEqual(whole);
+      expect(await count(healthy, 'mq_schema_version')).toBe(1);
+    }
+    expect(Object.keys(whole).sort()).toEqual(tablesWith('mq_'));
+  });
+
+  it('leaves no lock behind: another process may go on at once', async () => {
+    const crashing = await connect(database);
+    crashAfter(crashing, 3);
+    await expect(migrate(crashing)).rejects.toThrow('crashed here');
+    await migrate(healthy);
+    expect(await tableNamesOf(healthy)).toEqual(tablesWith('mq_'));
+    await crashing.destroy();
+  });
+});
