@@ -38,6 +38,7 @@ export class IdempotentMqRuntime {
   readonly publisher: OutboxPublisher;
   readonly executor: IdempotentExecutor;
   readonly scenarios: Scenarios;
+  private closing: Promise<void> | undefined;
 
   private constructor(
     readonly dataSource: DataSource,
@@ -101,7 +102,12 @@ export class IdempotentMqRuntime {
     };
   }
 
-  async close(): Promise<void> {
+  /** May be called again. */
+  close(): Promise<void> {
+    return (this.closing ??= this.closeParts());
+  }
+
+  private async closeParts(): Promise<void> {
     await this.broker.close();
     await this.connections.close();
     this.events.close();

@@ -4,12 +4,20 @@ import type { IdempotentMqEvents } from './events/index.js';
 /** What an operator must hear of without having subscribed to anything: one line a change, not one a failure. */
 export function logEvents({ events$ }: IdempotentMqEvents, logger: Logger): void {
   const failing = new Set<string>();
+  const unheard = new Set<string>();
   events$.subscribe((event) => {
     switch (event.type) {
       case 'dead-lettered':
-        logger.error(
-          `Dead letter (${event.reason}): ${event.bizId} of ${event.topic} for group ${event.group}: ${event.error}`,
-        );
+        if (event.reason !== 'unrouted') {
+          logger.error(
+            `Dead letter (${event.reason}): ${event.bizId} of ${event.topic} for group ${event.group}: ${event.error}`,
+          );
+        } else if (!unheard.has(event.topic)) {
+          unheard.add(event.topic);
+          logger.error(
+            `Dead letters (unrouted) of ${event.topic}, beginning with ${event.bizId}: ${event.error}`,
+          );
+        }
         return;
       case 'worker-error': {
         const worker = `${event.group} of ${event.topic}`;

@@ -2,14 +2,13 @@ import 'reflect-metadata';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createExampleDatabase } from '../shared/example-database.js';
 import { interruption } from '../shared/interruption.js';
+import { n } from '../shared/table.js';
 import { readArguments } from './stage/arguments.js';
 import { Backstage } from './stage/backstage.js';
 import { createTables } from './stage/create-tables.js';
 import { judge } from './stage/judgement.js';
 import { Performance } from './stage/performance.js';
-import { n, table } from './stage/report.js';
-
-const TIME_LIMIT_MS = 180_000;
+import { report } from './stage/report.js';
 
 const { whenInterrupted, exitStatus } = interruption();
 try {
@@ -35,9 +34,9 @@ async function demo(): Promise<number> {
   try {
     await createTables(database);
     console.log(`\n  ${n(payments)} payments, one card each, on ${database.engine}\n`);
-    const results = await Promise.race([performance.run(), whenInterrupted, timeLimit()]);
+    const results = await Promise.race([performance.run(), whenInterrupted, timeLimit(payments)]);
     const { status, reasons } = judge(results);
-    console.log(`${table(results)}\n`);
+    console.log(`${report(results)}\n`);
     for (const reason of reasons) console.log(`  ${reason}`);
     console.log(`  lost ${n(results.verdict.lost)}, doubled ${n(results.verdict.doubled)}\n`);
     return status;
@@ -50,7 +49,8 @@ async function demo(): Promise<number> {
   }
 }
 
-async function timeLimit(): Promise<never> {
-  await pause(TIME_LIMIT_MS);
-  throw new Error(`The run is not through after ${TIME_LIMIT_MS / 1000} s.`);
+async function timeLimit(payments: number): Promise<never> {
+  const seconds = 180 + payments / 10;
+  await pause(seconds * 1000);
+  throw new Error(`The run is not through after ${seconds} s.`);
 }

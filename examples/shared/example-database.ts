@@ -21,6 +21,13 @@ export async function createExampleDatabase(example: string, url?: string): Prom
   return url === undefined ? sqliteFile(example) : onServer(example, new URL(url));
 }
 
+/** @throws Error unless it is the URL of a server, or none at all */
+export function checkDatabaseUrl(url: string | undefined): void {
+  if (url !== undefined && !(URL.canParse(url) && /^(mysql|mariadb):\/\/./.test(url))) {
+    throw new Error('--database must be a URL that begins with mysql:// or mariadb://.');
+  }
+}
+
 /** One connection without entities, for plain SQL. */
 export async function connect(options: DataSourceOptions): Promise<DataSource> {
   return new DataSource(options).initialize();

@@ -6,6 +6,7 @@ import { type ClaimRequest, Delivering } from './deliver.js';
 import { Dropping } from './drop.js';
 import { type IncomingMessage, Landing, type LandingLimits } from './land.js';
 import { LandedBell } from './landed-bell.js';
+import { PublishingTransactions } from './publishing-transactions.js';
 import { type SubscribeRequest, Subscriptions } from './subscriptions.js';
 import { Sweeper } from './sweeper.js';
 import { TakingAcks } from './take-acks.js';
@@ -34,6 +35,7 @@ export class BrokerService {
   private readonly dropping: Dropping;
   private readonly sweeper: Sweeper;
   private readonly bell: LandedBell;
+  private readonly transactions: PublishingTransactions;
 
   constructor(
     dataSource: DataSource,
@@ -48,12 +50,13 @@ export class BrokerService {
     this.acks = new TakingAcks(connections);
     this.dropping = new Dropping(connections, events, options.dropDelayMs);
     this.deadLetters = new DeadLetters(connections);
-    const unrouted = new Unrouted(connections, options.unroutedMs);
+    const unrouted = new Unrouted(connections, events, options.unroutedMs);
     this.sweeper = new Sweeper(this.dropping, unrouted, this.subscriptions, {
       intervalMs: options.sweepIntervalMs,
       onError: options.onSweepError,
     });
     this.bell = new LandedBell(dataSource);
+    this.transactions = new PublishingTransactions(dataSource, connections.database.dialect);
   }
 
   /** A broker in the app's own database: see ColocatedBroker. */
@@ -76,7 +79,7 @@ export class BrokerService {
   }
 
   async land(runner: QueryRunner, topic: string, messages: readonly IncomingMessage[]): Promise<void> {
-    await this.landing.land(runner, topic, messages);
+    await this.transactions.join(runner, () => this.landing.land(runner, topic, messages));
     this.bell.expect(runner, topic);
     this.events.emit({ type: 'published', topic, count: messages.length });
   }
@@ -147,5 +150,6 @@ export class BrokerService {
     await this.sweeper.stop();
     await this.dropping.close();
     this.bell.close();
+    this.transactions.close();
   }
 }

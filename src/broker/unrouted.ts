@@ -1,9 +1,11 @@
+import type { IdempotentMqEvents } from '../events/index.js';
 import {
   type LibraryConnections,
   deleteParked,
   findOverdueParked,
   insertDeadLetter,
-  topicIds,
+  listTopics,
+  readMessages,
 } from '../storage/index.js';
 
 const BATCH = 200;
@@ -12,6 +14,7 @@ const BATCH = 200;
 export class Unrouted {
   constructor(
     private readonly connections: LibraryConnections,
+    private readonly events: IdempotentMqEvents,
     private readonly unroutedMs: number,
   ) {}
 
@@ -19,11 +22,15 @@ export class Unrouted {
   async sweep(): Promise<number[]> {
     const { database } = this.connections;
     const released: number[] = [];
-    for (const topicId of await this.connections.control((on) => topicIds(database, on))) {
+    for (const { id, name } of await this.connections.control((on) => listTopics(database, on))) {
       let batch: number;
       do {
-        const overdue = await this.sweepTopic(topicId);
+        const overdue = await this.sweepTopic(id);
         released.push(...overdue.filter(({ taken }) => taken).map(({ seq }) => seq));
+        await this.report(
+          name,
+          overdue.filter(({ taken }) => !taken).map(({ seq }) => seq),
+        );
         batch = overdue.length;
       } while (batch === BATCH);
     }
@@ -46,5 +53,16 @@ export class Unrouted {
         await deleteParked(database, on, { topicId, seqs: overdue.map(({ seq }) => seq) });
       return overdue;
     });
+  }
+
+  private async report(topic: string, seqs: readonly number[]): Promise<void> {
+    if (seqs.length === 0) return;
+    const { database } = this.connections;
+    const messages = await this.connections.control((on) => readMessages(database, on, seqs));
+    const error = `No group subscribed to ${topic} within ${this.unroutedMs} ms.`;
+    for (const message of messages) {
+      const bizId = message.bizId.toString('utf8');
+      this.events.emit({ type: 'dead-lettered', reason: 'unrouted', topic, group: '', bizId, error });
+    }
   }
 }

@@ -33,6 +33,7 @@ export async function consumeAtLeastOnce(
       acking = acking.then((acked) => acked || takeAck(), takeAck);
       return acking;
     });
+    held.signal.throwIfAborted();
     held.abandon = () => undefined;
     const handler = outsideTransaction(() => caller.call(consumer, payload, delivery));
     await withinTimeLimit(handler, held, { name: consumer.name, timeoutMs: consumer.settings.timeoutMs });

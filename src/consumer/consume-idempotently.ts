@@ -63,7 +63,8 @@ export async function consumeIdempotently(
   } catch (error) {
     await scope.rollback();
     return (
-      (await tornOutcome(deps, scope, key, held, error)) ?? outcomeOfError(dialect, scope.doomedBy ?? error)
+      (await tornOutcome(deps, scope, key, held, error)) ??
+      outcomeOfError(dialect, scope.doomedBy ?? error, scope.name)
     );
   }
   return commitWithAck(deps, scope, key, held);
@@ -124,6 +125,8 @@ async function runHandler(
   scope: GuardedScope,
 ): Promise<void> {
   const { timeoutMs } = consumer.settings;
+  // It may have waited for its connection, or the write lock, until after a shutdown had cut off the others.
+  held.signal.throwIfAborted();
   const delivery = idempotentDelivery(consumer, held, payload, scope.manager);
   held.abandon = (cause) => {
     scope.doom(cause);

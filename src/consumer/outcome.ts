@@ -22,24 +22,35 @@ export type Outcome =
   /** Somebody else has it by now. */
   | { kind: 'lease-lost' };
 
-/** What a handler's error says about the delivery. */
-export function outcomeOfError(dialect: Dialect, error: unknown): Outcome {
+/**
+ * What a handler's error says about the delivery.
+ *
+ * @param scope the name of the transaction that the handler ran in
+ */
+export function outcomeOfError(dialect: Dialect, error: unknown, scope?: string): Outcome {
   try {
-    return judge(dialect, error);
+    return judge(dialect, error, scope);
   } catch {
     // Anything can be thrown, also what throws when it is looked at.
     return { kind: 'failed', error };
   }
 }
 
-function judge(dialect: Dialect, error: unknown): Outcome {
+function judge(dialect: Dialect, error: unknown, scope: string | undefined): Outcome {
   const code = errorCode(error);
   if (code === 'RETRY_LATER') return later(error as { delayMs: unknown });
   if (code === 'REJECTED') return { kind: 'rejected', error };
-  if (someCause(error, (cause) => dialect.isContention(cause) || isConnectionLost(cause))) {
+  const isContention = (cause: unknown) => dialect.isContention(cause) && !isItsOwnLock(cause, scope);
+  if (someCause(error, (cause) => isContention(cause) || isConnectionLost(cause))) {
     return { kind: 'not-run', error };
   }
   return { kind: 'failed', error };
+}
+
+/** On SQLite a handler that writes outside of its transaction waits for its own lock, and would do so every time. */
+function isItsOwnLock(error: unknown, scope: string | undefined): boolean {
+  const { holder } = error as { holder?: { name?: unknown } };
+  return scope !== undefined && holder?.name === scope;
 }
 
 const LONGEST_DELAY_MS = 100 * 365 * 24 * 60 * 60 * 1000;

@@ -74,14 +74,15 @@ export class SubscriptionWorker {
     this.stopListening?.();
     this.wake.ring();
     await this.giveBackQueued();
-    await this.loop;
-    // A claim may have been under way.
-    await this.giveBackQueued();
     const reason = new Error('The process is shutting down.');
     for (const held of this.leases.held) held.abort('shutdown', reason);
     const force = setTimeout(() => {
       for (const held of this.leases.held) held.abandon?.(reason);
     }, timeoutMs);
+    // Not before: it may stand at the gate until a handler that runs alone has stopped.
+    await this.loop;
+    // A claim may have been under way.
+    await this.giveBackQueued();
     await Promise.allSettled([...this.running, this.isolating]);
     clearTimeout(force);
     await this.leases.stop();
@@ -217,8 +218,8 @@ export class SubscriptionWorker {
     this.leases.hold(held, () => undefined);
     // The first loss was in company; only those since then were its own.
     if (claimed.lostLeases - 1 >= this.options.maxIsolatedLosses) {
-      await this.processor.giveUpOn(held);
-      this.leases.release(held);
+      // Released in any case: a lease that is renewed for ever keeps everybody from it.
+      await this.processor.giveUpOn(held).finally(() => this.leases.release(held));
     } else {
       await this.runOne(held);
     }

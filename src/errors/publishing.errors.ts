@@ -34,10 +34,11 @@ export class TransactionRequiredError extends IdempotentMqError {
 export class TransactionEndedError extends IdempotentMqError {
   readonly code = 'TRANSACTION_ENDED';
 
-  constructor(detail: string) {
+  constructor(detail: string, options?: { cause?: unknown }) {
     super(
       `publish() was to join a transaction that is over: ${detail}. The message was not published. ` +
         'Await publish() before the transaction ends, and let errors of the database end it.',
+      options,
     );
   }
 }

@@ -32,7 +32,7 @@ export type DeadLetterReason =
   | 'torn'
   /** The process that ran it, alone, died or stalled too often. */
   | 'process-lost'
-  /** No group subscribed in time. */
+  /** No group subscribed in time: the event's group is empty. */
   | 'unrouted';
 
 /** The stream of what happens in this process. */

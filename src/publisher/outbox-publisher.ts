@@ -1,5 +1,5 @@
 import type { DataSource, EntityManager } from 'typeorm';
-import { InvalidOptionError, TransactionEndedError } from '../errors/index.js';
+import { InvalidOptionError, TransactionEndedError, errorCode } from '../errors/index.js';
 import type { Transport, OutgoingMessage } from '../transport/port.js';
 import {
   type HeadersInput,
@@ -76,7 +76,12 @@ export class OutboxPublisher {
     if (runner.isReleased || !runner.isTransactionActive) {
       throw new TransactionEndedError('it ended while the message was being prepared');
     }
-    await this.transport.colocated.land(runner, topic.name, messages);
+    try {
+      await this.transport.colocated.land(runner, topic.name, messages);
+    } catch (cause) {
+      const ended = runner.isReleased || errorCode(cause) === 'SQLITE_TRANSACTION_LOST';
+      throw ended ? new TransactionEndedError('it ended before the message was written', { cause }) : cause;
+    }
   }
 
   private async publishStandalone<T extends AnyTopic>(
@@ -114,7 +119,11 @@ function checkTopic(topic: AnyTopic): void {
 
 function checkOptions(options: PublishOptions): void {
   if (typeof options !== 'object' || options === null) {
-    throw new InvalidOptionError('publish(topic, payload, options)', options, 'an object such as { manager }');
+    throw new InvalidOptionError(
+      'publish(topic, payload, options)',
+      options,
+      'an object such as { manager }',
+    );
   }
   const unknown = Object.keys(options).find((key) => !PUBLISH_OPTIONS.has(key));
   if (unknown) {

@@ -16,6 +16,8 @@ export interface Dialect {
   isContention(error: unknown): boolean;
   /** The whole transaction is gone after this error, whoever swallows it. */
   endsTransaction(error: unknown): boolean;
+  /** The server has rolled back the whole transaction, for sure. SQLite is asked instead. */
+  undoesTransaction(error: unknown): boolean;
 }
 
 const MYSQL_CONTENTION = new Set([
@@ -25,6 +27,9 @@ const MYSQL_CONTENTION = new Set([
   1020, // MariaDB 11.8 at REPEATABLE READ: record has changed since last read
   3572, // NOWAIT
 ]);
+
+/** Not the others: after a lock wait timeout, or NOWAIT, the transaction goes on, and may publish. */
+const MYSQL_UNDONE = new Set([1213, 1020]);
 
 const mysql: Dialect = {
   engine: 'mysql',
@@ -38,6 +43,7 @@ const mysql: Dialect = {
   isContention: (error) => MYSQL_CONTENTION.has(driverErrno(error) ?? 0) || sqlState(error) === '40001',
   // 1205 ends it only with innodb_rollback_on_timeout, which a handler can't know: treat both alike.
   endsTransaction: (error) => mysql.isContention(error),
+  undoesTransaction: (error) => MYSQL_UNDONE.has(driverErrno(error) ?? 0),
 };
 
 const sqlite: Dialect = {
@@ -51,6 +57,7 @@ const sqlite: Dialect = {
   isDuplicateKey: (error) => /^SQLITE_CONSTRAINT_(PRIMARYKEY|UNIQUE)$/.test(errorCode(error) ?? ''),
   isContention: (error) => /^SQLITE_(BUSY|LOCKED|WRITE_TIMEOUT)/.test(errorCode(error) ?? ''),
   endsTransaction: (error) => /^SQLITE_(BUSY|FULL|IOERR|NOMEM|INTERRUPT)/.test(errorCode(error) ?? ''),
+  undoesTransaction: () => false,
 };
 
 /** @throws UnsupportedDatabaseError naming the type that came */

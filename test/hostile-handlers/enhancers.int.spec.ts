@@ -7,7 +7,20 @@ import {
   UseInterceptors,
   UsePipes,
 } from '@nestjs/common';
-import { type Observable, catchError, defer, from, map, of, retry, take, throwError, timeout } from 'rxjs';
+import {
+  EMPTY,
+  type Observable,
+  Subject,
+  catchError,
+  defer,
+  from,
+  map,
+  of,
+  retry,
+  take,
+  throwError,
+  timeout,
+} from 'rxjs';
 import { DeliveryContext, IdempotentConsumer, type PayloadOf } from '../../src/index.js';
 import { type Payment, PaymentSucceeded } from '../support/cards.js';
 import { engines } from '../support/engines.js';
@@ -123,15 +136,18 @@ describe.each(engines)('interceptors and pipes around a handler, on %s', (engine
   });
 
   it('fails the delivery when the handler fails behind an interceptor that has answered already', async () => {
+    const answered = new Subject<void>();
     const end = await meets(
       (next) => {
-        const handled = next.handle().pipe(catchError(() => of('late')));
-        handled.subscribe();
-        return of('early').pipe(take(1));
+        next
+          .handle()
+          .pipe(catchError(() => EMPTY))
+          .subscribe();
+        return answered.pipe(take(1));
       },
       async (paid, delivery) => {
+        answered.next();
         await issueCard(paid, delivery);
-        await new Promise((resolve) => setTimeout(resolve, 20));
         throw onFire;
       },
     );

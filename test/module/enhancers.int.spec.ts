@@ -82,7 +82,11 @@ function issuing(options: Partial<IdempotentConsumerOptions> = {}) {
 
     @SetMetadata('role', 'issuer')
     @UseInterceptors(OfMethod)
-    @IdempotentConsumer(PaymentSucceeded, { group: 'card-issuing', retry: { attempts: 2, delayMs: 1 }, ...options })
+    @IdempotentConsumer(PaymentSucceeded, {
+      group: 'card-issuing',
+      retry: { attempts: 2, delayMs: 1 },
+      ...options,
+    })
     async issue(paid: PaymentDto & Payment, delivery: DeliveryContext): Promise<void> {
       this.handled.push([paid, delivery]);
       if (this.failures-- > 0) throw new Error('the card printer is on fire');
@@ -120,7 +124,10 @@ describe('the enhancers of a handler', () => {
   it('are the interceptors of its class and of its method, and not the global ones', async () => {
     await start(issuing(), [{ provide: APP_INTERCEPTOR, useClass: Global }]);
     await app.events('acknowledged');
-    expect(trace).toEqual(['class, idempotent-mq, Issuing, issuer', 'method, idempotent-mq, Issuing, issuer']);
+    expect(trace).toEqual([
+      'class, idempotent-mq, Issuing, issuer',
+      'method, idempotent-mq, Issuing, issuer',
+    ]);
   });
 
   it('are the global interceptors too where the consumer asks for them', async () => {
@@ -157,21 +164,24 @@ describe('the enhancers of a handler', () => {
     expect(trace).toEqual(['guard', 'guard']);
   });
 
-  it.each(['global', 'of its method'])('are pipes, which get the payload and nothing else (%s)', async (place) => {
-    const Issuing = issuing();
-    if (place === 'of its method') {
-      UsePipes(CheckingPipe)(Issuing.prototype, 'issue', {
-        value: Issuing.prototype.issue,
-      } as TypedPropertyDescriptor<unknown>);
-    }
-    const global = place === 'global' ? [{ provide: APP_PIPE, useClass: CheckingPipe }] : [];
-    const consumer = await start(Issuing, global);
-    await app.events('acknowledged');
-    expect(pipedMetadata).toEqual([expect.objectContaining({ type: 'body', metatype: PaymentDto })]);
-    const [[paid, delivery]] = consumer.handled as [[PaymentDto, DeliveryContext]];
-    expect(paid).toBeInstanceOf(PaymentDto);
-    expect(paid).toMatchObject({ ...payment('P-1'), isChecked: true });
-    expect(delivery).toMatchObject({ group: 'card-issuing', bizId: 'P-1', attempt: 1 });
-    expect(delivery).not.toHaveProperty('isChecked');
-  });
+  it.each(['global', 'of its method'])(
+    'are pipes, which get the payload and nothing else (%s)',
+    async (place) => {
+      const Issuing = issuing();
+      if (place === 'of its method') {
+        UsePipes(CheckingPipe)(Issuing.prototype, 'issue', {
+          value: Issuing.prototype.issue,
+        } as TypedPropertyDescriptor<unknown>);
+      }
+      const global = place === 'global' ? [{ provide: APP_PIPE, useClass: CheckingPipe }] : [];
+      const consumer = await start(Issuing, global);
+      await app.events('acknowledged');
+      expect(pipedMetadata).toEqual([expect.objectContaining({ type: 'body', metatype: PaymentDto })]);
+      const [[paid, delivery]] = consumer.handled as [[PaymentDto, DeliveryContext]];
+      expect(paid).toBeInstanceOf(PaymentDto);
+      expect(paid).toMatchObject({ ...payment('P-1'), isChecked: true });
+      expect(delivery).toMatchObject({ group: 'card-issuing', bizId: 'P-1', attempt: 1 });
+      expect(delivery).not.toHaveProperty('isChecked');
+    },
+  );
 });

@@ -1,6 +1,11 @@
 import { Controller, Inject, Injectable, Scope } from '@nestjs/common';
 import { REQUEST } from '@nestjs/core';
-import { AtLeastOnceConsumer, AtLeastOnceDelivery, DeliveryContext, IdempotentConsumer } from '../../src/index.js';
+import {
+  AtLeastOnceConsumer,
+  AtLeastOnceDelivery,
+  DeliveryContext,
+  IdempotentConsumer,
+} from '../../src/index.js';
 import { type AppParts, type TestApp, startApp } from '../support/app.js';
 import { type Payment, PaymentSucceeded, payment } from '../support/cards.js';
 import { type TestDatabase, createDatabase } from '../support/engines.js';

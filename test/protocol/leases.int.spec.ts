@@ -92,7 +92,7 @@ describe.each(engines)('leases on %s', (engine) => {
     await publish(['slow-1', 'slow-2', 'slow-3', 'slow-4'], 200);
     await until('four are held', async () => (await leases()).length === 4);
     const first = await leases();
-    expect(door.inside).toEqual(['slow-1']);
+    await until('the first has begun', () => door.inside.length > 0);
     for (const renewals of [1, 2]) {
       await until(`all were renewed ${renewals} times`, async () => {
         const now = await leases();
@@ -114,7 +114,7 @@ describe.each(engines)('leases on %s', (engine) => {
     await until('three are held', async () => (await leases()).length === 3);
     const closing = app.close();
     const given = await app.events('given-back', 2);
-    expect(given.map(({ bizId }) => bizId)).toEqual(['slow-2', 'slow-3']);
+    expect(given.map(({ bizId }) => bizId).sort()).toEqual(['slow-2', 'slow-3']);
     door.letOut();
     await closing;
     await start(provider);

@@ -61,12 +61,12 @@ describe('inner-msg-ids', () => {
   });
 
   it('come from one source in a process, also for several publishers and copies of the library', async () => {
-    let copy: typeof import('../../src/publisher/index.js') | undefined;
+    let Copy = InnerMsgIds;
     await jest.isolateModulesAsync(async () => {
-      copy = await import('../../src/publisher/index.js');
+      ({ InnerMsgIds: Copy } = await import('../../src/publisher/index.js'));
     });
-    expect(copy!.InnerMsgIds).not.toBe(InnerMsgIds);
-    const sources = [InnerMsgIds.ofProcess(), copy!.InnerMsgIds.ofProcess()];
+    expect(Copy).not.toBe(InnerMsgIds);
+    const sources = [InnerMsgIds.ofProcess(), Copy.ofProcess()];
     const made = Array.from({ length: 100 }, (_, i) => sources[i % 2]!.next());
     expect(made.every((id, i) => i === 0 || Buffer.compare(made[i - 1]!, id) < 0)).toBe(true);
   });

@@ -2,7 +2,7 @@ import type { EntityManager } from 'typeorm';
 import { TransactionEndedError } from '../../src/index.js';
 import { type TestApp, startApp } from '../support/app.js';
 import { PaymentRow, PaymentTable } from '../support/cards.js';
-import { type Engine, type TestDatabase, createDatabase, engines } from '../support/engines.js';
+import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
 import { NOTHING, publishedRows } from '../topic/support/anything.js';
 import { sessionsBeginWith } from '../topic/support/hostile-data-sources.js';
 import { Noted, note, orphans, storedBizIds } from './support/published.js';
@@ -139,8 +139,7 @@ describe.each(engines)('a publish that nobody awaited, on %s', (engine) => {
       const expected = [...outcomes]
         .filter(([id, done]) => done && id.startsWith('commit'))
         .map(([id]) => id);
-      expect(stored).toEqual(expect.arrayContaining(expected));
-      expect(stored.filter((id) => id.startsWith('rollback'))).toEqual([]);
+      expect(stored.sort()).toEqual(expected.sort());
       expect(await orphans(app.dataSource)).toEqual({ deliveries: 0, parked: 0 });
     },
   );
@@ -163,32 +162,27 @@ describe.each(engines)('a publish that nobody awaited, on %s', (engine) => {
   });
 });
 
-const servers = engines.filter((engine): engine is Exclude<Engine, 'sqlite'> => engine !== 'sqlite');
-const sessions = servers.map((engine) => ({
-  engine,
-  dataSource: sessionsBeginWith('SET autocommit = 0'),
-}));
-
-// On SQLite there is no such session; the same promise is shown there above.
-const describeSessions = sessions.length > 0 ? describe.each(sessions) : describe.each(sessions.slice(0));
-if (sessions.length > 0) {
-  describeSessions('in a session with autocommit off, on $engine', ({ engine, dataSource }) => {
-    it('nothing is published after a deadlock that was swallowed', async () => {
-      const database = await createDatabase(engine);
-      const app = await startApp(database, { entities: [PaymentTable], dataSource });
-      await app.dataSource.transaction((manager) => manager.insert(PaymentRow, paymentsToCollide));
-      await app.dataSource.transaction(async (manager) => {
+describe.each(engines)('in a session with autocommit off, where there is such a thing, on %s', (engine) => {
+  it('nothing is published after an error that ended the transaction and was swallowed', async () => {
+    const database = await createDatabase(engine);
+    const isSqlite = engine === 'sqlite';
+    const dataSource = isSqlite ? {} : sessionsBeginWith('SET autocommit = 0');
+    const app = await startApp(database, { entities: [PaymentTable], dataSource });
+    await app.dataSource.transaction((manager) => manager.insert(PaymentRow, paymentsToCollide));
+    await app.dataSource
+      .transaction(async (manager) => {
         await manager.insert(PaymentRow, { paymentId: 'business', amount: 1 });
-        await swallowedDeadlock(app, manager);
+        await (isSqlite ? swallowedConflict : swallowedDeadlock)(app, manager);
         await expect(app.outbox.publish(Noted, note('a'), { manager })).rejects.toThrow(
           TransactionEndedError,
         );
-      });
-      expect(await publishedRows(app)).toEqual(NOTHING);
-      await app.dataSource.transaction((manager) => app.outbox.publish(Noted, note('next'), { manager }));
-      expect(await publishedRows(app)).toEqual({ ...NOTHING, message: 1, parked: 1 });
-      await app.close();
-      await database.drop();
-    });
+      })
+      // SQLite has nothing left to commit, and says so.
+      .catch((error: Error) => expect(isSqlite && error.message).toMatch(/no transaction is active|is over/));
+    expect(await publishedRows(app)).toEqual(NOTHING);
+    await app.dataSource.transaction((manager) => app.outbox.publish(Noted, note('next'), { manager }));
+    expect(await publishedRows(app)).toEqual({ ...NOTHING, message: 1, parked: 1 });
+    await app.close();
+    await database.drop();
   });
-}
+});

@@ -66,7 +66,7 @@ describe.each(engines)("the library's entities in an app's DataSource on %s", (e
     await app.outbox.publish(Unheard, { id: 'U-1' }, { standalone: true });
     await app.events('acknowledged');
     await app.events('dead-lettered');
-    await app.events('given-back');
+    await app.events('retry-scheduled');
 
     const all = <T extends object>(entity: new () => T) => app.dataSource.getRepository(entity).find();
     const topics = await all(TopicEntity);

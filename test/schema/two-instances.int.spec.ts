@@ -51,7 +51,8 @@ describe.each(engines)('two instances on one DataSource on %s', (engine) => {
       ],
       providers: [Cards],
     }).compile();
-    const events = (name: string) => testing.get<IdempotentMqEvents>(getIdempotentMqEventsToken(name)).events$;
+    const events = (name: string) =>
+      testing.get<IdempotentMqEvents>(getIdempotentMqEventsToken(name)).events$;
     const happen = (type: string, times: number) =>
       firstValueFrom(
         merge(events('shop'), events('stock')).pipe(
@@ -74,7 +75,9 @@ describe.each(engines)('two instances on one DataSource on %s', (engine) => {
     await outbox('shop').publish(PaymentSucceeded, payment('P-2'), { standalone: true });
     await done;
 
-    const cards = await dataSource.getRepository(CardRow).find({ order: { paymentId: 'ASC', issuedBy: 'ASC' } });
+    const cards = await dataSource
+      .getRepository(CardRow)
+      .find({ order: { paymentId: 'ASC', issuedBy: 'ASC' } });
     expect(cards.map(({ paymentId, issuedBy }) => `${paymentId} ${issuedBy}`)).toEqual([
       'P-1 shop',
       'P-1 stock',

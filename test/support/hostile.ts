@@ -142,13 +142,19 @@ export class HostileWorker {
    * @returns what is left of it; the healthy ones have their cards, and no transaction is left open
    */
   async meets(handler: Handler, id = this.newId()): Promise<End> {
+    await this.meetsAll([[id, handler]]);
+    return this.end(id);
+  }
+
+  /** The same for many, under the payment ids given. */
+  async meetsAll(handlers: [string, Handler][]): Promise<void> {
     const [before, after] = [this.newId('healthy'), this.newId('healthy')];
-    this.issuing.instead.set(id, handler);
-    for (const paymentId of [before, id, after]) await this.publish(paymentId);
-    for (const paymentId of [before, id, after]) await this.ended(paymentId);
+    for (const [id, handler] of handlers) this.issuing.instead.set(id, handler);
+    const ids = [before, ...handlers.map(([id]) => id), after];
+    for (const paymentId of ids) await this.publish(paymentId);
+    for (const paymentId of ids) await this.ended(paymentId);
     for (const paymentId of [before, after]) expect(await this.end(paymentId)).toEqual(effectOnce());
     await this.expectNothingHeld();
-    return this.end(id);
   }
 
   async publish(paymentId: string): Promise<void> {

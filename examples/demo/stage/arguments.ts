@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { checkDatabaseUrl } from '../../shared/example-database.js';
 
 export interface DemoArguments {
   payments: number;
@@ -35,8 +36,6 @@ function check(args: string[]): DemoArguments {
   if (!/^[1-9]\d{0,6}$/.test(payments)) {
     throw new Error(`--payments must be a whole number from 1 (got ${payments}).`);
   }
-  if (database !== undefined && !/^(mysql|mariadb):\/\/./.test(database)) {
-    throw new Error('--database must be a URL that begins with mysql:// or mariadb://.');
-  }
+  checkDatabaseUrl(database);
   return { payments: Number(payments), database, withoutDedup: values['without-dedup'] };
 }

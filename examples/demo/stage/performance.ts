@@ -1,19 +1,23 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { ReplaySubject, map } from 'rxjs';
 import type { ExampleDatabase } from '../../shared/example-database.js';
+import { n } from '../../shared/table.js';
 import type { Backstage } from './backstage.js';
 import { CardWorkers } from './card-workers.js';
 import { Chaos } from './chaos.js';
 import { check } from './checker.js';
 import type { Orders } from './orders.js';
 import { Progress } from './progress.js';
-import { type Results, n } from './report.js';
+import type { Results } from './report.js';
 import { SystemProcess, endAllSystems } from './system-process.js';
 import { Tally } from './tally.js';
 
 const CARD_WORKERS = 3;
 const ONE_TWICE_IN = 10;
-const ARRIVAL_MS = 12_000;
+/** At which payments arrive, in milliseconds, if the database is fast enough. */
+const PAYMENT_EVERY_MS = 12;
+/** Long enough for some accidents, in milliseconds, however few payments there are. */
+const ARRIVAL_MS = 6_000;
 /** Short, so that what a killed worker held is had again soon. */
 const LEASE_MS = 1_500;
 const LOOK_EVERY_MS = 100;
@@ -37,7 +41,7 @@ export class Performance {
       ...scene,
       database,
       oneTwiceIn: ONE_TWICE_IN,
-      arrivalMs: ARRIVAL_MS,
+      arrivalMs: Math.max(ARRIVAL_MS, scene.payments * PAYMENT_EVERY_MS),
       leaseMs: LEASE_MS,
       smsLog: backstage.smsLog,
     };

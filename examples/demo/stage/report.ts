@@ -1,3 +1,4 @@
+import { n, table } from '../../shared/table.js';
 import type { Sms } from './backstage.js';
 import type { Chaos } from './chaos.js';
 import type { Verdict } from './checker.js';
@@ -15,12 +16,9 @@ export interface Results {
   verdict: Verdict;
 }
 
-const LABEL_WIDTH = 21;
-const NUMBER_WIDTH = 7;
-
-export function table(results: Results): string {
+export function report(results: Results): string {
   const { payments, twice, withoutDedup, tally, chaos, sms, verdict } = results;
-  const rows: [label: string, value: number, note: string][] = [
+  return table([
     [
       'published',
       payments + twice,
@@ -38,15 +36,5 @@ export function table(results: Results): string {
     ['SMS sent', sms.sent, `${n(sms.repeats)} of them repeats: the price of no dedup`],
     ['workers killed', chaos.killed, 'kill -9 while issuing a card; replaced each time'],
     ['workers stalled', chaos.stalled, 'past the lease: others had taken over when it woke up'],
-  ];
-  return rows
-    .map(
-      ([label, value, note]) => `  ${label.padEnd(LABEL_WIDTH)}${n(value).padStart(NUMBER_WIDTH)}   ${note}`,
-    )
-    .join('\n');
-}
-
-/** 1,234 in whatever language the machine speaks. */
-export function n(value: number): string {
-  return value.toLocaleString('en-US');
+  ]);
 }

@@ -100,7 +100,8 @@ const SQLITE_COLUMNS: Record<ColumnKind, Partial<EntitySchemaColumnOptions>> = {
   id: { type: 'integer' },
   int: { type: 'integer' },
   small: { type: 'integer' },
-  big: { type: 'integer' },
+  // As text, like the drivers of MySQL and MariaDB give a bigint.
+  big: { type: 'integer', transformer: { to: (value: unknown) => value, from: String } },
   bytes: { type: 'blob' },
   bytes16: { type: 'blob' },
   blob: { type: 'blob' },

@@ -136,9 +136,16 @@ export async function deleteParked(
   await deleteBySeq(database, on, database.tables.parked, seqs, { column: 'topic_id', id: topicId });
 }
 
-export async function topicIds({ tables }: Database, on: Connection): Promise<number[]> {
-  const rows = await read<{ id: number | string }>(on, `SELECT id FROM ${tables.topic}`, []);
-  return rows.map(({ id }) => Number(id));
+export async function listTopics(
+  { tables }: Database,
+  on: Connection,
+): Promise<{ id: number; name: string }[]> {
+  const rows = await read<{ id: number | string; name: Buffer }>(
+    on,
+    `SELECT id, name FROM ${tables.topic}`,
+    [],
+  );
+  return rows.map(({ id, name }) => ({ id: Number(id), name: name.toString('utf8') }));
 }
 
 /** A batch of a removed group's deliveries; 0 when none is left. */

@@ -1,0 +1,131 @@
+import {
+  AtLeastOnceConsumer,
+  IdempotentConsumer,
+  IdempotentMqModule,
+  type IdempotentMqOptions,
+  defineTopic,
+} from '../../src/index.js';
+import { PaymentSucceeded } from '../support/cards.js';
+import { type TestDatabase, createDatabase } from '../support/engines.js';
+import { startModules, typeOrm } from './support/start-modules.js';
+
+/** A wrong option is an error that names the option and the value that came, never a setting that nobody asked for. */
+
+const tooLong = 2 ** 31;
+
+/** How an error shows a value: with its type, since '5' looks like 5. */
+const got = (value: string) => {
+  const type = value.startsWith('"') ? 'the string ' : /\d|NaN|Infinity/.test(value) ? 'the number ' : '';
+  return `(got ${type}${value}`;
+};
+
+describe('forRoot refuses', () => {
+  let database: TestDatabase;
+
+  beforeEach(async () => {
+    database = await createDatabase('sqlite');
+  });
+
+  afterEach(() => database.drop());
+
+  const wrong: [string, unknown, string, string][] = [
+    ['NaN', { consumers: { concurrency: NaN } }, 'consumers.concurrency', 'NaN'],
+    ['zero', { consumers: { leaseMs: 0 } }, 'consumers.leaseMs', '0'],
+    ['a negative number', { consumers: { timeoutMs: -1 } }, 'consumers.timeoutMs', '-1'],
+    ['a fraction', { consumers: { pollMs: 0.5 } }, 'consumers.pollMs', '0.5'],
+    ['infinity', { shutdownTimeoutMs: Infinity }, 'shutdownTimeoutMs', 'Infinity'],
+    ['a timer that Node can’t wait for', { shutdownTimeoutMs: tooLong }, 'shutdownTimeoutMs', `${tooLong}`],
+    ['a number as text', { statementTimeoutMs: '5' }, 'statementTimeoutMs', '"5"'],
+    ['null for a number', { consumers: { connections: null } }, 'consumers.connections', 'null'],
+    ['a boolean as text', { roles: { consume: 'false' } }, 'roles.consume', '"false"'],
+    ['a boolean as a number', { sqlite: { leaveDataSourceAlone: 1 } }, 'sqlite.leaveDataSourceAlone', '1'],
+    ['an unknown option', { tablePrefx: 'x_' }, 'tablePrefx', '"x_"'],
+    ['an unknown option further in', { retention: { dedupe: 1 } }, 'retention.dedupe', '1'],
+    ['an unknown retry option', { consumers: { retry: { attemps: 3 } } }, 'consumers.retry.attemps', '3'],
+    ['no retries', { consumers: { retry: { attempts: 0 } } }, 'consumers.retry.attempts', '0'],
+    ['something else than an object', { consumers: { retry: 5 } }, 'consumers.retry', '5'],
+    ['null for an object', { payload: null }, 'payload', 'null'],
+    ['an unknown schema', { schema: 'sync' }, 'schema', '"sync"'],
+    ['a table prefix with a quote', { tablePrefix: 'mq`' }, 'tablePrefix', '"mq`"'],
+    ['an empty table prefix', { tablePrefix: '' }, 'tablePrefix', '""'],
+    ['a table prefix that is no text', { tablePrefix: 7 }, 'tablePrefix', '7'],
+    ['topics that are names', { topics: ['payment.succeeded'] }, 'topics', '"payment.succeeded"'],
+    ['topics that are no list', { topics: 'payment.succeeded' }, 'topics', '"payment.succeeded"'],
+    ['a manager for a function', { currentManager: 1 }, 'currentManager', '1'],
+  ];
+
+  it.each(wrong)('%s', async (_, options, option, value) => {
+    const start = startModules({
+      imports: [typeOrm(database), IdempotentMqModule.forRoot(options as IdempotentMqOptions)],
+    });
+    await expect(start).rejects.toMatchObject({ code: 'OPTIONS_INVALID', option });
+    await expect(start).rejects.toThrow(got(value));
+  });
+
+  it('what a factory did not return', async () => {
+    const useFactory = (() => undefined) as unknown as () => IdempotentMqOptions;
+    const start = startModules({
+      imports: [typeOrm(database), IdempotentMqModule.forRootAsync({ useFactory })],
+    });
+    await expect(start).rejects.toThrow('must be an object (got undefined)');
+  });
+
+  it('a name that is none', () => {
+    expect(() => IdempotentMqModule.forRoot({ name: 'two words' })).toThrow(
+      /forRoot\(\{ name \}\) must be .* \(got the string "two words"\)/,
+    );
+  });
+});
+
+describe('a consumer’s decorator refuses', () => {
+  const wrong: [string, object, string, string][] = [
+    ['no group', {}, 'group', 'undefined'],
+    ['a group with a space', { group: 'card issuing' }, 'group', '"card issuing"'],
+    ['a group that is too long', { group: 'g'.repeat(201) }, 'group', `"${'g'.repeat(10)}`],
+    ['an instance that is no name', { group: 'g', instance: '' }, 'instance', '""'],
+    ['no concurrency', { group: 'g', concurrency: 0 }, 'concurrency', '0'],
+    ['a lease that is no number', { group: 'g', leaseMs: NaN }, 'leaseMs', 'NaN'],
+    ['an unknown option', { group: 'g', concurency: 3 }, 'concurency', '3'],
+    ['an unknown retry option', { group: 'g', retry: { attemps: 3 } }, 'retry.attemps', '3'],
+    ['retries that are a number', { group: 'g', retry: 3 }, 'retry', '3'],
+    ['retries that are null', { group: 'g', retry: null }, 'retry', 'null'],
+    ['guards as text', { group: 'g', guards: 'false' }, 'guards', '"false"'],
+    ['a subscription version of zero', { group: 'g', subscriptionVersion: 0 }, 'subscriptionVersion', '0'],
+  ];
+
+  it.each(wrong)('%s', (_, options, option, value) => {
+    for (const decorator of [IdempotentConsumer, AtLeastOnceConsumer]) {
+      const decorate = () => decorator(PaymentSucceeded, options as { group: string });
+      expect(decorate).toThrow(got(value));
+      expect(decorate).toThrow(`(payment.succeeded)`);
+      expect(decorate).toThrow(option);
+    }
+  });
+
+  it('what only the other kind of consumer has', () => {
+    expect(() => AtLeastOnceConsumer(PaymentSucceeded, { group: 'g', scenario: 's' } as never)).toThrow(
+      /scenario must be left out/,
+    );
+  });
+
+  it('an unknown way to ACK, and a scenario that is no name', () => {
+    expect(() => IdempotentConsumer(PaymentSucceeded, { group: 'g', ack: 'auto' as never })).toThrow(
+      /ack must be 'return' or 'manual' \(got the string "auto"\)/,
+    );
+    expect(() => IdempotentConsumer(PaymentSucceeded, { group: 'g', scenario: 'a b' })).toThrow(
+      /scenario must be .* \(got the string "a b"\)/,
+    );
+  });
+
+  it('a topic that is only a name', () => {
+    expect(() => IdempotentConsumer('payment.succeeded' as never, { group: 'g' })).toThrow(
+      /a topic made by defineTopic\(\) \(got the string "payment.succeeded"\)/,
+    );
+  });
+});
+
+describe('defineTopic refuses', () => {
+  it.each(['', 'two words', '.hidden', 'ü', 'x'.repeat(201)])('the name %j', (name) => {
+    expect(() => defineTopic({ name, bizId: () => 'x' })).toThrow(got(JSON.stringify(name).slice(0, 12)));
+  });
+});

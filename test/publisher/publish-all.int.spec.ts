@@ -1,0 +1,82 @@
+import type { Logger } from 'typeorm';
+import { type TestApp, startApp } from '../support/app.js';
+import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
+import { NOTHING, publishedRows } from '../topic/support/anything.js';
+import { Noted, note, storedBizIds } from './support/published.js';
+
+/** Hears of every statement on the app's own connections. */
+class Statements implements Pick<Logger, 'logQuery'> {
+  readonly sent: string[] = [];
+
+  logQuery(sql: string): void {
+    this.sent.push(sql.slice(0, 60));
+  }
+
+  logQueryError(): void {}
+  logQuerySlow(): void {}
+  logSchemaBuild(): void {}
+  logMigration(): void {}
+  log(): void {}
+}
+
+const MANY = 12_000;
+const ids = Array.from({ length: MANY }, (_, i) => `id-${i}`);
+
+describe.each(engines)('publishAll of 12,000 messages, on %s', (engine) => {
+  let database: TestDatabase;
+  let app: TestApp;
+  const statements = new Statements();
+
+  beforeEach(async () => {
+    database = await createDatabase(engine);
+    app = await startApp(database, { dataSource: { logging: ['query'], logger: statements } });
+  });
+
+  afterEach(async () => {
+    await app.close();
+    await database.drop();
+  });
+
+  it('takes a handful of statements, keeps their order, and reaches every group', async () => {
+    const groups = [
+      await app.broker.subscribe({ topic: Noted.name, group: 'one', version: 1 }),
+      await app.broker.subscribe({ topic: Noted.name, group: 'two', version: 1 }),
+    ];
+    await app.dataSource.transaction(async (manager) => {
+      statements.sent.length = 0;
+      await app.outbox.publishAll(Noted, ids.map(note), { manager });
+      expect(statements.sent.filter((sql) => /INSERT/.test(sql)).length).toBeLessThanOrEqual(4);
+      expect(statements.sent.length).toBeLessThanOrEqual(4);
+    });
+    expect(await publishedRows(app)).toEqual({ message: MANY, delivery: 2 * MANY, parked: 0 });
+    expect(await storedBizIds(app.dataSource)).toEqual(ids);
+    for (const { id } of groups) {
+      const rows = await app.dataSource.query<{ biz_id: Buffer }[]>(
+        `SELECT m.biz_id FROM mq_delivery d JOIN mq_message m ON m.seq = d.seq
+         WHERE d.subscription_id = ${id} ORDER BY d.seq`,
+      );
+      expect(rows.map((row) => row.biz_id.toString())).toEqual(ids);
+    }
+  });
+
+  it('parks each of them when nobody has subscribed', async () => {
+    await app.outbox.publishAll(Noted, ids.map(note), { standalone: true });
+    expect(await publishedRows(app)).toEqual({ message: MANY, delivery: 0, parked: MANY });
+    const subscription = await app.broker.subscribe({ topic: Noted.name, group: 'late', version: 1 });
+    expect(subscription.group).toBe('late');
+    expect((await publishedRows(app)).delivery).toBe(MANY);
+  });
+
+  it('publishes none of them when the last one can not be published', async () => {
+    const withBad = [...ids.slice(0, -1), ''].map(note);
+    await expect(app.outbox.publishAll(Noted, withBad, { standalone: true })).rejects.toThrow(
+      'non-empty string',
+    );
+    const failing = app.dataSource.transaction(async (manager) => {
+      await app.outbox.publishAll(Noted, ids.map(note), { manager });
+      throw new Error('rolled back');
+    });
+    await expect(failing).rejects.toThrow('rolled back');
+    expect(await publishedRows(app)).toEqual(NOTHING);
+  });
+});
