@@ -19,16 +19,23 @@ export function logEvents({ events$ }: IdempotentMqEvents, logger: Logger): void
           );
         }
         return;
+      case 'message-missing':
+        logger.error(
+          `Message ${event.seq} was deleted by hand, so its delivery to subscription ${event.subscriptionId} was dropped.`,
+        );
+        return;
       case 'worker-error': {
         const worker = `${event.group} of ${event.topic}`;
         if (!failing.has(worker))
-          logger.warn(`The worker of ${worker} can't reach the broker, and keeps trying: ${event.error}`);
+          logger.warn(`The worker of ${worker} could not do its work, and keeps trying: ${event.error}`);
         failing.add(worker);
         return;
       }
+      case 'acknowledged':
       case 'worker-recovered':
+        if (!failing.has(`${event.group} of ${event.topic}`)) return;
         failing.delete(`${event.group} of ${event.topic}`);
-        logger.log(`The worker of ${event.group} of ${event.topic} has reached the broker again.`);
+        logger.log(`The worker of ${event.group} of ${event.topic} works again.`);
         return;
       default:
     }

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
-import { setTimeout as pause } from 'node:timers/promises';
 import { createExampleDatabase } from '../shared/example-database.js';
-import { interruption } from '../shared/interruption.js';
+import { verdictLine } from '../shared/paint.js';
+import { type InTime, InterruptedError, runExample } from '../shared/run-example.js';
 import { n } from '../shared/table.js';
 import { readArguments } from './stage/arguments.js';
 import { Backstage } from './stage/backstage.js';
@@ -10,15 +10,7 @@ import { judge } from './stage/judgement.js';
 import { Performance } from './stage/performance.js';
 import { report } from './stage/report.js';
 
-const { whenInterrupted, exitStatus } = interruption();
-try {
-  process.exitCode = await demo();
-} catch (error) {
-  console.error(`\n  ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = exitStatus() ?? 1;
-}
-// What an interrupted run was still waiting for keeps nobody.
-process.exit();
+await runExample(demo);
 
 /**
  * A payment system and a card system, in processes of their own, on one database. While payments come in, card workers
@@ -26,31 +18,28 @@ process.exit();
  *
  * @returns the exit status
  */
-async function demo(): Promise<number> {
+async function demo(inTime: InTime): Promise<number> {
   const { payments, database: url, withoutDedup } = readArguments(process.argv.slice(2));
   const database = await createExampleDatabase('demo', url);
   const backstage = await Backstage.open(database);
   const performance = new Performance(backstage, database, { payments, withoutDedup });
   try {
     await createTables(database);
-    console.log(`\n  ${n(payments)} payments, one card each, on ${database.engine}\n`);
-    const results = await Promise.race([performance.run(), whenInterrupted, timeLimit(payments)]);
+    console.log(
+      `\n  ${n(payments)} payments, one card each${withoutDedup ? ' (without dedup)' : ''}, on ${database.engine}.`,
+    );
+    console.log('  Card workers are killed and stalled while the payments come in.\n');
+    const results = await inTime(performance.run(), 180 + payments / 10);
     const { status, reasons } = judge(results);
-    console.log(`${report(results)}\n`);
-    for (const reason of reasons) console.log(`  ${reason}`);
-    console.log(`  lost ${n(results.verdict.lost)}, doubled ${n(results.verdict.doubled)}\n`);
+    console.log(report(results));
+    for (const reason of reasons) console.log(`\n  ${reason}`);
+    console.log(`\n${verdictLine(results.verdict)}`);
     return status;
   } catch (error) {
-    if (exitStatus() === undefined) for (const trouble of performance.troubles) console.error(`  ${trouble}`);
+    if (!(error instanceof InterruptedError)) console.error(performance.troubles);
     throw error;
   } finally {
     await performance.end();
     await database.remove();
   }
-}
-
-async function timeLimit(payments: number): Promise<never> {
-  const seconds = 180 + payments / 10;
-  await pause(seconds * 1000);
-  throw new Error(`The run is not through after ${seconds} s.`);
 }

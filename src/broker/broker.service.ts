@@ -46,7 +46,7 @@ export class BrokerService {
     this.topics = new Topics(connections);
     this.subscriptions = new Subscriptions(connections, this.topics);
     this.landing = new Landing(connections, this.topics, events, options.landing);
-    this.delivering = new Delivering(connections);
+    this.delivering = new Delivering(connections, events);
     this.acks = new TakingAcks(connections);
     this.dropping = new Dropping(connections, events, options.dropDelayMs);
     this.deadLetters = new DeadLetters(connections);

@@ -1,3 +1,4 @@
+import { InvalidOptionError } from '../errors/index.js';
 import {
   type DeadLetterRow,
   type LibraryConnections,
@@ -26,6 +27,9 @@ export class DeadLetters {
 
   /** Newest first. */
   async list({ limit = 100 }: { limit?: number } = {}): Promise<DeadLetter[]> {
+    if (!Number.isSafeInteger(limit) || limit < 1) {
+      throw new InvalidOptionError('deadLetters.list({ limit })', limit, 'a whole number from 1');
+    }
     const { database } = this.connections;
     const rows = await this.connections.control((on) => listDeadLetters(database, on, { limit }));
     return rows.map((row) => ({

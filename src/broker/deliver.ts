@@ -1,9 +1,11 @@
+import type { IdempotentMqEvents } from '../events/index.js';
 import {
   type AttemptRecord,
   type ClaimableRow,
   type Connection,
   type LibraryConnections,
   type StoredMessage,
+  acknowledge,
   deleteWaiting,
   findClaimable,
   findClaimableBySeq,
@@ -34,7 +36,10 @@ const DUE_BATCH = 200;
 
 /** Step 4: the broker hands deliveries out, each to one holder at a time, and has them back when a lease runs out. */
 export class Delivering {
-  constructor(private readonly connections: LibraryConnections) {}
+  constructor(
+    private readonly connections: LibraryConnections,
+    private readonly events: IdempotentMqEvents,
+  ) {}
 
   /**
    * A short transaction of its own, so that no claim waits for a handler. Deliveries that once lost their lease are left
@@ -110,13 +115,27 @@ export class Delivering {
   ): Promise<LeasedDelivery[]> {
     if (rows.length === 0) return [];
     const messages = await this.messagesOf(subscriptionId, token, rows);
+    await this.dropThoseWithout(messages, subscriptionId, token, rows);
     return rows.flatMap(({ seq, failures, lostLeases, errors }) => {
       const message = messages.get(seq);
-      // None: an operator deleted it by hand. Its delivery is left to run out of lease and be seen.
       if (!message) return [];
       const landedAt = new Date(message.landedAt / 1000);
       return [{ ...message, landedAt, subscriptionId, token, failures, lostLeases, errors }];
     });
+  }
+
+  /** What an operator deleted by hand would else come back for ever, as a suspect that nobody can run. */
+  private async dropThoseWithout(
+    messages: ReadonlyMap<number, StoredMessage>,
+    subscriptionId: number,
+    token: Buffer,
+    rows: readonly ClaimableRow[],
+  ): Promise<void> {
+    const { database } = this.connections;
+    for (const { seq } of rows.filter((row) => !messages.has(row.seq))) {
+      await this.connections.control((on) => acknowledge(database, on, { subscriptionId, seq, token }));
+      this.events.emit({ type: 'message-missing', subscriptionId, seq });
+    }
   }
 
   private async messagesOf(subscriptionId: number, token: Buffer, rows: readonly ClaimableRow[]) {

@@ -1,9 +1,10 @@
 import type { QueryRunner } from 'typeorm';
-import { InvalidPayloadError, TransactionEndedError } from '../errors/index.js';
+import { InvalidPayloadError, SchemaMissingError, TransactionEndedError } from '../errors/index.js';
 import type { IdempotentMqEvents } from '../events/index.js';
 import {
   type LibraryConnections,
   type MessageRow,
+  allOrNone,
   deleteJustInserted,
   fanOut,
   insertMessages,
@@ -40,18 +41,24 @@ export class Landing {
   async land(runner: QueryRunner, topic: string, messages: readonly IncomingMessage[]): Promise<void> {
     const batches = [...this.batches(messages)];
     const topicId = await this.topics.idWithin(runner, topic);
-    for (const batch of batches) {
-      await this.landBatch(
-        runner,
-        topic,
-        batch.map((message) => ({ ...message, topicId })),
-      );
-    }
+    const landAll = async () => {
+      for (const batch of batches) {
+        await this.landBatch(
+          runner,
+          topic,
+          batch.map((message) => ({ ...message, topicId })),
+        );
+      }
+    };
+    if (batches.length < 2) return landAll();
+    // SQLite would begin a transaction with the savepoint.
+    await this.refuseOutsideTransaction(runner);
+    await allOrNone(runner, landAll);
   }
 
   private async landBatch(runner: QueryRunner, topic: string, rows: MessageRow[]): Promise<void> {
     const { database } = this.connections;
-    if (database.dialect.engine === 'sqlite') await refuseOutsideTransaction(runner);
+    await this.refuseOutsideTransaction(runner);
     const { firstSeq, session } = await insertMessages(database, runner, rows);
     if (session && !session.inTransaction) {
       // Nobody has been told of the message yet: without its deliveries it is as good as gone, even if this fails.
@@ -63,8 +70,25 @@ export class Landing {
     const batch = { topicId: rows[0]!.topicId, firstSeq, count: rows.length };
     const deliveries = await fanOut(database, runner, batch);
     if (deliveries === 0) {
-      await parkMessages(database, runner, batch);
+      if ((await parkMessages(database, runner, batch)) !== rows.length) {
+        // Its number was remembered from before somebody emptied or restored the tables.
+        this.topics.forget(topic);
+        throw new SchemaMissingError(
+          `Topic ${topic} is no longer in the database, so the message would go to nobody. It was not published; publish it again.`,
+        );
+      }
       this.events.emit({ type: 'parked', topic, count: rows.length });
+    }
+  }
+
+  /** SQLite says where it stands before a statement, and would make it durable at once. */
+  private async refuseOutsideTransaction(runner: QueryRunner): Promise<void> {
+    if (this.connections.database.dialect.engine !== 'sqlite') return;
+    const handle = (await runner.connect()) as { inTransaction?: boolean };
+    if (handle.inTransaction === false) {
+      throw new TransactionEndedError(
+        'SQLite says that the connection is in no transaction (an earlier error has ended it)',
+      );
     }
   }
 
@@ -83,16 +107,6 @@ export class Landing {
       bytes += size;
     }
     if (batch.length > 0) yield batch;
-  }
-}
-
-/** SQLite says where it stands before a statement, and would make it durable at once. */
-async function refuseOutsideTransaction(runner: QueryRunner): Promise<void> {
-  const handle = (await runner.connect()) as { inTransaction?: boolean };
-  if (handle.inTransaction === false) {
-    throw new TransactionEndedError(
-      'SQLite says that the connection is in no transaction (an earlier error has ended it)',
-    );
   }
 }
 

@@ -1,7 +1,7 @@
 import type { DataSource, EntitySubscriberInterface, QueryRunner } from 'typeorm';
 import { TransactionEndedError } from '../errors/index.js';
-import type { Dialect } from '../storage/index.js';
-import { currentScope } from '../transaction/index.js';
+import { type Dialect, boundaryOf } from '../storage/index.js';
+import { isGuarded } from '../transaction/index.js';
 
 interface Publishing {
   readonly inFlight: Set<Promise<unknown>>;
@@ -12,8 +12,8 @@ interface Publishing {
 /**
  * Keeps a publish whole in a transaction that its caller holds. A message without its deliveries would be lost, and
  * deliveries without their message would be handed out for ever: so nothing begins, commits or rolls back between the
- * statements of a publish that nobody awaited, and none joins once the end has begun. And in a session with autocommit
- * off nothing but the error itself tells that a deadlock has rolled everything back.
+ * statements of a publish that nobody awaited, and none joins once the end is on its way. And in a session with
+ * autocommit off nothing but the error itself tells that a deadlock has rolled everything back.
  */
 export class PublishingTransactions {
   private readonly runners = new WeakMap<QueryRunner, Publishing>();
@@ -23,7 +23,12 @@ export class PublishingTransactions {
     dataSource: DataSource,
     private readonly dialect: Dialect,
   ) {
-    const subscriber = this.subscriber();
+    const subscriber: EntitySubscriberInterface = {
+      beforeQuery: ({ queryRunner, query }) => this.beforeStatement(queryRunner, query),
+      afterQuery: ({ queryRunner, success, error }) => {
+        if (!success) this.afterError(queryRunner, error);
+      },
+    };
     this.close = () => {
       const at = dataSource.subscribers.indexOf(subscriber);
       if (at >= 0) dataSource.subscribers.splice(at, 1);
@@ -33,6 +38,8 @@ export class PublishingTransactions {
 
   /** @throws TransactionEndedError when the runner's transaction has ended, or is about to */
   async join<T>(runner: QueryRunner, publish: () => Promise<T>): Promise<T> {
+    // A scope of the library's own answers for what its handler has left running.
+    if (isGuarded(runner)) return publish();
     const publishing = this.of(runner);
     if (publishing.over) throw new TransactionEndedError(publishing.over);
     const publication = publish();
@@ -44,31 +51,23 @@ export class PublishingTransactions {
     }
   }
 
-  private subscriber(): EntitySubscriberInterface {
-    return {
-      beforeTransactionStart: ({ queryRunner }) => this.settled(queryRunner),
-      afterTransactionStart: ({ queryRunner }) => {
-        if (depthOf(queryRunner) <= 1) this.runners.delete(queryRunner);
-      },
-      beforeTransactionCommit: ({ queryRunner }) => this.ending(queryRunner, 'its COMMIT has begun'),
-      beforeTransactionRollback: ({ queryRunner }) => this.ending(queryRunner, 'its ROLLBACK has begun'),
-      afterQuery: ({ queryRunner, success, error }) => {
-        if (success || !this.dialect.undoesTransaction(error)) return;
-        this.of(queryRunner).over ??= 'an error of the database, such as a deadlock, has rolled it back';
-      },
-    };
+  /** TypeORM waits for what this returns. */
+  private beforeStatement(runner: QueryRunner, sql: string): Promise<void> | void {
+    const boundary = boundaryOf(sql);
+    if (!boundary || isGuarded(runner)) return undefined;
+    if (boundary === 'begins') this.runners.delete(runner);
+    else return this.atBoundary(runner, boundary === 'ends');
   }
 
-  private async ending(runner: QueryRunner, over: string): Promise<void> {
-    await this.settled(runner);
-    if (depthOf(runner) <= 1) this.of(runner).over ??= over;
+  private async atBoundary(runner: QueryRunner, ends: boolean): Promise<void> {
+    const publishing = this.of(runner);
+    while (publishing.inFlight.size > 0) await Promise.allSettled(publishing.inFlight);
+    if (ends) publishing.over ??= 'its COMMIT or ROLLBACK has been sent';
   }
 
-  private async settled(runner: QueryRunner): Promise<void> {
-    // A scope of the library's own answers for what its handler left running.
-    if (currentScope()?.manager.queryRunner === runner) return;
-    const { inFlight } = this.of(runner);
-    while (inFlight.size > 0) await Promise.allSettled(inFlight);
+  private afterError(runner: QueryRunner, error: unknown): void {
+    if (!this.dialect.undoesTransaction(error) || isGuarded(runner)) return;
+    this.of(runner).over ??= 'an error of the database, such as a deadlock, has rolled it back';
   }
 
   private of(runner: QueryRunner): Publishing {
@@ -76,9 +75,4 @@ export class PublishingTransactions {
     this.runners.set(runner, known);
     return known;
   }
-}
-
-/** 1 in the outermost transaction, more in nested ones. TypeORM keeps it protected. */
-function depthOf(runner: QueryRunner): number {
-  return (runner as unknown as { transactionDepth: number }).transactionDepth;
 }

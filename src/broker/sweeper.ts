@@ -27,17 +27,17 @@ export class Sweeper {
     await this.running;
   }
 
-  /** One walk over everything. */
-  async sweep(): Promise<void> {
+  /** One walk over everything, as long as it is wanted. */
+  async sweep(isWanted = () => true): Promise<void> {
     await this.subscriptions.sweep();
     for (const seq of await this.unrouted.sweep()) this.dropping.note(seq);
     let after: number | undefined = 0;
-    while (after !== undefined) after = await this.dropping.sweep(after);
+    while (after !== undefined && isWanted()) after = await this.dropping.sweep(after);
   }
 
   private schedule(): void {
     this.timer = setTimeout(() => {
-      this.running = this.sweep()
+      this.running = this.sweep(() => !this.stopped)
         .catch((error: unknown) => this.options.onError(error))
         .finally(() => {
           if (!this.stopped) this.schedule();

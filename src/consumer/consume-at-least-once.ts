@@ -28,7 +28,11 @@ export async function consumeAtLeastOnce(
   };
   let failure: { error: unknown } | undefined;
   try {
-    const payload = await validatePayload(consumer.topic, decodePayload(held.claimed.body));
+    const validated = validatePayload(consumer.topic, decodePayload(held.claimed.body));
+    const payload = await withinTimeLimit(validated, held, {
+      name: `The schema of ${consumer.name}`,
+      timeoutMs: consumer.settings.timeoutMs,
+    });
     const delivery = atLeastOnceDelivery(consumer, held, payload, () => {
       acking = acking.then((acked) => acked || takeAck(), takeAck);
       return acking;

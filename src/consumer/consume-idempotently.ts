@@ -1,6 +1,12 @@
 import type { DataSource } from 'typeorm';
 import { AckMissingError, ScopeDoomedError, ScopeTornError } from '../errors/index.js';
-import { type LibraryConnections, insertDedup, readDedup } from '../storage/index.js';
+import {
+  type DedupKey,
+  type DedupRow,
+  type LibraryConnections,
+  insertDedup,
+  readDedup,
+} from '../storage/index.js';
 import { decodePayload, validatePayload } from '../topic/index.js';
 import { GuardedScope } from '../transaction/index.js';
 import type { Transport } from '../transport/port.js';
@@ -36,7 +42,9 @@ export async function consumeIdempotently(
   let key: DedupKey;
   let scope: GuardedScope;
   try {
-    payload = await validatePayload(consumer.topic, decodePayload(held.claimed.body));
+    const { name, settings } = consumer;
+    const validated = validatePayload(consumer.topic, decodePayload(held.claimed.body));
+    payload = await withinTimeLimit(validated, held, { name: `The schema of ${name}`, ...settings });
   } catch (error) {
     // A rolling deploy may have brought the newer publisher first: it comes again.
     return { kind: 'failed', error };
@@ -48,8 +56,7 @@ export async function consumeIdempotently(
     return { kind: 'not-run', error };
   }
   try {
-    const { token, seq } = held.claimed;
-    if (!(await insertDedup(deps.connections.database, scope.own, key, { token, seq }))) {
+    if (!(await insertDedup(deps.connections.database, scope.own, key, held.claimed))) {
       return await absorbDuplicate(deps, scope, key, held);
     }
   } catch (error) {
@@ -68,11 +75,6 @@ export async function consumeIdempotently(
     );
   }
   return commitWithAck(deps, scope, key, held);
-}
-
-interface DedupKey {
-  scenarioId: number;
-  bizId: Buffer;
 }
 
 async function openScope(
@@ -96,7 +98,7 @@ async function absorbDuplicate(
   held: HeldDelivery,
 ): Promise<Outcome> {
   const row = await readDedup(connections.database, scope.own, key);
-  if (row?.seq === held.claimed.seq) {
+  if (row && isOwnRow(row, held)) {
     await scope.rollback();
     return { kind: 'torn', error: tornError(scope.name) };
   }
@@ -179,6 +181,11 @@ async function commitWithAck(
   return { kind: 'done' };
 }
 
+/** Of this very delivery: a message that was parked may come again to a group that was removed and returned. */
+function isOwnRow(row: DedupRow, { claimed }: HeldDelivery): boolean {
+  return row.seq === claimed.seq && row.subscriptionId === claimed.subscriptionId;
+}
+
 /** Whether the handler made part of its effect durable by itself. */
 async function tornOutcome(
   { connections }: ConsumptionDeps,
@@ -191,7 +198,7 @@ async function tornOutcome(
   if (!scope.endedWithin) return undefined;
   try {
     const row = await connections.control((on) => readDedup(connections.database, on, key));
-    const isOwn = row?.seq === held.claimed.seq && row.token.equals(held.claimed.token);
+    const isOwn = row && isOwnRow(row, held) && row.token.equals(held.claimed.token);
     return isOwn ? { kind: 'torn', error: tornError(scope.name, cause) } : undefined;
   } catch (error) {
     // The redelivery looks again.
@@ -202,7 +209,7 @@ async function tornOutcome(
 function tornError(name: string, cause?: unknown): ScopeTornError {
   return new ScopeTornError(
     `${name} committed by itself (DDL, COMMIT, SET autocommit, or a procedure that does) and did not finish: ` +
-      'part of its effect may be durable, so it is not run again. Put its effect right by hand, then purge the dead letter.',
+      'part of its effect may be durable, so it is not run again. docs/guarantees.md says how to put it right.',
     { cause },
   );
 }

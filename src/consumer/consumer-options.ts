@@ -87,14 +87,23 @@ export function resolveConsumerOptions(
     }
     return value;
   };
+  const delayMs = positive('retry.delayMs', retry.delayMs, defaults.retry.delayMs);
+  const maxDelayMs = positive('retry.maxDelayMs', retry.maxDelayMs, defaults.retry.maxDelayMs);
+  if (delayMs > maxDelayMs) {
+    throw new InvalidOptionError(
+      `${where}.retry.delayMs`,
+      delayMs,
+      `at most retry.maxDelayMs (${maxDelayMs})`,
+    );
+  }
   return {
     concurrency: positive('concurrency', given.concurrency, defaults.concurrency, 1_000),
     leaseMs: positive('leaseMs', given.leaseMs, defaults.leaseMs),
     timeoutMs: positive('timeoutMs', given.timeoutMs, defaults.timeoutMs),
     retry: {
       attempts: positive('retry.attempts', retry.attempts, defaults.retry.attempts, 10_000),
-      delayMs: positive('retry.delayMs', retry.delayMs, defaults.retry.delayMs),
-      maxDelayMs: positive('retry.maxDelayMs', retry.maxDelayMs, defaults.retry.maxDelayMs),
+      delayMs,
+      maxDelayMs,
     },
   };
 }

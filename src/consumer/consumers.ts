@@ -6,7 +6,8 @@ import { SubscriptionWorker, type WorkerOptions } from './subscription-worker.js
 
 /** The workers of one module instance: one for each decorated handler. */
 export class Consumers {
-  private workers: SubscriptionWorker[] = [];
+  private readonly workers: SubscriptionWorker[] = [];
+  private stopping: Promise<unknown> | undefined;
 
   constructor(
     private readonly transport: Transport,
@@ -33,13 +34,12 @@ export class Consumers {
         ),
       );
     }
-    for (const worker of this.workers) worker.start();
+    // The process may have been told to stop meanwhile.
+    if (!this.stopping) for (const worker of this.workers) worker.start();
   }
 
-  /** May be called at any time, and again. */
-  async stop(timeoutMs: number): Promise<void> {
-    const workers = this.workers;
-    this.workers = [];
-    await Promise.all(workers.map((worker) => worker.stop(timeoutMs)));
+  /** May be called at any time, and again: whoever calls it waits for the handlers, since connections close next. */
+  stop(timeoutMs: number): Promise<unknown> {
+    return (this.stopping ??= Promise.all(this.workers.map((worker) => worker.stop(timeoutMs))));
   }
 }

@@ -60,7 +60,7 @@ export class DeliveryProcessor {
       case 'later':
         return this.retry(held, outcome.error, held.claimed.failures, outcome.delayMs);
       case 'not-run':
-        return this.giveBack(held, describeError(outcome.error), contentionDelayMs());
+        return this.notRun(held, outcome.error);
       case 'failed':
         return this.failed(held, outcome.error);
       case 'rejected':
@@ -74,6 +74,22 @@ export class DeliveryProcessor {
       case 'lease-lost':
         return this.emit(held, { type: 'lease-lost' });
     }
+  }
+
+  /** Others in the way pass by themselves. What else keeps a handler from being run takes longer, or an operator. */
+  private async notRun(held: HeldDelivery, error: unknown): Promise<void> {
+    const { dialect } = this.deps.connections.database;
+    const passes = dialect.isContention(error) || held.abortedBy === 'shutdown';
+    if (!passes) {
+      const { topic, options } = this.consumer;
+      this.deps.events.emit({
+        type: 'worker-error',
+        topic: topic.name,
+        group: options.group,
+        error: describeError(error),
+      });
+    }
+    await this.giveBack(held, describeError(error), passes ? contentionDelayMs() : 10 * contentionDelayMs());
   }
 
   private async failed(held: HeldDelivery, error: unknown): Promise<void> {

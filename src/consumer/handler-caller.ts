@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { ContextIdFactory, type ExternalContextCreator, type ModuleRef } from '@nestjs/core';
 import { isObservable, lastValueFrom } from 'rxjs';
-import { HandlerCalledTwiceError, HandlerNotCalledError } from '../errors/index.js';
+import { ConfigurationError, HandlerCalledTwiceError, HandlerNotCalledError } from '../errors/index.js';
 import type { DiscoveredConsumer } from './consumer.explorer.js';
 import { PARAMETERS_METADATA, parametersFactory } from './handler-parameters.js';
 
@@ -28,7 +28,10 @@ export class HandlerCaller {
   constructor(
     private readonly contexts: ExternalContextCreator,
     private readonly moduleRef: ModuleRef,
-  ) {}
+  ) {
+    // At start: later it would count as a failure of each handler.
+    withoutGlobalInterceptors(contexts);
+  }
 
   /**
    * @returns what the handler returned
@@ -139,8 +142,8 @@ function withoutGlobalInterceptors(contexts: ExternalContextCreator): ExternalCo
   if (known) return known;
   const { interceptorsContextCreator } = contexts as unknown as { interceptorsContextCreator?: object };
   if (!interceptorsContextCreator || !('getGlobalMetadata' in interceptorsContextCreator)) {
-    throw new HandlerNotCalledError(
-      'This version of @nestjs/core keeps its global interceptors elsewhere than Nest 11 and 12 do. Set globalInterceptors: true on the consumers, or use a supported version.',
+    throw new ConfigurationError(
+      'This version of @nestjs/core keeps its global interceptors elsewhere than Nest 11 and 12 do. Use a supported version.',
     );
   }
   const made = Object.create(contexts, {

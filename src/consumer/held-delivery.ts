@@ -1,4 +1,4 @@
-import { LeaseLostError, errorCode } from '../errors/index.js';
+import { LeaseLostError } from '../errors/index.js';
 import { decodeHeaders } from '../topic/index.js';
 import type { ClaimedDelivery } from '../transport/port.js';
 
@@ -8,7 +8,6 @@ export type AbortCause = 'lease-lost' | 'shutdown' | 'timeout';
 /** A delivery that this process holds, from its claim until its outcome is known. */
 export class HeldDelivery {
   readonly bizId: string;
-  readonly headers: ReadonlyMap<string, string>;
   readonly attempt: number;
   private readonly controller = new AbortController();
   /** Past the handler: its last statements are on their way, and may hold the delivery's row. */
@@ -19,8 +18,12 @@ export class HeldDelivery {
 
   constructor(readonly claimed: ClaimedDelivery) {
     this.bizId = claimed.bizId.toString('utf8');
-    this.headers = decodeHeaders(claimed.headers);
     this.attempt = claimed.failures + claimed.lostLeases + 1;
+  }
+
+  /** Decoded in the attempt, which answers for what can't be read. */
+  get headers(): ReadonlyMap<string, string> {
+    return decodeHeaders(this.claimed.headers);
   }
 
   get signal(): AbortSignal {
@@ -40,9 +43,4 @@ export class HeldDelivery {
     this.abort('lease-lost', error);
     this.abandon?.(error);
   }
-}
-
-/** Whether an error says that a handler was told to stop rather than that it failed. */
-export function isAbort(error: unknown): boolean {
-  return errorCode(error) === 'LEASE_LOST' || (error instanceof Error && error.name === 'AbortError');
 }

@@ -45,7 +45,7 @@ export interface IdempotentExecutorDeps {
 }
 
 const CONTENTION_RETRIES = 10;
-const NO_SEQ = 0;
+const NO_DELIVERY = { seq: 0, subscriptionId: 0 };
 const UNDEFINED = Buffer.alloc(0);
 
 /**
@@ -96,10 +96,14 @@ export class IdempotentExecutor {
     const token = randomBytes(16);
     const scope = await GuardedScope.open(this.deps.connections, { ...this.deps, name: describeKey(key) });
     try {
-      if (!(await insertDedup(database, scope.own, dedup, { token, seq: NO_SEQ }))) {
+      if (!(await insertDedup(database, scope.own, dedup, { token, ...NO_DELIVERY }))) {
         const row = await readDedup(database, scope.own, dedup);
         await scope.rollback();
-        return row && storedResult<T>(row, key);
+        if (row) return storedResult<T>(row, key);
+        if (!isLastTry) return undefined;
+        throw new ScopeDoomedError(
+          `${describeKey(key)}: its key is taken, but no dedup row is there (a trigger on the table?).`,
+        );
       }
     } catch (error) {
       await scope.rollback();
@@ -172,7 +176,7 @@ export class IdempotentExecutor {
     }
     return scope.manager.transaction(async (manager) => {
       const token = randomBytes(16);
-      if (!(await insertDedup(database, runner, dedup, { token, seq: NO_SEQ }))) {
+      if (!(await insertDedup(database, runner, dedup, { token, ...NO_DELIVERY }))) {
         const row = await readDedup(database, runner, dedup);
         if (!row) throw new ScopeDoomedError(`${describeKey(key)}: its dedup row is gone again; try again.`);
         return storedResult<T>(row, key);
@@ -200,10 +204,11 @@ export class IdempotentExecutor {
   }
 }
 
-/** A row without a result was committed by the work itself, which then didn't come to its end. */
+/** An executor's row without a result was committed by the work itself, which then didn't come to its end. */
 function storedResult<T>(row: DedupRow, key: IdempotentKey): IdempotentResult<T> {
-  if (row.result === null) throw torn(key);
-  const result = row.result.length === 0 ? undefined : (JSON.parse(row.result.toString('utf8')) as unknown);
+  // A consumer that shares the scenario stores no result.
+  if (row.result === null && row.seq === NO_DELIVERY.seq) throw torn(key);
+  const result = !row.result?.length ? undefined : (JSON.parse(row.result.toString('utf8')) as unknown);
   return { executed: false, result: result as T };
 }
 

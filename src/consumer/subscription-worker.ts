@@ -73,12 +73,12 @@ export class SubscriptionWorker {
     this.stopping = true;
     this.stopListening?.();
     this.wake.ring();
-    await this.giveBackQueued();
     const reason = new Error('The process is shutting down.');
     for (const held of this.leases.held) held.abort('shutdown', reason);
     const force = setTimeout(() => {
       for (const held of this.leases.held) held.abandon?.(reason);
     }, timeoutMs);
+    await this.giveBackQueued();
     // Not before: it may stand at the gate until a handler that runs alone has stopped.
     await this.loop;
     // A claim may have been under way.

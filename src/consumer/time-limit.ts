@@ -19,7 +19,7 @@ export async function withinTimeLimit<T>(
     };
     timer = setTimeout(() => {
       const error = new DeliveryTimeoutError(
-        `${name} took longer than ${timeoutMs} ms (option timeoutMs). Its signal was aborted and its transaction rolled back.`,
+        `${name} took longer than ${timeoutMs} ms (option timeoutMs). Its signal was aborted, and what it had in a transaction of the delivery was rolled back.`,
       );
       held.abort('timeout', error);
       held.abandon?.(error);

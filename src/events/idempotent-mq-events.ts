@@ -8,6 +8,7 @@ interface AboutDelivery {
 
 /** What happened, for logs, metrics and tests. Where a delivery is meant, it says whose. */
 export type IdempotentMqEvent =
+  /** In a transaction that may still roll back, like the next one. */
   | { type: 'published'; topic: string; count: number }
   | { type: 'parked'; topic: string; count: number }
   | ({ type: 'delivered'; attempt: number; redelivered: boolean } & AboutDelivery)
@@ -19,6 +20,8 @@ export type IdempotentMqEvent =
   | ({ type: 'lease-lost' } & AboutDelivery)
   | ({ type: 'commit-unknown'; error: string } & AboutDelivery)
   | { type: 'message-dropped'; count: number }
+  /** A delivery was dropped because somebody had deleted its message by hand. */
+  | { type: 'message-missing'; subscriptionId: number; seq: number }
   | { type: 'worker-error'; topic: string; group: string; error: string }
   | { type: 'worker-recovered'; topic: string; group: string };
 

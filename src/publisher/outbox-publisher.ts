@@ -1,5 +1,6 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { InvalidOptionError, TransactionEndedError, errorCode } from '../errors/index.js';
+import { currentScope, outsideTransaction } from '../transaction/index.js';
 import type { Transport, OutgoingMessage } from '../transport/port.js';
 import {
   type HeadersInput,
@@ -89,8 +90,20 @@ export class OutboxPublisher {
     payloads: readonly PublishedBy<T>[],
     { headers }: PublishOptions,
   ): Promise<void> {
-    await this.options.dataSource.transaction((manager) =>
-      this.publishAll(topic, payloads, { manager, ...(headers && { headers }) }),
+    const { dataSource } = this.options;
+    const scope = currentScope();
+    if (scope?.dataSource === dataSource && dataSource.options.type === 'better-sqlite3') {
+      throw new InvalidOptionError(
+        'publish({ standalone })',
+        true,
+        `left out here: SQLite has one writer at a time, which is the transaction of ${scope.name}, and this would wait for it in vain`,
+      );
+    }
+    // Said in a handler, it means outside of the handler's transaction.
+    await outsideTransaction(() =>
+      dataSource.transaction((manager) =>
+        this.publishAll(topic, payloads, { manager, ...(headers && { headers }) }),
+      ),
     );
   }
 

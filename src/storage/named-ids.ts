@@ -38,6 +38,10 @@ export class NamedIds {
       : this.idOf(name);
   }
 
+  forget(name: string): void {
+    this.ids.delete(name);
+  }
+
   private async findOrInsert(on: Connection, name: string): Promise<number> {
     const { database } = this.connections;
     const found = await this.rows.find(database, on, name);

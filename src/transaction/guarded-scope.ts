@@ -34,6 +34,9 @@ export interface GuardedScopeOptions {
 
 const HANDLER_ENDED = 'its handler has returned or thrown';
 
+/** On the runner of a scope, under a name that the ESM and the CommonJS copy of the library share. */
+const GUARDED = Symbol.for('nestjs-idempotent-mq.guarded');
+
 /** Set in the app's subscribers that run after the COMMIT: unlike what is left of a handler, they await their statements. */
 const afterCommit = new AsyncLocalStorage<true>();
 
@@ -159,13 +162,18 @@ export class GuardedScope implements AmbientScope {
       throw error;
     }
     this.ended();
-    await afterCommit.run(true, () => this.tellCommitted());
+    await this.tellCommitted();
     await this.giveBack();
   }
 
   private async tellCommitted(): Promise<void> {
     try {
-      await this.runner.broadcaster.broadcast('AfterTransactionCommit');
+      await withDeadline(
+        afterCommit.run(true, () => this.runner.broadcaster.broadcast('AfterTransactionCommit')),
+        this.options.statementTimeoutMs,
+        'A subscriber to AfterTransactionCommit',
+        () => this.connection.destroy(),
+      );
     } catch (cause) {
       this.options.onStray(
         new Error(`${this.name} has committed, but a subscriber failed after it: ${describeError(cause)}`, {
@@ -239,6 +247,7 @@ export class GuardedScope implements AmbientScope {
       transaction: (...args: unknown[]) => this.frames.nested(() => nested(...args)),
     });
     const { commitTransaction, rollbackTransaction, stream } = runner;
+    Object.defineProperty(runner, GUARDED, { value: true });
     Object.assign(runner, {
       query: (sql: string, parameters?: unknown[], structured = false) =>
         this.isStray()
@@ -355,6 +364,11 @@ export class GuardedScope implements AmbientScope {
       this.doom(new ScopeDoomedError(`${this.name} switched autocommit on`));
     }
   }
+}
+
+/** Whether a scope answers for what is sent on this runner, and for what is left running there. */
+export function isGuarded(runner: object): boolean {
+  return GUARDED in runner;
 }
 
 /** Says nothing of the session: contention, or a key that was taken. */

@@ -23,7 +23,7 @@ describe.each(databases)('npm run example:webhooks, on $name', ({ name, args }) 
         ...args,
       ]);
       expect(deliveries).toBe(329);
-      expect(output).toContain(`329 GitHub webhooks to an inbox on ${name}`);
+      expect(output).toContain(`329 webhooks of GitHub, to an inbox on ${name}`);
       expect(numbers.rows).toBe(deliveries);
       expect(numbers.activities).toBe(deliveries);
       expect(numbers.posted).toBeGreaterThan(deliveries);

@@ -17,7 +17,7 @@ import {
 const forever = new Promise<never>(() => undefined);
 
 describe.each(engines)('a handler that never returns, on %s', (engine) => {
-  const worker = hostileWorker(engine, { options: { consumers: { timeoutMs: 300, concurrency: 2 } } });
+  const worker = hostileWorker(engine, { options: { consumers: { timeoutMs: 700, concurrency: 2 } } });
 
   it('counts a failure, leaves nothing, and its signal aborts', async () => {
     const id = worker.newId();
@@ -29,7 +29,7 @@ describe.each(engines)('a handler that never returns, on %s', (engine) => {
     }, id);
     expect(end).toEqual(failedTwice);
     expect(reasons).toEqual(Array(2).fill(expect.objectContaining({ code: 'DELIVERY_TIMEOUT' })));
-    expect((await worker.errors(id))[0]).toMatch(/DeliveryTimeoutError: .* took longer than 300 ms/);
+    expect((await worker.errors(id))[0]).toMatch(/DeliveryTimeoutError: .* took longer than 700 ms/);
   });
 
   it('is refused what it writes after its time', async () => {
@@ -100,7 +100,7 @@ async function expectTwoSideBySide(worker: HostileWorker): Promise<void> {
 
 for (const engine of servers) {
   describe(`a handler whose time is up, on ${engine}`, () => {
-    const worker = hostileWorker(engine, { options: { consumers: { timeoutMs: 300, concurrency: 2 } } });
+    const worker = hostileWorker(engine, { options: { consumers: { timeoutMs: 700, concurrency: 2 } } });
 
     it('lets other deliveries go on while it hangs', async () => {
       const [hanging, other] = [worker.newId(), worker.newId()];
@@ -139,7 +139,7 @@ for (const engine of servers) {
     it('waits no longer for a statement that was not awaited and takes for ever', async () => {
       const end = await worker.meets(async (paid, delivery) => {
         await issueCard(paid, delivery);
-        void delivery.manager.query('SELECT SLEEP(1)');
+        void delivery.manager.query('SELECT SLEEP(2)');
       });
       // The server may go on sleeping with the dedup row locked, so the second attempt may have waited.
       expect(end).toEqual(failedTwice);

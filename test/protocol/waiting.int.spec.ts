@@ -12,6 +12,7 @@ import {
   subscribe,
 } from '../support/broker.js';
 import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
+import { inLanes } from '../support/in-lanes.js';
 import { letPass, tableSizes } from '../support/tables.js';
 
 // Property: what is set aside comes back once, under its old number, at its time and not before.
@@ -53,7 +54,9 @@ describe.each(engines)('what waits for its time on %s', (engine) => {
 
   it('is brought back once when eight processes poll at the same time', async () => {
     const orders = numbered(300);
-    for (const held of await claimed(...orders)) await app.broker.retryLater(held, recordOf(held), MINUTE_MS);
+    await inLanes(4, await claimed(...orders), (held) =>
+      app.broker.retryLater(held, recordOf(held), MINUTE_MS),
+    );
     expect(await tableSizes(app.dataSource)).toEqual({ message: 300, waiting: 300 });
     await letPass(app.dataSource, MINUTE_MS);
     await Promise.all(Array.from({ length: 8 }, () => app.broker.poll(cards, 0)));
@@ -64,9 +67,9 @@ describe.each(engines)('what waits for its time on %s', (engine) => {
   // SQLite has one writer: a move waits for it, and need not do otherwise.
   if (engine !== 'sqlite') {
     it('comes back although another retry is being written and not committed', async () => {
-      for (const held of await claimed(...numbered(40))) {
-        await app.broker.retryLater(held, recordOf(held), MINUTE_MS);
-      }
+      await inLanes(4, await claimed(...numbered(40)), (held) =>
+        app.broker.retryLater(held, recordOf(held), MINUTE_MS),
+      );
       await letPass(app.dataSource, MINUTE_MS);
       const other = app.dataSource.createQueryRunner();
       await other.startTransaction();

@@ -1,5 +1,5 @@
-import { DataSource } from 'typeorm';
-import { TransactionEndedError, TransactionRequiredError } from '../../src/index.js';
+import { DataSource, type EntitySubscriberInterface } from 'typeorm';
+import { TransactionEndedError, TransactionRequiredError, defineTopic } from '../../src/index.js';
 import { type TestApp, startApp } from '../support/app.js';
 import { PaymentRow, PaymentTable } from '../support/cards.js';
 import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
@@ -136,6 +136,44 @@ describe.each(engines)('publish joins a transaction or refuses, on %s', (engine)
     expect(await stored()).toEqual(['before', 'kept', 'after']);
     expect(await app.dataSource.getRepository(PaymentRow).count()).toBe(0);
     expect(await app.dataSource.query('SELECT seq FROM mq_parked')).toHaveLength(3);
+  });
+
+  it("joins what the app's own subscribers write before a commit", async () => {
+    const written: string[] = [];
+    const subscriber: EntitySubscriberInterface = {
+      beforeTransactionCommit: async ({ manager }) => {
+        if (written.length > 0) return;
+        written.push('once');
+        await app.outbox.publish(Noted, note('by-subscriber'), { manager });
+      },
+    };
+    app.dataSource.subscribers.push(subscriber);
+    await app.dataSource.transaction((manager) => app.outbox.publish(Noted, note('first'), { manager }));
+    app.dataSource.subscribers.splice(app.dataSource.subscribers.indexOf(subscriber), 1);
+    expect(await stored()).toEqual(['first', 'by-subscriber']);
+  });
+
+  it('joins a transaction that was begun again by hand on one connection', async () => {
+    await app.dataSource.transaction(async (manager) => {
+      await app.outbox.publish(Noted, note('first'), { manager });
+      await manager.query('COMMIT');
+      await manager.query(engine === 'sqlite' ? 'BEGIN' : 'START TRANSACTION');
+      await app.outbox.publish(Noted, note('second'), { manager });
+    });
+    expect(await stored()).toEqual(['first', 'second']);
+  });
+
+  it('takes a topic that was defined after the start, again after a rollback too', async () => {
+    const Late = defineTopic<{ id: string }>({ name: `late.${engine}`, bizId: ({ id }) => id });
+    const publish = (id: string, fails: boolean) =>
+      app.dataSource.transaction(async (manager) => {
+        await app.outbox.publish(Late, note(id), { manager });
+        if (fails) throw new Error('rolled back');
+      });
+    await expect(publish('undone', true)).rejects.toThrow('rolled back');
+    await Promise.all(['1', '2', '3'].map((id) => publish(id, false)));
+    expect((await stored()).sort()).toEqual(['1', '2', '3']);
+    expect(await app.dataSource.query('SELECT DISTINCT topic_id FROM mq_message')).toHaveLength(1);
   });
 
   it.each([

@@ -144,6 +144,26 @@ describe.each(engines)('a publish that nobody awaited, on %s', (engine) => {
     },
   );
 
+  it('is whole or not there when a nested transaction begins and is undone meanwhile', async () => {
+    await app.broker.subscribe({ topic: Noted.name, group: 'reader', version: 1 });
+    for (let i = 0; i < 16; i++) {
+      await app.dataSource.transaction(async (manager) => {
+        const published = app.outbox.publish(Noted, note(`n-${i}`), { manager });
+        await turns(i % 8);
+        await manager
+          .transaction(async (nested) => {
+            await nested.query('SELECT 1');
+            throw new Error('undone');
+          })
+          .catch(() => undefined);
+        await published;
+      });
+    }
+    const { message, delivery } = await publishedRows(app);
+    expect(delivery).toBe(message);
+    expect(await orphans(app.dataSource)).toEqual({ deliveries: 0, parked: 0 });
+  });
+
   it('fails when it comes after the end', async () => {
     for (const failure of [undefined, new Error('rolled back')]) {
       let late: Promise<void> | undefined;

@@ -5,6 +5,8 @@ import { type TestDatabase, createDatabase, engines } from '../support/engines.j
 import { startEnsuring } from './support/start-ensuring.js';
 import { connect, count, definitionsOf, tableNamesOf, tablesWith } from './support/tables-of.js';
 
+/** Three processes that compile and load all of Nest and TypeORM, on a machine that has other things to do. */
+const LOADING_MS = 180_000;
 const SCRIPT = join(__dirname, 'fixtures/ensuring-process.ts');
 
 async function ensuringProcess(database: TestDatabase, id: string): Promise<ChildProcess> {
@@ -22,6 +24,7 @@ async function said(child: ChildProcess): Promise<unknown> {
 
 describe.each(engines)("starts with schema: 'ensure' on %s", (engine) => {
   let database: TestDatabase;
+  let children: ChildProcess[] = [];
 
   const expectCreatedOnce = async (starts: number) => {
     const dataSource = await connect(database);
@@ -37,7 +40,10 @@ describe.each(engines)("starts with schema: 'ensure' on %s", (engine) => {
     database = await createDatabase(engine);
   });
 
-  afterEach(() => database.drop());
+  afterEach(async () => {
+    for (const child of children.splice(0)) child.kill('SIGKILL');
+    await database.drop();
+  });
 
   it('all succeed when there are eight at once in a process, and one creates the tables', async () => {
     const ids = Array.from({ length: 8 }, (_, i) => `start-${i}`);
@@ -46,15 +52,20 @@ describe.each(engines)("starts with schema: 'ensure' on %s", (engine) => {
     await expectCreatedOnce(8);
   });
 
-  it('all succeed when there are four processes at once, and one creates the tables', async () => {
-    const ids = ['a', 'b', 'c', 'd'];
-    const children = await Promise.all(ids.map((id) => ensuringProcess(database, id)));
-    const answers = children.map((child) => said(child));
-    for (const child of children) child.send('go on');
-    const versions = (await Promise.all(answers)).map((answer) => (answer as { versions: number }).versions);
-    expect(versions.sort()).toEqual([0, 0, 0, 1]);
-    await expectCreatedOnce(4);
-  });
+  it(
+    'all succeed when there are three processes at once, and one creates the tables',
+    async () => {
+      children = await Promise.all(['a', 'b', 'c'].map((id) => ensuringProcess(database, id)));
+      const answers = children.map((child) => said(child));
+      for (const child of children) child.send('go on');
+      const versions = (await Promise.all(answers)).map(
+        (answer) => (answer as { versions: number }).versions,
+      );
+      expect(versions.sort()).toEqual([0, 0, 1]);
+      await expectCreatedOnce(3);
+    },
+    LOADING_MS,
+  );
 
   it('leave the tables of an earlier start as they are', async () => {
     expect(await startEnsuring(database.options, 'first')).toBe(1);

@@ -55,6 +55,26 @@ describe('the queue of writers', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
+  it('lets control go ahead, but only three in a row, so that nobody is shut out by them', async () => {
+    const queue = new WritersQueue('a.db', true);
+    const order: string[] = [];
+    const pass = (name: string, priority: 'control' | 'normal') =>
+      queue.join(writer(name, priority), 1000).turn.then((turn) => {
+        order.push(name);
+        // Whoever acknowledges one delivery soon has the next one to acknowledge.
+        if (priority === 'control' && order.length < 8) void pass('control', 'control');
+        turn.leave();
+      });
+    const holder = await queue.join(writer('holder'), 1000).turn;
+    const normal = ['normal 1', 'normal 2'].map((name) => pass(name, 'normal'));
+    void pass('control', 'control');
+    void pass('control', 'control');
+    holder.leave();
+    await Promise.all(normal);
+    const three = ['control', 'control', 'control'];
+    expect(order.slice(0, 8)).toEqual([...three, 'normal 1', ...three, 'normal 2']);
+  });
+
   it('leaves a gap for other processes when its writers have followed each other for a quarter of a second', async () => {
     const queue = new WritersQueue('a.db', true);
     const gaps: number[] = [];

@@ -115,9 +115,12 @@ export class HostileWorker {
   }
 
   async close(): Promise<void> {
-    if (this.app && this.engine !== 'sqlite') expect(await this.openTransactions()).toBe(0);
-    await this.app?.close();
-    await this.database?.drop();
+    try {
+      if (this.app && this.engine !== 'sqlite') expect(await this.openTransactions()).toEqual([]);
+    } finally {
+      await this.app?.close();
+      await this.database?.drop();
+    }
   }
 
   get issuing(): CardIssuing {
@@ -227,14 +230,13 @@ export class HostileWorker {
     return errors.some((errno) => errno === 1205 || errno === 3572);
   }
 
-  private async openTransactions(): Promise<number> {
+  private async openTransactions(): Promise<unknown[]> {
     // The server shows a picture of up to 0.1 s ago, and only to who waits as long.
     await this.app.dataSource.query('SELECT SLEEP(0.2)');
-    const [{ n }] = await this.app.dataSource.query(
-      `SELECT COUNT(*) AS n FROM information_schema.innodb_trx t
+    return this.app.dataSource.query(
+      `SELECT p.id, p.command, p.time, t.trx_state, t.trx_query FROM information_schema.innodb_trx t
        JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id WHERE p.db = DATABASE()`,
     );
-    return Number(n);
   }
 
   private async dropped(bizId: string): Promise<void> {

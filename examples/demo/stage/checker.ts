@@ -5,19 +5,27 @@ export interface Verdict {
   cards: number;
   /** Payments without a card. */
   lost: number;
-  /** Cards beyond the first of a payment, or of no payment at all. */
+  /** Cards beyond the first of a payment. */
   doubled: number;
+  /** Cards of no payment at all. */
+  unpaid: number;
 }
 
 /** The independent judge: plain SQL over the two businesses' own tables. */
 export async function check(database: DataSource): Promise<Verdict> {
-  const count = async (sql: string) => {
-    const [row] = await database.query(`SELECT COUNT(*) AS n ${sql}`);
+  const number = async (sql: string) => {
+    const [row] = await database.query(sql);
     return Number(row.n);
   };
-  const payments = await count('FROM payment');
-  const cards = await count('FROM card');
-  const withCard = 'FROM payment WHERE payment_id IN (SELECT payment_id FROM card)';
-  const paymentsWithCard = await count(withCard);
-  return { payments, cards, lost: payments - paymentsWithCard, doubled: cards - paymentsWithCard };
+  return {
+    payments: await number('SELECT COUNT(*) AS n FROM payment'),
+    cards: await number('SELECT COUNT(*) AS n FROM card'),
+    lost: await number(
+      'SELECT COUNT(*) AS n FROM payment WHERE payment_id NOT IN (SELECT payment_id FROM card)',
+    ),
+    doubled: await number('SELECT COUNT(*) - COUNT(DISTINCT payment_id) AS n FROM card'),
+    unpaid: await number(
+      'SELECT COUNT(*) AS n FROM card WHERE payment_id NOT IN (SELECT payment_id FROM payment)',
+    ),
+  };
 }

@@ -16,13 +16,13 @@ export function judge(results: Results): Judgement {
 }
 
 function whatIsWrong({ payments, verdict, sms, crashes }: Results): string[] {
-  const silent = payments - (sms.sent - sms.repeats);
+  const missing = payments - verdict.payments;
+  const withoutSms = payments - (sms.sent - sms.repeats);
   return [
     ...crashes,
-    ...(verdict.payments === payments
-      ? []
-      : [`The database has ${verdict.payments} payments of ${payments}.`]),
-    ...(silent > 0 ? [`No SMS came for ${silent} payments.`] : []),
+    ...(missing === 0 ? [] : [`${missing} payments are missing in the database.`]),
+    ...(verdict.unpaid === 0 ? [] : [`${verdict.unpaid} cards have no payment.`]),
+    ...(withoutSms === 0 ? [] : [`No SMS was sent for ${withoutSms} payments.`]),
   ];
 }
 

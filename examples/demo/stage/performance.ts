@@ -54,6 +54,7 @@ export class Performance {
     tally.listen(workers.events$.pipe(map(({ event }) => event)));
     const paymentSystem = new SystemProcess(PAYMENT_SYSTEM, this.orders, backstage.systemsLog);
     tally.listen(paymentSystem.events$);
+    this.progress.show(0, 'the systems start');
     await Promise.all([workers.start(CARD_WORKERS), paymentSystem.ready]);
     paymentSystem.go();
     await Promise.all([chaos.unleash(), this.untilAllIsDelivered(paymentSystem)]);
@@ -78,8 +79,8 @@ export class Performance {
   }
 
   /** For a run that goes wrong. */
-  get troubles(): readonly string[] {
-    return [...this.workers.crashes, ...this.tally.troubles, this.backstage.lastWords()].filter(Boolean);
+  get troubles(): string {
+    return [...this.workers.crashes, ...this.tally.troubles, this.backstage.lastWords()].join('\n');
   }
 
   private async untilAllIsDelivered(paymentSystem: SystemProcess): Promise<void> {

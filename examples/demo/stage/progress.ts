@@ -1,7 +1,10 @@
-import { styleText } from 'node:util';
+import { paint } from '../../shared/paint.js';
 
 const WIDTH = 20;
 const LINE_EVERY_MS = 4_000;
+const CLEAR_LINE = '\x1b[K';
+const HIDE_CURSOR = '\x1b[?25l';
+const SHOW_CURSOR = '\x1b[?25h';
 
 /** One line that moves on a terminal; elsewhere a new line every few seconds. */
 export class Progress {
@@ -16,20 +19,20 @@ export class Progress {
     else this.print(Math.min(1, done), text);
   }
 
-  /** Leaves the terminal's line as if it had never been there. */
+  /** What comes next begins where the bar was, or below an empty line. */
   end(): void {
-    if (!this.over && this.out.isTTY) this.out.write('\r\x1b[K\x1b[?25h');
+    if (this.over) return;
     this.over = true;
+    this.out.write(this.out.isTTY ? `\r${CLEAR_LINE}${SHOW_CURSOR}` : '\n');
   }
 
   private draw(done: number, text: string): void {
     const full = Math.round(done * WIDTH);
-    const bar = styleText('green', '█'.repeat(full)) + styleText('dim', '░'.repeat(WIDTH - full));
-    const line = `  ${bar} ${percent(done)}  ${text}`;
-    // Wrapped, it could not be drawn over.
-    const visible =
-      this.out.columns && WIDTH + 10 + text.length >= this.out.columns ? `  ${bar} ${percent(done)}` : line;
-    this.out.write(`\r\x1b[?25l\x1b[K${visible}`);
+    const bar = paint('green', '█'.repeat(full)) + paint('dim', '░'.repeat(WIDTH - full));
+    const line = `  ${bar} ${percent(done)}`;
+    // A line that wraps could not be drawn over.
+    const hasRoom = WIDTH + 10 + text.length < (this.out.columns || 80);
+    this.out.write(`\r${HIDE_CURSOR}${CLEAR_LINE}${hasRoom ? `${line}  ${text}` : line}`);
   }
 
   private print(done: number, text: string): void {

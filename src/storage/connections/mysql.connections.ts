@@ -125,8 +125,12 @@ class MysqlConnections implements LibraryConnections {
     const connection = (await runner.connect()) as PooledConnection;
     if (!this.prepared.has(connection)) {
       try {
-        for (const statement of session) await runner.query(statement);
+        const setUp = async () => {
+          for (const statement of session) await runner.query(statement);
+        };
+        await withDeadline(setUp(), this.options.statementTimeoutMs, 'Setting up a session', () => undefined);
       } catch (error) {
+        connection.stream?.destroy();
         connection.destroy();
         throw error;
       }

@@ -80,6 +80,7 @@ export class DedupEntity {
   bizId!: Buffer;
   token!: Buffer;
   seq!: string;
+  subscriptionId!: number;
   createdAt!: string;
   result!: Buffer | null;
 }
@@ -190,6 +191,7 @@ export function idempotentMqEntities(
       bizId: column('bytes', 'biz_id', key),
       token: column('bytes16', 'token'),
       seq: column('big', 'seq'),
+      subscriptionId: column('int', 'subscription_id'),
       createdAt: column('big', 'created_at'),
       result: column('blob', 'result', optional),
     }),

@@ -81,6 +81,7 @@ export function mysqlTables(t: Database['tables']): string[] {
       biz_id VARBINARY(255) NOT NULL,
       token BINARY(16) NOT NULL,
       seq BIGINT UNSIGNED NOT NULL,
+      subscription_id INT UNSIGNED NOT NULL DEFAULT 0,
       created_at BIGINT NOT NULL,
       result MEDIUMBLOB NULL,
       PRIMARY KEY (scenario_id, biz_id)

@@ -71,6 +71,7 @@ export function sqliteTables(t: Database['tables']): string[] {
       biz_id BLOB NOT NULL,
       token BLOB NOT NULL,
       seq INTEGER NOT NULL,
+      subscription_id INTEGER NOT NULL DEFAULT 0,
       created_at INTEGER NOT NULL,
       result BLOB NULL,
       PRIMARY KEY (scenario_id, biz_id)

@@ -3,7 +3,7 @@ import { SqliteWriteTimeoutError } from './sqlite-write-timeout.error.js';
 /** Whoever wants to write: named in the errors of those who wait for it. */
 export interface Writer {
   readonly name: string;
-  /** 'control' goes ahead of 'normal'; within each, first come, first served. */
+  /** 'control' goes ahead of 'normal', a few at a time; within each, first come, first served. */
   readonly priority: 'control' | 'normal';
 }
 
@@ -33,6 +33,9 @@ interface Entry {
 const STREAK_MS = 250;
 const GAP_MS = 5;
 
+/** Then one of priority normal gets in: the ACKs of a busy at-least-once consumer alone would shut them out for good. */
+const CONTROLS_IN_A_ROW = 3;
+
 /** The writers of one database in this process. SQLite has one writer at a time, and no queue of its own. */
 export class WritersQueue {
   #holder: { writer: Writer; since: number } | undefined;
@@ -40,6 +43,7 @@ export class WritersQueue {
   #freeSince = -Infinity;
   #streakSince = 0;
   #inGap = false;
+  #controlsInARow = 0;
 
   /** @param shared other processes write to this database, too */
   constructor(
@@ -74,7 +78,7 @@ export class WritersQueue {
 
   /** Lets the next writer in, where that is possible now. Answers whether it was `hoped`. */
   #next(hoped?: Entry): boolean {
-    const line = this.#waiting.control.length > 0 ? this.#waiting.control : this.#waiting.normal;
+    const line = this.#line();
     if (this.#holder || this.#inGap || line.length === 0) return false;
     const now = performance.now();
     if (now - this.#freeSince > GAP_MS) this.#streakSince = now;
@@ -85,8 +89,15 @@ export class WritersQueue {
     const next = line.shift();
     if (!next) return false;
     clearTimeout(next.timer);
+    this.#controlsInARow = next.writer.priority === 'control' ? this.#controlsInARow + 1 : 0;
     next.grant(this.#begin(next.writer));
     return next === hoped;
+  }
+
+  #line(): Entry[] {
+    const { control, normal } = this.#waiting;
+    const isNormalsTurn = control.length === 0 || this.#controlsInARow >= CONTROLS_IN_A_ROW;
+    return isNormalsTurn && normal.length > 0 ? normal : control;
   }
 
   #leaveGap(): void {

@@ -10,8 +10,9 @@ export interface DedupKey {
 
 export interface DedupRow {
   token: Buffer;
-  /** The message whose delivery took effect; 0 where there was none (IdempotentExecutor). */
+  /** The delivery that took effect; both are 0 where there was none (IdempotentExecutor). */
   seq: number;
+  subscriptionId: number;
   result: Buffer | null;
 }
 
@@ -25,10 +26,10 @@ export async function insertDedup(
   { dialect, tables }: Database,
   on: Connection,
   { scenarioId, bizId }: DedupKey,
-  { token, seq }: { token: Buffer; seq: number },
+  { token, seq, subscriptionId }: { token: Buffer; seq: number; subscriptionId: number },
 ): Promise<WriteResult | undefined> {
-  const insert = `INSERT INTO ${tables.dedup} (scenario_id, biz_id, token, seq, created_at) VALUES (?, ?, ?, ?, ${dialect.now})`;
-  const values = [scenarioId, bizId, token, seq];
+  const insert = `INSERT INTO ${tables.dedup} (scenario_id, biz_id, token, seq, subscription_id, created_at) VALUES (?, ?, ?, ?, ?, ${dialect.now})`;
+  const values = [scenarioId, bizId, token, seq, subscriptionId];
   if (dialect.engine === 'sqlite') {
     const result = await write(on, `${insert} ON CONFLICT DO NOTHING`, values);
     return result.affected === 1 ? result : undefined;
@@ -50,16 +51,22 @@ export async function readDedup(
   on: Connection,
   { scenarioId, bizId }: DedupKey,
 ): Promise<DedupRow | undefined> {
-  const rows = await read<{ token: string; seq: number | string; result: string | null }>(
+  const rows = await read<{
+    token: string;
+    seq: number | string;
+    subscription_id: number | string;
+    result: string | null;
+  }>(
     on,
-    `SELECT HEX(token) AS token, seq, CASE WHEN result IS NULL THEN NULL ELSE HEX(result) END AS result
+    `SELECT HEX(token) AS token, seq, subscription_id, CASE WHEN result IS NULL THEN NULL ELSE HEX(result) END AS result
      FROM ${tables.dedup} WHERE scenario_id = ? AND biz_id = ?`,
     [scenarioId, bizId],
   );
   const bytes = (hex: string) => Buffer.from(hex, 'hex');
-  return rows.map(({ token, seq, result }) => ({
+  return rows.map(({ token, seq, subscription_id, result }) => ({
     token: bytes(token),
     seq: Number(seq),
+    subscriptionId: Number(subscription_id),
     result: result === null ? null : bytes(result),
   }))[0];
 }

@@ -7,3 +7,4 @@ export * from './set-aside.js';
 export * from './dead-letters.js';
 export * from './subscribe.js';
 export * from './session.js';
+export * from './savepoint.js';

@@ -84,19 +84,24 @@ export async function fanOut(
   return affected;
 }
 
-/** Keeps messages that found no group, for each that subscribes while they wait. */
+/**
+ * Keeps messages that found no group, for each that subscribes while they wait.
+ *
+ * @returns how many there are now: 0 when the topic's row is gone
+ */
 export async function parkMessages(
   { dialect, tables }: Database,
   on: Connection,
   { topicId, firstSeq, count }: FanOut,
-): Promise<void> {
+): Promise<number> {
   const numbers = consecutiveNumbers(dialect.engine, firstSeq, count);
-  await write(
+  const { affected } = await write(
     on,
     `INSERT INTO ${tables.parked} (topic_id, seq, parked_at)
      SELECT t.id, ${numbers.seq}, ${dialect.now} FROM ${tables.topic} t${numbers.join} WHERE t.id = ?`,
     [...numbers.parameters, topicId],
   );
+  return affected;
 }
 
 /**
