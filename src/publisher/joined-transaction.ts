@@ -36,7 +36,8 @@ function activeRunner(manager: EntityManager, what: string, { dataSource }: Join
   }
   const runner = manager.queryRunner;
   if (!runner) throw new TransactionRequiredError(`${what} is not a transaction's, but the DataSource's own`);
-  if (appDataSourceOf(runner.dataSource) !== dataSource) {
+  // By their drivers: an app may have wrapped its DataSource in a proxy.
+  if (appDataSourceOf(runner.dataSource).driver !== dataSource.driver) {
     throw new TransactionRequiredError(
       `${what} belongs to another DataSource than the one that this publisher was set up with`,
     );

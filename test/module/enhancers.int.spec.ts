@@ -46,7 +46,7 @@ const Global = tracing('global');
 
 class PaymentDto {
   paymentId!: string;
-  isChecked!: boolean;
+  isChecked?: boolean;
 }
 
 @Injectable()
@@ -169,9 +169,11 @@ describe('the enhancers of a handler', () => {
     async (place) => {
       const Issuing = issuing();
       if (place === 'of its method') {
-        UsePipes(CheckingPipe)(Issuing.prototype, 'issue', {
-          value: Issuing.prototype.issue,
-        } as TypedPropertyDescriptor<unknown>);
+        UsePipes(CheckingPipe)(
+          Issuing.prototype,
+          'issue',
+          Object.getOwnPropertyDescriptor(Issuing.prototype, 'issue')!,
+        );
       }
       const global = place === 'global' ? [{ provide: APP_PIPE, useClass: CheckingPipe }] : [];
       const consumer = await start(Issuing, global);

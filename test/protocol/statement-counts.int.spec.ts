@@ -103,12 +103,12 @@ describe.each(engines)('statements on %s', (engine) => {
     ]);
   });
 
-  it('a publish of 12,000 messages adds four', async () => {
+  it('a publish of 12,000 messages adds four, and two that make them all or none', async () => {
     app = await startBroker(recording.database);
     await subscribe(app, 'cards');
     const statements = await during(() => publishOrders(app, numbered(12_000)));
     const batch = ['INSERT mq_message', 'INSERT mq_delivery SELECT mq_topic mq_subscription'];
-    expect(statements).toEqual([BEGIN, ...batch, ...batch, 'COMMIT']);
+    expect(statements).toEqual([BEGIN, 'SAVEPOINT', ...batch, ...batch, 'RELEASE', 'COMMIT']);
     const [{ n }] = await app.dataSource.query('SELECT COUNT(*) AS n FROM mq_delivery');
     expect(Number(n)).toBe(12_000);
   });

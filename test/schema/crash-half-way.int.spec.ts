@@ -9,7 +9,7 @@ function crashAfter(dataSource: DataSource, changes: number): void {
   let left = changes;
   dataSource.createQueryRunner = (mode) => {
     const runner = createQueryRunner(mode);
-    const query = runner.query.bind(runner) as QueryRunner['query'];
+    const query: QueryRunner['query'] = runner.query.bind(runner);
     runner.query = ((sql: string, ...rest: never[]) => {
       if (/^(CREATE|INSERT)/.test(sql) && left-- === 0) return Promise.reject(new Error('crashed here'));
       return query(sql, ...rest);

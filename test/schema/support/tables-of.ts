@@ -1,4 +1,4 @@
-import { DataSource, type DataSourceOptions } from 'typeorm';
+import { DataSource } from 'typeorm';
 import type { TestDatabase } from '../../support/engines.js';
 
 /** What the library's tables are called after their prefix. */
@@ -20,7 +20,7 @@ export const tablesWith = (prefix: string, suffix = '') =>
 
 /** A DataSource of this database beside any app, connected. */
 export function connect(database: TestDatabase, more: object = {}): Promise<DataSource> {
-  return new DataSource({ ...database.options, ...more } as DataSourceOptions).initialize();
+  return new DataSource({ ...database.options, ...more }).initialize();
 }
 
 /** The statement that would create each table of the database as it is now, by the table's name. */
@@ -33,7 +33,7 @@ export async function definitionsOf(dataSource: DataSource): Promise<Record<stri
   }
   const definitions: Record<string, string> = {};
   for (const row of await dataSource.query('SHOW TABLES')) {
-    const name = String(Object.values(row as object)[0]);
+    const name = String(Object.values(row)[0]);
     const [created] = await dataSource.query(`SHOW CREATE TABLE \`${name}\``);
     definitions[name] = created['Create Table'].replace(/ AUTO_INCREMENT=\d+/, '');
   }
