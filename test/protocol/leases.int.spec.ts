@@ -112,6 +112,7 @@ describe.each(engines)('leases on %s', (engine) => {
     await app.events('acknowledged');
     await publish(['slow-1', 'slow-2', 'slow-3'], 200);
     await until('three are held', async () => (await leases()).length === 3);
+    await until('the first has begun', () => door.inside.length > 0);
     const closing = app.close();
     const given = await app.events('given-back', 2);
     expect(given.map(({ bizId }) => bizId).sort()).toEqual(['slow-2', 'slow-3']);

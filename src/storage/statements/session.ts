@@ -8,7 +8,7 @@ const READ_COMMITTED = 'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED';
 
 /** The lock wait is short: claims, ACKs and renewals retry, and none of them may stand in line behind a handler. */
 export function controlSession(): string[] {
-  return [READ_COMMITTED, 'SET SESSION autocommit = 1, innodb_lock_wait_timeout = 1'];
+  return [READ_COMMITTED, 'SET SESSION autocommit = 1, innodb_lock_wait_timeout = 1, sql_safe_updates = 0'];
 }
 
 /**
