@@ -11,6 +11,7 @@ import { chooseEngines, serverEngines } from './test-run/engine-choice.mjs';
 import { testEnvironment } from './test-run/environment.mjs';
 import { interruption } from './test-run/interruption.mjs';
 import { runJest } from './test-run/jest.mjs';
+import { useMemoryForTemporaryFiles } from './test-run/memory-temp.mjs';
 import { sqliteProblem } from './test-run/sqlite.mjs';
 import { closingLine, countMissingEngine, tallyOf } from './test-run/tally.mjs';
 
@@ -21,6 +22,7 @@ const REQUIRED_IN_CI = ['sqlite', 'mariadb'];
 const inCi = !['', '0', 'false'].includes(process.env.CI ?? '');
 
 const { signal, exitStatus } = interruption();
+useMemoryForTemporaryFiles();
 
 try {
   const engines = chooseEngines(process.env.MQ_TEST_ENGINES, 'MQ_TEST_ENGINES');
