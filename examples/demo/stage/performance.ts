@@ -85,14 +85,16 @@ export class Performance {
 
   private async untilAllIsDelivered(paymentSystem: SystemProcess): Promise<void> {
     for (;;) {
-      const allIsPaid = paymentSystem.endedAs === '0';
+      // Once, and before looking: it may end, as it should, while the database answers.
+      const { endedAs } = paymentSystem;
+      const allIsPaid = endedAs === '0';
       const { paid, cards, pending } = await this.backstage.look();
       const { killed, stalled, isEnough } = this.chaos;
       const text = `${n(paid)} paid · ${n(cards)} cards · ${killed} killed · ${stalled} stalled`;
       this.progress.show(cards / this.scene.payments, text);
       if (allIsPaid && (isEnough || pending === 0)) this.over$.next();
       if (allIsPaid && pending === 0) return this.progress.end();
-      if (!allIsPaid && paymentSystem.endedAs) throw new Error('The payment system broke down.');
+      if (endedAs && !allIsPaid) throw new Error(`The payment system broke down (${endedAs}).`);
       if (this.workers.crashes.length > 0) throw new Error('The card system broke down.');
       await pause(LOOK_EVERY_MS);
     }
