@@ -24,7 +24,7 @@ class Groups {
 }
 
 describe.each(engines)('two groups of one topic on %s', (engine) => {
-  const COUNT = 1_000;
+  const COUNT = 500;
   let database: TestDatabase;
   let recording: Recording;
   let app: TestApp;
@@ -45,7 +45,7 @@ describe.each(engines)('two groups of one topic on %s', (engine) => {
     await database.drop();
   });
 
-  it('finish 1,000 messages side by side, without a deadlock, an orphan or the sweeper’s help', async () => {
+  it('finish 500 messages side by side, without a deadlock, an orphan or the sweeper’s help', async () => {
     const ids = Array.from({ length: COUNT }, (_, i) => `P-${i}`);
     await app.outbox.publishAll(PaymentSucceeded, ids.map(payment), { standalone: true });
     const acknowledged = () => app.seen.filter(({ type }) => type === 'acknowledged').length;

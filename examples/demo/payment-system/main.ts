@@ -13,7 +13,15 @@ import { Payments } from './payments.js';
 /** Customers that pay at the same time. */
 const COUNTERS = 4;
 
-const { database, payments, oneTwiceIn, arrivalMs } = receiveOrders();
+const { database, payments, oneTwiceIn, rush, lull } = receiveOrders();
+
+interface Arrivals {
+  from: number;
+  to: number;
+  everyMs: number;
+  /** Aborted when those who are left need not be waited for. */
+  hurry?: AbortSignal;
+}
 
 @Module({
   imports: [
@@ -27,16 +35,28 @@ class PaymentSystem {}
 const app = await NestFactory.createApplicationContext(PaymentSystem, { logger: ['error', 'warn'] });
 const system = app.get(Payments);
 await once(process, 'message');
-const opened = performance.now();
-await Promise.all(Array.from({ length: COUNTERS }, (_, counter) => serve(counter)));
+const noMoreLull = new AbortController();
+process.once('message', () => noMoreLull.abort());
+await take({ from: 0, to: rush.payments, everyMs: rush.everyMs });
+await take({ from: rush.payments, to: payments, everyMs: lull.everyMs, hurry: noMoreLull.signal });
 await app.close();
 process.exit();
 
-async function serve(counter: number): Promise<void> {
-  for (let number = counter; number < payments; number += COUNTERS) {
-    await pause(Math.max(0, (arrivalMs * number) / payments - (performance.now() - opened)));
+async function take(arrivals: Arrivals): Promise<void> {
+  const opened = performance.now();
+  await Promise.all(Array.from({ length: COUNTERS }, (_, counter) => serve(counter, opened, arrivals)));
+}
+
+async function serve(counter: number, opened: number, { from, to, everyMs, hurry }: Arrivals): Promise<void> {
+  for (let number = from + counter; number < to; number += COUNTERS) {
+    const arrives = opened + (number - from) * everyMs;
+    await pause(Math.max(0, arrives - performance.now()), undefined, { signal: hurry }).catch(ignoreAbort);
     const payment = { paymentId: `P-${number + 1}`, userId: `user-${number % 97}`, amount: 500 + number };
     await system.take(payment);
     if (number % oneTwiceIn === 0) await system.announceAgain(payment);
   }
+}
+
+function ignoreAbort(error: Error): void {
+  if (error.name !== 'AbortError') throw error;
 }

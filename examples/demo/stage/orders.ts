@@ -6,8 +6,10 @@ export interface Orders {
   payments: number;
   /** Of how many payments one is announced twice. */
   oneTwiceIn: number;
-  /** Over which the payments arrive, in milliseconds, if the database is fast enough. */
-  arrivalMs: number;
+  /** How many payments arrive at first, and how quickly, in milliseconds, if the database is fast enough. */
+  rush: { payments: number; everyMs: number };
+  /** How slowly the others arrive as long as accidents are to happen. */
+  lull: { everyMs: number };
   leaseMs: number;
   /** The file in which the SMS that went out are found. */
   smsLog: string;

@@ -18,6 +18,10 @@ const ONE_TWICE_IN = 10;
 const PAYMENT_EVERY_MS = 12;
 /** Long enough for some accidents, in milliseconds, however few payments there are. */
 const ARRIVAL_MS = 6_000;
+/** The part of the payments that is kept for the accidents which a slow machine has not seen by then. */
+const RESERVE = 0.25;
+/** How many times slower the reserve arrives. */
+const LULL = 10;
 /** Short, so that what a killed worker held is had again soon. */
 const LEASE_MS = 1_500;
 const LOOK_EVERY_MS = 100;
@@ -37,11 +41,13 @@ export class Performance {
     { options: database }: ExampleDatabase,
     private readonly scene: { payments: number; withoutDedup: boolean },
   ) {
+    const everyMs = Math.max(ARRIVAL_MS / scene.payments, PAYMENT_EVERY_MS);
     this.orders = {
       ...scene,
       database,
       oneTwiceIn: ONE_TWICE_IN,
-      arrivalMs: Math.max(ARRIVAL_MS, scene.payments * PAYMENT_EVERY_MS),
+      rush: { payments: Math.ceil(scene.payments * (1 - RESERVE)), everyMs },
+      lull: { everyMs: LULL * everyMs },
       leaseMs: LEASE_MS,
       smsLog: backstage.smsLog,
     };
@@ -84,6 +90,7 @@ export class Performance {
   }
 
   private async untilAllIsDelivered(paymentSystem: SystemProcess): Promise<void> {
+    let lull = true;
     for (;;) {
       // Once, and before looking: it may end, as it should, while the database answers.
       const { endedAs } = paymentSystem;
@@ -92,6 +99,10 @@ export class Performance {
       const { killed, stalled, isEnough } = this.chaos;
       const text = `${n(paid)} paid · ${n(cards)} cards · ${killed} killed · ${stalled} stalled`;
       this.progress.show(cards / this.scene.payments, text);
+      if (lull && isEnough && !endedAs) {
+        lull = false;
+        paymentSystem.go();
+      }
       if (allIsPaid && (isEnough || pending === 0)) this.over$.next();
       if (allIsPaid && pending === 0) return this.progress.end();
       if (endedAs && !allIsPaid) throw new Error(`The payment system broke down (${endedAs}).`);

@@ -55,7 +55,7 @@ export class SystemProcess {
     this.ready.catch(() => undefined);
   }
 
-  /** For a system that waits until all are ready. */
+  /** For a system that waits until all are ready, and later until all accidents have happened. */
   go(): void {
     this.child.send('go');
   }
