@@ -32,7 +32,9 @@ const CONTROL_CONNECTIONS = 5;
 /** All parts of one module instance, wired together. */
 export class IdempotentMqRuntime {
   readonly logger = new Logger('IdempotentMq');
-  readonly events = new IdempotentMqEvents();
+  readonly events = new IdempotentMqEvents((error) =>
+    this.logger.error(`A subscriber to events$ failed: ${describeError(error)}`),
+  );
   readonly broker: BrokerService;
   readonly transport: Transport;
   readonly publisher: OutboxPublisher;

@@ -1,6 +1,6 @@
 import type { DataSource, QueryRunner } from 'typeorm';
 import type { IdempotentMqEvents } from '../events/index.js';
-import type { AttemptRecord, Connection, HeldDelivery, LibraryConnections } from '../storage/index.js';
+import type { AttemptRecord, Connection, Lease, LibraryConnections } from '../storage/index.js';
 import { DeadLetters } from './dead-letters.js';
 import { type ClaimRequest, Delivering } from './deliver.js';
 import { Dropping } from './drop.js';
@@ -40,12 +40,12 @@ export class BrokerService {
   constructor(
     dataSource: DataSource,
     connections: LibraryConnections,
-    private readonly events: IdempotentMqEvents,
+    events: IdempotentMqEvents,
     options: BrokerOptions,
   ) {
     this.topics = new Topics(connections);
     this.subscriptions = new Subscriptions(connections, this.topics);
-    this.landing = new Landing(connections, this.topics, events, options.landing);
+    this.landing = new Landing(connections, this.topics, options.landing);
     this.delivering = new Delivering(connections, events);
     this.acks = new TakingAcks(connections);
     this.dropping = new Dropping(connections, events, options.dropDelayMs);
@@ -55,7 +55,10 @@ export class BrokerService {
       intervalMs: options.sweepIntervalMs,
       onError: options.onSweepError,
     });
-    this.bell = new LandedBell(dataSource);
+    this.bell = new LandedBell(dataSource, ({ topic, count, parked }) => {
+      events.emit({ type: 'published', topic, count });
+      if (parked > 0) events.emit({ type: 'parked', topic, count: parked });
+    });
     this.transactions = new PublishingTransactions(dataSource, connections.database.dialect);
   }
 
@@ -79,9 +82,8 @@ export class BrokerService {
   }
 
   async land(runner: QueryRunner, topic: string, messages: readonly IncomingMessage[]): Promise<void> {
-    await this.transactions.join(runner, () => this.landing.land(runner, topic, messages));
-    this.bell.expect(runner, topic);
-    this.events.emit({ type: 'published', topic, count: messages.length });
+    const parked = await this.transactions.join(runner, () => this.landing.land(runner, topic, messages));
+    this.bell.expect(runner, { topic, count: messages.length, parked });
   }
 
   onLanded(topic: string, listener: () => void): () => void {
@@ -100,35 +102,31 @@ export class BrokerService {
     return this.delivering.poll(subscription, after);
   }
 
-  acknowledge(held: HeldDelivery): Promise<boolean> {
+  acknowledge(held: Lease): Promise<boolean> {
     return this.acks.acknowledge(held);
   }
 
-  acknowledgeWithin(on: Connection, held: HeldDelivery): Promise<boolean> {
+  acknowledgeWithin(on: Connection, held: Lease): Promise<boolean> {
     return this.acks.acknowledgeWithin(on, held);
   }
 
-  acknowledgeWithEffect(on: Connection, held: HeldDelivery, dedup: { scenarioId: number; bizId: Buffer }) {
+  acknowledgeWithEffect(on: Connection, held: Lease, dedup: { scenarioId: number; bizId: Buffer }) {
     return this.acks.acknowledgeWithEffect(on, held, dedup);
   }
 
-  retryLater(held: HeldDelivery, attempt: AttemptRecord, delayMs: number): Promise<boolean> {
+  retryLater(held: Lease, attempt: AttemptRecord, delayMs: number): Promise<boolean> {
     return this.acks.retryLater(held, attempt, delayMs);
   }
 
-  deadLetter(held: HeldDelivery, attempt: AttemptRecord, reason: string): Promise<boolean> {
+  deadLetter(held: Lease, attempt: AttemptRecord, reason: string): Promise<boolean> {
     return this.acks.deadLetter(held, attempt, reason);
   }
 
-  giveBack(held: HeldDelivery, delayMs: number): Promise<boolean> {
+  giveBack(held: Lease, delayMs: number): Promise<boolean> {
     return this.acks.giveBack(held, delayMs);
   }
 
-  extend(
-    subscription: { id: number },
-    held: readonly HeldDelivery[],
-    leaseMs: number,
-  ): Promise<HeldDelivery[]> {
+  extend(subscription: { id: number }, held: readonly Lease[], leaseMs: number): Promise<Lease[]> {
     return this.acks.extend(subscription, held, leaseMs);
   }
 

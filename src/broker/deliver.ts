@@ -47,18 +47,10 @@ export class Delivering {
    */
   async claim({ subscription, claimId, after, limit, leaseMs }: ClaimRequest) {
     const { database } = this.connections;
-    const found = await this.connections.controlTransaction(async (on) => {
+    const found = await this.leasing(subscription.id, claimId, async (on, lease) => {
       const rows = await findClaimable(database, on, { subscriptionId: subscription.id, after, limit });
       const healthy = rows.filter((row) => !isSuspect(row));
-      if (healthy.length > 0) {
-        const seqs = healthy.map(({ seq }) => seq);
-        await leaseDeliveries(database, on, {
-          subscriptionId: subscription.id,
-          seqs,
-          token: claimId,
-          leaseMs,
-        });
-      }
+      await lease(healthy, leaseMs);
       return { rows, healthy };
     });
     return {
@@ -72,15 +64,10 @@ export class Delivering {
   async claimAlone(request: Omit<ClaimRequest, 'after' | 'limit'> & { seq: number }) {
     const { subscription, claimId, seq, leaseMs } = request;
     const { database } = this.connections;
-    const row = await this.connections.controlTransaction(async (on) => {
+    const row = await this.leasing(subscription.id, claimId, async (on, lease) => {
       const found = await findClaimableBySeq(database, on, { subscriptionId: subscription.id, seq });
       if (!found) return undefined;
-      await leaseDeliveries(database, on, {
-        subscriptionId: subscription.id,
-        seqs: [seq],
-        token: claimId,
-        leaseMs,
-      });
+      await lease([found], leaseMs);
       return { ...found, lostLeases: found.lostLeases + (found.leaseExpired ? 1 : 0) };
     });
     return row && (await this.withMessages(subscription.id, claimId, [row]))[0];
@@ -94,6 +81,48 @@ export class Delivering {
     );
     const broughtBack = due && (await this.bringBackDue(subscription.id)) > 0;
     return { claimable: claimable || broughtBack, broughtBack };
+  }
+
+  /**
+   * A claim's transaction. Where its COMMIT got no answer, what it may have leased is handed back: nobody would run it,
+   * and when the lease ran out, it would look as if its process had died.
+   */
+  private async leasing<T>(
+    subscriptionId: number,
+    token: Buffer,
+    claim: (
+      on: Connection,
+      lease: (rows: readonly ClaimableRow[], leaseMs: number) => Promise<void>,
+    ) => Promise<T>,
+  ): Promise<T> {
+    const { database } = this.connections;
+    let leased: readonly ClaimableRow[] = [];
+    try {
+      return await this.connections.controlTransaction((on) =>
+        claim(on, async (rows, leaseMs) => {
+          if (rows.length === 0) return;
+          leased = rows;
+          const seqs = rows.map(({ seq }) => seq);
+          await leaseDeliveries(database, on, { subscriptionId, seqs, token, leaseMs });
+        }),
+      );
+    } catch (error) {
+      await this.handBack(subscriptionId, token, leased);
+      throw error;
+    }
+  }
+
+  private async handBack(
+    subscriptionId: number,
+    token: Buffer,
+    rows: readonly ClaimableRow[],
+  ): Promise<void> {
+    if (rows.length === 0) return;
+    const { database } = this.connections;
+    const back = (on: Connection) =>
+      Promise.all(rows.map(({ seq }) => giveBack(database, on, { subscriptionId, seq, token }, 0)));
+    // If that fails too, the leases run out.
+    await this.connections.control(back).catch(() => undefined);
   }
 
   private async bringBackDue(subscriptionId: number): Promise<number> {
@@ -151,9 +180,7 @@ export class Delivering {
       return new Map(messages.map((message) => [message.seq, message]));
     } catch (error) {
       // Else they would come back as if their process had died, one at a time.
-      const back = (on: Connection) =>
-        Promise.all(rows.map(({ seq }) => giveBack(database, on, { subscriptionId, seq, token }, 0)));
-      await this.connections.control(back).catch(() => undefined);
+      await this.handBack(subscriptionId, token, rows);
       throw error;
     }
   }

@@ -1,6 +1,5 @@
 import type { QueryRunner } from 'typeorm';
 import { InvalidPayloadError, SchemaMissingError, TransactionEndedError } from '../errors/index.js';
-import type { IdempotentMqEvents } from '../events/index.js';
 import {
   type LibraryConnections,
   type MessageRow,
@@ -29,34 +28,33 @@ export class Landing {
   constructor(
     private readonly connections: LibraryConnections,
     private readonly topics: Topics,
-    private readonly events: IdempotentMqEvents,
     private readonly limits: LandingLimits,
   ) {}
 
   /**
    * In the publisher's own transaction, two statements a batch.
    *
+   * @returns how many of them found no group, and are parked
    * @throws TransactionEndedError when the session turns out to be in no transaction; what was written is taken back
    */
-  async land(runner: QueryRunner, topic: string, messages: readonly IncomingMessage[]): Promise<void> {
+  async land(runner: QueryRunner, topic: string, messages: readonly IncomingMessage[]): Promise<number> {
     const batches = [...this.batches(messages)];
     const topicId = await this.topics.idWithin(runner, topic);
     const landAll = async () => {
+      let parked = 0;
       for (const batch of batches) {
-        await this.landBatch(
-          runner,
-          topic,
-          batch.map((message) => ({ ...message, topicId })),
-        );
+        const rows = batch.map((message) => ({ ...message, topicId }));
+        parked += await this.landBatch(runner, topic, rows);
       }
+      return parked;
     };
     if (batches.length < 2) return landAll();
     // SQLite would begin a transaction with the savepoint.
     await this.refuseOutsideTransaction(runner);
-    await allOrNone(runner, landAll);
+    return allOrNone(runner, landAll);
   }
 
-  private async landBatch(runner: QueryRunner, topic: string, rows: MessageRow[]): Promise<void> {
+  private async landBatch(runner: QueryRunner, topic: string, rows: MessageRow[]): Promise<number> {
     const { database } = this.connections;
     await this.refuseOutsideTransaction(runner);
     const { firstSeq, session } = await insertMessages(database, runner, rows);
@@ -68,17 +66,15 @@ export class Landing {
       );
     }
     const batch = { topicId: rows[0]!.topicId, firstSeq, count: rows.length };
-    const deliveries = await fanOut(database, runner, batch);
-    if (deliveries === 0) {
-      if ((await parkMessages(database, runner, batch)) !== rows.length) {
-        // Its number was remembered from before somebody emptied or restored the tables.
-        this.topics.forget(topic);
-        throw new SchemaMissingError(
-          `Topic ${topic} is no longer in the database, so the message would go to nobody. It was not published; publish it again.`,
-        );
-      }
-      this.events.emit({ type: 'parked', topic, count: rows.length });
+    if ((await fanOut(database, runner, batch)) > 0) return 0;
+    if ((await parkMessages(database, runner, batch)) !== rows.length) {
+      // Its number was remembered from before somebody emptied or restored the tables.
+      this.topics.forget(topic);
+      throw new SchemaMissingError(
+        `Topic ${topic} is no longer in the database, so the message would go to nobody. It was not published; publish it again.`,
+      );
     }
+    return rows.length;
   }
 
   /** SQLite says where it stands before a statement, and would make it durable at once. */

@@ -1,13 +1,29 @@
 import type { DataSource, EntitySubscriberInterface, QueryRunner } from 'typeorm';
 
-/** Rings for the workers of this process when a transaction that published to their topic has committed. A hint only. */
+/** What a transaction has landed, and how deep in nested transactions that was. */
+interface Landed {
+  readonly topic: string;
+  readonly count: number;
+  readonly parked: number;
+  depth: number;
+}
+
+/**
+ * Tells when a transaction that published has committed: rings for the workers of this process, and says what landed. A
+ * hint only: what a raw ROLLBACK TO took back is not noticed.
+ */
 export class LandedBell {
   private readonly listeners = new Map<string, Set<() => void>>();
-  private readonly rung = new WeakMap<QueryRunner, Set<string>>();
+  private readonly landed = new WeakMap<QueryRunner, Landed[]>();
+  private readonly unsubscribe: () => void;
 
-  constructor(dataSource: DataSource) {
+  constructor(
+    dataSource: DataSource,
+    private readonly onLanded: (landed: Omit<Landed, 'depth'>) => void,
+  ) {
     const subscriber: EntitySubscriberInterface = {
       afterTransactionCommit: ({ queryRunner }) => this.committed(queryRunner),
+      afterTransactionRollback: ({ queryRunner }) => this.rolledBack(queryRunner),
     };
     this.unsubscribe = () => {
       const at = dataSource.subscribers.indexOf(subscriber);
@@ -16,17 +32,11 @@ export class LandedBell {
     dataSource.subscribers.push(subscriber);
   }
 
-  private readonly unsubscribe: () => void;
-
   /** The transaction of this runner has messages for the topic. */
-  expect(runner: QueryRunner, topic: string): void {
-    const topics = this.rung.get(runner);
-    if (topics) topics.add(topic);
-    else this.rung.set(runner, new Set([topic]));
-  }
-
-  ring(topic: string): void {
-    this.listeners.get(topic)?.forEach((listener) => listener());
+  expect(runner: QueryRunner, landed: Omit<Landed, 'depth'>): void {
+    const all = this.landed.get(runner) ?? [];
+    this.landed.set(runner, all);
+    all.push({ ...landed, depth: depthOf(runner) });
   }
 
   listen(topic: string, listener: () => void): () => void {
@@ -41,10 +51,35 @@ export class LandedBell {
   }
 
   private committed(runner: QueryRunner): void {
+    const landed = this.landed.get(runner);
+    if (!landed) return;
     // A nested transaction ends with this event too.
-    if (runner.isTransactionActive) return;
-    const topics = this.rung.get(runner);
-    this.rung.delete(runner);
-    topics?.forEach((topic) => this.ring(topic));
+    if (runner.isTransactionActive) {
+      for (const one of landed) one.depth = Math.min(one.depth, depthOf(runner));
+      return;
+    }
+    this.landed.delete(runner);
+    for (const { depth: _, ...one } of landed) this.onLanded(one);
+    for (const topic of new Set(landed.map((one) => one.topic))) this.ring(topic);
   }
+
+  private rolledBack(runner: QueryRunner): void {
+    const landed = this.landed.get(runner);
+    if (!landed) return;
+    if (!runner.isTransactionActive) this.landed.delete(runner);
+    else
+      this.landed.set(
+        runner,
+        landed.filter(({ depth }) => depth <= depthOf(runner)),
+      );
+  }
+
+  private ring(topic: string): void {
+    this.listeners.get(topic)?.forEach((listener) => listener());
+  }
+}
+
+/** TypeORM's own count of the transactions within each other. */
+function depthOf(runner: QueryRunner): number {
+  return (runner as { transactionDepth?: number }).transactionDepth ?? 1;
 }

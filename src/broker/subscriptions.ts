@@ -2,13 +2,16 @@ import { SubscriptionRemovedError } from '../errors/index.js';
 import {
   type Connection,
   type LibraryConnections,
+  DELIVERY_TABLES,
   type SubscriptionRow,
   deleteDeliveriesOf,
   deleteSubscription,
   deliverParked,
+  findOrphanedSubscriptions,
   findRemovedSubscriptions,
   findSubscription,
   insertSubscription,
+  lockParked,
   lockTopic,
   markParkedTaken,
   updateSubscription,
@@ -23,6 +26,7 @@ export interface SubscribeRequest {
 }
 
 const REMOVAL_BATCH = 1000;
+const PARKED_BATCH = 5000;
 
 /** Which groups receive which topics. */
 export class Subscriptions {
@@ -72,8 +76,13 @@ export class Subscriptions {
   /** Deletes what removals that were left half done, or a delivery on its way back from waiting, have left. */
   async sweep(): Promise<void> {
     const { database } = this.connections;
-    const removed = await this.connections.control((on) => findRemovedSubscriptions(database, on));
-    for (const id of removed) await this.deleteDeliveries(id);
+    const left = await this.connections.control(async (on) => {
+      const ids = await findRemovedSubscriptions(database, on);
+      for (const table of DELIVERY_TABLES)
+        ids.push(...(await findOrphanedSubscriptions(database, on, table)));
+      return new Set(ids);
+    });
+    for (const id of left) await this.deleteDeliveries(id);
   }
 
   private async create(on: Connection, topicId: number, request: SubscribeRequest) {
@@ -89,15 +98,28 @@ export class Subscriptions {
     if (existing) await deleteSubscription(database, on, existing.id);
     await insertSubscription(database, on, { topicId, group, version });
     const { id } = (await findSubscription(database, on, { topicId, group }))!;
-    if ((await deliverParked(database, on, { topicId, subscriptionId: id })) > 0) {
-      await markParkedTaken(database, on, topicId);
-    }
+    await this.takeParked(on, topicId, id);
     return { id, former: existing?.id };
+  }
+
+  /** In batches, because each statement has a time limit; within the topic's lock, because none may be missed. */
+  private async takeParked(on: Connection, topicId: number, subscriptionId: number): Promise<void> {
+    const { database } = this.connections;
+    let seqs: number[];
+    let last = 0;
+    do {
+      seqs = await lockParked(database, on, { topicId, after: last, limit: PARKED_BATCH });
+      if (seqs.length === 0) return;
+      last = seqs.at(-1)!;
+      const range = { topicId, first: seqs[0]!, last };
+      await deliverParked(database, on, { ...range, subscriptionId });
+      await markParkedTaken(database, on, range);
+    } while (seqs.length === PARKED_BATCH);
   }
 
   private async deleteDeliveries(subscriptionId: number): Promise<void> {
     const { database } = this.connections;
-    for (const table of ['delivery', 'waiting', 'dead_letter'] as const) {
+    for (const table of DELIVERY_TABLES) {
       let deleted: number;
       do {
         deleted = await this.connections.controlTransaction((on) =>

@@ -1,12 +1,17 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Dropping } from './drop.js';
 import type { Subscriptions } from './subscriptions.js';
 import type { Unrouted } from './unrouted.js';
+
+/** Between two batches of the walk over all messages, in milliseconds: every process does it, and nobody waits for it. */
+const BREATH_MS = 20;
 
 /** Does again, every so often, what a process that died may have left undone. Any number of them may run. */
 export class Sweeper {
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> = Promise.resolve();
-  private stopped = true;
+  /** Aborted when it is to stop; undefined before it was started. */
+  private wanted: AbortController | undefined;
 
   constructor(
     private readonly dropping: Dropping,
@@ -16,31 +21,34 @@ export class Sweeper {
   ) {}
 
   start(): void {
-    if (!this.stopped) return;
-    this.stopped = false;
-    this.schedule();
+    if (this.wanted && !this.wanted.signal.aborted) return;
+    this.wanted = new AbortController();
+    this.schedule(this.wanted.signal);
   }
 
   async stop(): Promise<void> {
-    this.stopped = true;
+    this.wanted?.abort();
     clearTimeout(this.timer);
     await this.running;
   }
 
-  /** One walk over everything, as long as it is wanted. */
-  async sweep(isWanted = () => true): Promise<void> {
+  /** One walk over everything, at leisure as long as the signal is not aborted; without one at full speed. */
+  async sweep(signal?: AbortSignal): Promise<void> {
     await this.subscriptions.sweep();
     for (const seq of await this.unrouted.sweep()) this.dropping.note(seq);
     let after: number | undefined = 0;
-    while (after !== undefined && isWanted()) after = await this.dropping.sweep(after);
+    while (after !== undefined && !signal?.aborted) {
+      after = await this.dropping.sweep(after);
+      if (signal) await pause(BREATH_MS, undefined, { signal, ref: false }).catch(() => undefined);
+    }
   }
 
-  private schedule(): void {
+  private schedule(signal: AbortSignal): void {
     this.timer = setTimeout(() => {
-      this.running = this.sweep(() => !this.stopped)
+      this.running = this.sweep(signal)
         .catch((error: unknown) => this.options.onError(error))
         .finally(() => {
-          if (!this.stopped) this.schedule();
+          if (!signal.aborted) this.schedule(signal);
         });
     }, this.options.intervalMs).unref();
   }

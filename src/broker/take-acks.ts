@@ -1,7 +1,7 @@
 import {
   type AttemptRecord,
   type Connection,
-  type HeldDelivery,
+  type Lease,
   type LibraryConnections,
   acknowledge,
   acknowledgeWithEffect,
@@ -17,44 +17,36 @@ import {
 export class TakingAcks {
   constructor(private readonly connections: LibraryConnections) {}
 
-  async acknowledge(held: HeldDelivery): Promise<boolean> {
+  async acknowledge(held: Lease): Promise<boolean> {
     const { database } = this.connections;
     return this.connections.controlTransaction((on) => acknowledge(database, on, held));
   }
 
-  async acknowledgeWithin(on: Connection, held: HeldDelivery): Promise<boolean> {
+  async acknowledgeWithin(on: Connection, held: Lease): Promise<boolean> {
     return acknowledge(this.connections.database, on, held);
   }
 
-  async acknowledgeWithEffect(
-    on: Connection,
-    held: HeldDelivery,
-    dedup: { scenarioId: number; bizId: Buffer },
-  ) {
+  async acknowledgeWithEffect(on: Connection, held: Lease, dedup: { scenarioId: number; bizId: Buffer }) {
     const { affected, session } = await acknowledgeWithEffect(this.connections.database, on, held, dedup);
     return { acknowledged: affected === 1, autocommit: session?.autocommit ?? false };
   }
 
-  async giveBack(held: HeldDelivery, delayMs: number): Promise<boolean> {
+  async giveBack(held: Lease, delayMs: number): Promise<boolean> {
     const { database } = this.connections;
     return this.connections.controlTransaction((on) => giveBack(database, on, held, delayMs));
   }
 
-  async retryLater(held: HeldDelivery, attempt: AttemptRecord, delayMs: number): Promise<boolean> {
+  async retryLater(held: Lease, attempt: AttemptRecord, delayMs: number): Promise<boolean> {
     const { database } = this.connections;
     return this.move(held, (on) => insertWaiting(database, on, held, attempt, delayMs));
   }
 
-  async deadLetter(held: HeldDelivery, attempt: AttemptRecord, reason: string): Promise<boolean> {
+  async deadLetter(held: Lease, attempt: AttemptRecord, reason: string): Promise<boolean> {
     const { database } = this.connections;
     return this.move(held, (on) => insertDeadLetter(database, on, held, attempt, reason));
   }
 
-  async extend(
-    subscription: { id: number },
-    held: readonly HeldDelivery[],
-    leaseMs: number,
-  ): Promise<HeldDelivery[]> {
+  async extend(subscription: { id: number }, held: readonly Lease[], leaseMs: number): Promise<Lease[]> {
     const { database } = this.connections;
     const seqs = held.map(({ seq }) => seq);
     const tokens = [...new Map(held.map(({ token }) => [token.toString('hex'), token])).values()];
@@ -67,7 +59,7 @@ export class TakingAcks {
   }
 
   /** Lock by id, insert by id, delete by id. */
-  private async move(held: HeldDelivery, insert: (on: Connection) => Promise<void>): Promise<boolean> {
+  private async move(held: Lease, insert: (on: Connection) => Promise<void>): Promise<boolean> {
     const { database } = this.connections;
     return this.connections.controlTransaction(async (on) => {
       if (!(await lockHeld(database, on, held))) return false;

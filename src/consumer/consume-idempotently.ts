@@ -71,7 +71,7 @@ export async function consumeIdempotently(
     await scope.rollback();
     return (
       (await tornOutcome(deps, scope, key, held, error)) ??
-      outcomeOfError(dialect, scope.doomedBy ?? error, scope.name)
+      outcomeOfError(dialect, scope.session.doomedBy ?? error, scope.name)
     );
   }
   return commitWithAck(deps, scope, key, held);
@@ -131,7 +131,7 @@ async function runHandler(
   held.signal.throwIfAborted();
   const delivery = idempotentDelivery(consumer, held, payload, scope.manager);
   held.abandon = (cause) => {
-    scope.doom(cause);
+    scope.session.doom(cause);
     scope.destroy();
   };
   const work = scope
@@ -165,7 +165,7 @@ async function commitWithAck(
     return (await tornOutcome(deps, scope, key, held, error)) ?? outcomeOfError(dialect, error);
   }
   if (!witness.acknowledged || witness.autocommit) {
-    scope.autocommitSeen ||= witness.autocommit;
+    scope.session.autocommitSeen ||= witness.autocommit;
     await scope.rollback();
     const error = new ScopeDoomedError(
       `The transaction of ${scope.name} was rolled back before its end, or its lease was lost: nothing of it is left.`,
@@ -194,8 +194,8 @@ async function tornOutcome(
   held: HeldDelivery,
   cause: unknown,
 ): Promise<Outcome | undefined> {
-  if (scope.autocommitSeen) return { kind: 'torn', error: tornError(scope.name, cause) };
-  if (!scope.endedWithin) return undefined;
+  if (scope.session.autocommitSeen) return { kind: 'torn', error: tornError(scope.name, cause) };
+  if (!scope.session.endedWithin) return undefined;
   try {
     const row = await connections.control((on) => readDedup(connections.database, on, key));
     const isOwn = row && isOwnRow(row, held) && row.token.equals(held.claimed.token);

@@ -13,7 +13,7 @@ export interface RetryOptions {
 export interface ConsumerDefaults {
   /** Handlers of one subscription that run at the same time in this process. @default 10 */
   concurrency?: number;
-  /** How long a process that fell silent keeps its deliveries, in milliseconds. It is renewed while they run. @default 30000 */
+  /** How long a process that fell silent keeps its deliveries, in milliseconds from 100. It is renewed while they run. @default 30000 */
   leaseMs?: number;
   /** Longest that a handler may take, in milliseconds. @default 60000 */
   timeoutMs?: number;
@@ -61,6 +61,8 @@ export const CONSUMER_DEFAULTS: ResolvedConsumerOptions = {
 };
 
 const MAX_TIMER_MS = 2 ** 31 - 1;
+/** A renewal, which comes three times a lease, must have the time to get through. Milliseconds. */
+const MIN_LEASE_MS = 100;
 
 /** @throws InvalidOptionError naming the option and what came */
 export function resolveConsumerOptions(
@@ -80,10 +82,16 @@ export function resolveConsumerOptions(
       `left out: it is not an option. Known are ${Object.keys(CONSUMER_DEFAULTS.retry).join(', ')}`,
     );
   }
-  const positive = (name: string, value: number | undefined, otherwise: number, max = MAX_TIMER_MS) => {
+  const positive = (
+    name: string,
+    value: number | undefined,
+    otherwise: number,
+    max = MAX_TIMER_MS,
+    min = 1,
+  ) => {
     if (value === undefined) return otherwise;
-    if (!Number.isInteger(value) || value < 1 || value > max) {
-      throw new InvalidOptionError(`${where}.${name}`, value, `a whole number from 1 to ${max}`);
+    if (!Number.isInteger(value) || value < min || value > max) {
+      throw new InvalidOptionError(`${where}.${name}`, value, `a whole number from ${min} to ${max}`);
     }
     return value;
   };
@@ -98,7 +106,7 @@ export function resolveConsumerOptions(
   }
   return {
     concurrency: positive('concurrency', given.concurrency, defaults.concurrency, 1_000),
-    leaseMs: positive('leaseMs', given.leaseMs, defaults.leaseMs),
+    leaseMs: positive('leaseMs', given.leaseMs, defaults.leaseMs, MAX_TIMER_MS, MIN_LEASE_MS),
     timeoutMs: positive('timeoutMs', given.timeoutMs, defaults.timeoutMs),
     retry: {
       attempts: positive('retry.attempts', retry.attempts, defaults.retry.attempts, 10_000),

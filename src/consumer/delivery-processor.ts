@@ -70,7 +70,8 @@ export class DeliveryProcessor {
       case 'commit-unknown':
         this.emit(held, { type: 'commit-unknown', error: describeError(outcome.error) });
         // If it committed, the delivery is gone and this changes nothing; if not, it saves waiting for the lease.
-        return this.giveBack(held, 'COMMIT got no answer', contentionDelayMs());
+        await this.giveBack(held, 'COMMIT got no answer', contentionDelayMs());
+        return this.deps.transport.finished(held.claimed.seq);
       case 'lease-lost':
         return this.emit(held, { type: 'lease-lost' });
     }

@@ -130,8 +130,8 @@ export class IdempotentExecutor {
         token,
         result: encodeResult(result, key),
       });
-      scope.autocommitSeen ||= witness.session?.autocommit ?? false;
-      if (witness.affected !== 1 || scope.autocommitSeen) {
+      scope.session.autocommitSeen ||= witness.session?.autocommit ?? false;
+      if (witness.affected !== 1 || scope.session.autocommitSeen) {
         throw new ScopeDoomedError(
           `The transaction of ${scope.name} was rolled back before its end: nothing of it is left.`,
         );
@@ -140,7 +140,7 @@ export class IdempotentExecutor {
       scope.throwIfDoomed();
     } catch (error) {
       await scope.rollback();
-      if (scope.autocommitSeen || (scope.endedWithin && (await this.isDurable(dedup, token))))
+      if (scope.session.autocommitSeen || (scope.session.endedWithin && (await this.isDurable(dedup, token))))
         throw torn(key, error);
       throw error;
     }
@@ -214,14 +214,24 @@ function storedResult<T>(row: DedupRow, key: IdempotentKey): IdempotentResult<T>
 
 function encodeResult(result: unknown, key: IdempotentKey): Buffer {
   if (result === undefined) return UNDEFINED;
-  const json = JSON.stringify(result) as string | undefined;
-  if (json === undefined)
+  const json = jsonOf(result);
+  if (json === undefined) {
     throw new InvalidOptionError(
       `The result of ${describeKey(key)}`,
       result,
       'something that JSON can carry',
     );
+  }
   return Buffer.from(json, 'utf8');
+}
+
+function jsonOf(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    // A BigInt, a cycle, or a toJSON() that throws.
+    return undefined;
+  }
 }
 
 function torn(key: IdempotentKey, cause?: unknown): ScopeTornError {

@@ -1,4 +1,5 @@
 import { type Observable, Subject } from 'rxjs';
+import { GuardedObservable } from './guarded-observable.js';
 
 interface AboutDelivery {
   topic: string;
@@ -8,8 +9,9 @@ interface AboutDelivery {
 
 /** What happened, for logs, metrics and tests. Where a delivery is meant, it says whose. */
 export type IdempotentMqEvent =
-  /** In a transaction that may still roll back, like the next one. */
+  /** Their transaction has committed. */
   | { type: 'published'; topic: string; count: number }
+  /** As published, and no group has subscribed to the topic yet. */
   | { type: 'parked'; topic: string; count: number }
   | ({ type: 'delivered'; attempt: number; redelivered: boolean } & AboutDelivery)
   | ({ type: 'acknowledged' } & AboutDelivery)
@@ -38,10 +40,14 @@ export type DeadLetterReason =
   /** No group subscribed in time: the event's group is empty. */
   | 'unrouted';
 
-/** The stream of what happens in this process. */
+/** The stream of what happens in this process. A subscriber that throws disturbs nothing but itself. */
 export class IdempotentMqEvents {
   private readonly subject = new Subject<IdempotentMqEvent>();
-  readonly events$: Observable<IdempotentMqEvent> = this.subject.asObservable();
+  readonly events$: Observable<IdempotentMqEvent>;
+
+  constructor(onSubscriberError: (error: unknown) => void = () => undefined) {
+    this.events$ = new GuardedObservable(this.subject, onSubscriberError);
+  }
 
   emit(event: IdempotentMqEvent): void {
     this.subject.next(event);

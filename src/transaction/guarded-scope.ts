@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { DataSource, EntityManager, QueryResult, QueryRunner } from 'typeorm';
+import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import {
   ManualTransactionControlError,
   ScopeDoomedError,
@@ -14,12 +14,12 @@ import {
   commit,
   ping,
   rollback,
-  sessionState,
   withDeadline,
 } from '../storage/index.js';
 import { type AmbientScope, runInScope } from './ambient-scope.js';
 import { InFlight, neverSettling } from './in-flight.js';
-import { isTransactionControl, outlastsTransaction } from './transaction-control.js';
+import { SessionWatch } from './session-watch.js';
+import { isTransactionControl } from './transaction-control.js';
 import { TransactionFrames } from './transaction-frames.js';
 
 export interface GuardedScopeOptions {
@@ -51,12 +51,7 @@ export class GuardedScope implements AmbientScope {
   /** For the library's own statements: never refused, always bounded in time. */
   readonly own: Connection;
   over: string | undefined;
-  /** What made the scope unable to commit. */
-  doomedBy: unknown;
-  /** The session's transaction ended under a statement of the handler: what came before it may be durable. */
-  endedWithin = false;
-  /** The session commits each statement by itself now: what came since may be durable. */
-  autocommitSeen = false;
+  readonly session: SessionWatch;
 
   private readonly runner: GuardableRunner;
   private readonly frames = new TransactionFrames();
@@ -65,8 +60,6 @@ export class GuardedScope implements AmbientScope {
   private handlerEnded = false;
   /** What came after the handler had ended. */
   private strayed: Error | undefined;
-  /** The session is not as it was, so nobody else may have the connection. */
-  private sessionChanged = false;
   private lastStatementAt = Date.now();
   private keepAliveTimer: NodeJS.Timeout | undefined;
 
@@ -86,12 +79,13 @@ export class GuardedScope implements AmbientScope {
   }
 
   private constructor(
-    private readonly database: Database,
+    database: Database,
     private readonly connection: ScopeRunner,
     private readonly options: GuardedScopeOptions,
   ) {
     this.name = options.name;
     this.dataSource = options.dataSource;
+    this.session = new SessionWatch(this.name, database.dialect, connection.inTransaction?.bind(connection));
     this.runner = connection.runner as unknown as GuardableRunner;
     const query = this.runner.query.bind(this.runner);
     this.own = {
@@ -102,7 +96,7 @@ export class GuardedScope implements AmbientScope {
           'A statement of the library',
           () => this.destroy(),
         ).catch((error: unknown) => {
-          this.sessionChanged ||= !isOrdinary(database, error);
+          this.session.afterOwnError(error);
           throw error;
         }),
     };
@@ -186,7 +180,7 @@ export class GuardedScope implements AmbientScope {
   /** Undoes everything, by closing the connection where asking for it doesn't work. */
   async rollback(): Promise<void> {
     this.over ??= 'it was rolled back';
-    if (!this.inFlight.isEmpty || this.autocommitSeen) {
+    if (!this.inFlight.isEmpty || this.session.autocommitSeen) {
       this.destroy();
       return;
     }
@@ -206,14 +200,9 @@ export class GuardedScope implements AmbientScope {
     this.connection.destroy();
   }
 
-  /** From now on every statement of the handler is refused. */
-  doom(cause: unknown): void {
-    this.doomedBy ??= cause;
-  }
-
   /** @throws ScopeDoomedError when something the handler did, or swallowed, leaves nothing to commit */
   throwIfDoomed(): void {
-    const cause = this.doomedBy ?? this.strayed;
+    const cause = this.session.doomedBy ?? this.strayed;
     if (cause === undefined) return;
     throw new ScopeDoomedError(`${this.name} can't commit: ${describeError(cause)}`, { cause });
   }
@@ -230,7 +219,7 @@ export class GuardedScope implements AmbientScope {
 
   /** To the pool as it came from there, or not at all. */
   private async giveBack(): Promise<void> {
-    if (this.sessionChanged || this.endedWithin) this.connection.destroy();
+    if (this.session.changed || this.session.endedWithin) this.connection.destroy();
     else await this.connection.release();
   }
 
@@ -313,26 +302,29 @@ export class GuardedScope implements AmbientScope {
       this.refuseWhenOver();
     }
     this.lastStatementAt = Date.now();
-    this.sessionChanged ||= outlastsTransaction(sql);
+    this.session.beforeStatement(sql);
     try {
       const result = await query(sql, parameters, true);
-      this.noticeSession(result);
+      this.session.afterStatement(result);
       return structured ? result : (result.raw as unknown);
     } catch (error) {
-      if (this.database.dialect.endsTransaction(error)) this.doom(error);
+      this.session.afterError(error);
       throw error;
     } finally {
       this.noticeEnd();
     }
   }
 
+  /** When it is over, the library itself has ended the transaction. */
+  private noticeEnd(): void {
+    if (!this.over) this.session.noticeEnd();
+  }
+
   private refuseWhenOver(): void {
     if (this.over) throw this.refusal(`${this.name} is over (${this.over})`);
-    if (this.doomedBy !== undefined) {
-      throw this.refusal(
-        `${this.name} can no longer commit (${describeError(this.doomedBy)})`,
-        this.doomedBy,
-      );
+    const { doomedBy } = this.session;
+    if (doomedBy !== undefined) {
+      throw this.refusal(`${this.name} can no longer commit (${describeError(doomedBy)})`, doomedBy);
     }
   }
 
@@ -342,38 +334,11 @@ export class GuardedScope implements AmbientScope {
       { cause },
     );
   }
-
-  /** SQLite's own word on whether the transaction is still there. */
-  private noticeEnd(): void {
-    if (!this.over && this.connection.inTransaction?.() === false) {
-      this.endedWithin = true;
-      this.doom(
-        new ScopeDoomedError(`the transaction of ${this.name} ended under one of its own statements`),
-      );
-    }
-  }
-
-  /** What MySQL and MariaDB say with each answer about where the session stands. */
-  private noticeSession({ raw }: QueryResult): void {
-    const session = sessionState(raw);
-    if (!session) return;
-    if (!session.inTransaction) this.endedWithin = true;
-    if (session.changed) this.sessionChanged = true;
-    if (session.autocommit) {
-      this.autocommitSeen = true;
-      this.doom(new ScopeDoomedError(`${this.name} switched autocommit on`));
-    }
-  }
 }
 
 /** Whether a scope answers for what is sent on this runner, and for what is left running there. */
 export function isGuarded(runner: object): boolean {
   return GUARDED in runner;
-}
-
-/** Says nothing of the session: contention, or a key that was taken. */
-function isOrdinary({ dialect }: Database, error: unknown): boolean {
-  return dialect.isContention(error) || dialect.isDuplicateKey(error);
 }
 
 /** TypeORM's runner with the parts of it that a scope sets itself. */

@@ -15,15 +15,15 @@ export interface Subscription {
   readonly group: string;
 }
 
-/** A delivery as its holder names it; the token is the claim's id. */
-export interface HeldDelivery {
+/** A delivery as its holder knows it; the token is the claim's id. */
+export interface Lease {
   readonly subscriptionId: number;
   readonly seq: number;
   readonly token: Buffer;
 }
 
 /** A delivery that the broker has leased to the caller. */
-export interface ClaimedDelivery extends HeldDelivery {
+export interface ClaimedDelivery extends Lease {
   readonly innerMsgId: Buffer;
   readonly bizId: Buffer;
   readonly body: Buffer;
@@ -75,15 +75,15 @@ export interface Transport {
   poll(subscription: Subscription, after: number): Promise<{ claimable: boolean; broughtBack: boolean }>;
 
   /** @returns false when the lease was lost, and somebody else decides */
-  acknowledge(held: HeldDelivery): Promise<boolean>;
+  acknowledge(held: Lease): Promise<boolean>;
   /** Sets a delivery aside for `delayMs`. @returns false when the lease was lost */
-  retryLater(held: HeldDelivery, attempt: Attempt, delayMs: number): Promise<boolean>;
+  retryLater(held: Lease, attempt: Attempt, delayMs: number): Promise<boolean>;
   /** @returns false when the lease was lost */
-  deadLetter(held: HeldDelivery, attempt: Attempt, reason: string): Promise<boolean>;
+  deadLetter(held: Lease, attempt: Attempt, reason: string): Promise<boolean>;
   /** Hands a delivery back at no cost. @returns false when the lease was lost */
-  giveBack(held: HeldDelivery, delayMs: number): Promise<boolean>;
+  giveBack(held: Lease, delayMs: number): Promise<boolean>;
   /** Renews leases. @returns those that were lost */
-  extend(subscription: Subscription, held: readonly HeldDelivery[], leaseMs: number): Promise<HeldDelivery[]>;
+  extend(subscription: Subscription, held: readonly Lease[], leaseMs: number): Promise<Lease[]>;
 
   /** Says that this delivery's message may not be needed any more. */
   finished(seq: number): void;
@@ -107,12 +107,12 @@ export interface ColocatedBroker {
    */
   acknowledgeWithEffect(
     on: StatementRunner,
-    held: HeldDelivery,
+    held: Lease,
     dedup: { scenarioId: number; bizId: Buffer },
   ): Promise<{ acknowledged: boolean; autocommit: boolean }>;
 
   /** Step 5 for a duplicate, in the transaction that found it to be one. @returns false when the lease was lost */
-  acknowledgeWithin(on: StatementRunner, held: HeldDelivery): Promise<boolean>;
+  acknowledgeWithin(on: StatementRunner, held: Lease): Promise<boolean>;
 }
 
 /** What a colocated broker needs of the consumer's connection. */

@@ -41,6 +41,12 @@ describe.each(engines)('messages that found no group on %s', (engine) => {
     expect(await take('sms')).toEqual(numbered(3));
   });
 
+  it('are given to a group that comes late in any number, one subscription as the next', async () => {
+    const all = numbered(11_000);
+    await publishOrders(app, all);
+    for (const group of ['cards', 'sms']) expect(await take(group, 20_000)).toEqual(all);
+  });
+
   it('are dead letters when their time is over and nobody came, and not before', async () => {
     await publishOrders(app, numbered(2));
     await letPass(app.dataSource, UNROUTED_MS - MINUTE_MS);

@@ -139,4 +139,14 @@ describe.each(engines)('subscriptions on %s', (engine) => {
     await app.broker.sweep();
     expect(await tableSizes(app.dataSource)).toEqual({});
   });
+
+  it('have what a process left that died while they came back, deleted by the sweeper', async () => {
+    const { id } = await subscribe(app, 'cards');
+    await oneInEachTable({ id, topic: OrderPlaced.name, group: 'cards' });
+    await subscribe(app, 'sms');
+    await publishOrders(app, ['kept']);
+    await app.dataSource.query('DELETE FROM mq_subscription WHERE id = ?', [id]);
+    await app.broker.sweep();
+    expect(await tableSizes(app.dataSource)).toEqual({ message: 1, delivery: 1 });
+  });
 });

@@ -4,7 +4,7 @@ import type { Database } from '../tables.js';
 /** Step 5, the broker takes the ACK. Each statement is fenced by the lease token: who lost the lease changes nothing. */
 
 /** A delivery as its holder names it. */
-export interface HeldDelivery {
+export interface Lease {
   subscriptionId: number;
   seq: number;
   token: Buffer;
@@ -14,7 +14,7 @@ export interface HeldDelivery {
 export async function acknowledge(
   { tables }: Database,
   on: Connection,
-  { subscriptionId, seq, token }: HeldDelivery,
+  { subscriptionId, seq, token }: Lease,
 ): Promise<boolean> {
   const { affected } = await write(
     on,
@@ -32,7 +32,7 @@ export async function acknowledge(
 export async function acknowledgeWithEffect(
   { dialect, tables }: Database,
   on: Connection,
-  { subscriptionId, seq, token }: HeldDelivery,
+  { subscriptionId, seq, token }: Lease,
   { scenarioId, bizId }: { scenarioId: number; bizId: Buffer },
 ): Promise<WriteResult> {
   // The number stands beside the token, because one claim's deliveries share a token and may share a biz-id.
@@ -95,7 +95,7 @@ export async function findHeld(
 export async function giveBack(
   { dialect, tables }: Database,
   on: Connection,
-  { subscriptionId, seq, token }: HeldDelivery,
+  { subscriptionId, seq, token }: Lease,
   delayMs: number,
 ): Promise<boolean> {
   const { affected } = await write(

@@ -5,12 +5,13 @@ const NAME = 'nestjs_idempotent_mq_';
 let made = 0;
 
 /** Runs statements in a transaction of somebody else so that all of them count or none, also where an error is swallowed. */
-export async function allOrNone(on: Connection, work: () => Promise<void>): Promise<void> {
+export async function allOrNone<T>(on: Connection, work: () => Promise<T>): Promise<T> {
   const savepoint = `${NAME}${++made}`;
   await write(on, `SAVEPOINT ${savepoint}`, []);
   try {
-    await work();
+    const result = await work();
     await write(on, `RELEASE SAVEPOINT ${savepoint}`, []);
+    return result;
   } catch (error) {
     // Fails where the transaction is gone as a whole.
     await write(on, `ROLLBACK TO SAVEPOINT ${savepoint}`, []).catch(() => undefined);

@@ -1,6 +1,6 @@
 import { type Connection, placeholders, read, write } from '../execute.js';
 import type { Database } from '../tables.js';
-import type { HeldDelivery } from './acknowledge.js';
+import type { Lease } from './acknowledge.js';
 import { deleteBySeq } from './delete-by-seq.js';
 
 /**
@@ -19,7 +19,7 @@ export interface AttemptRecord {
 export async function lockHeld(
   { dialect, tables }: Database,
   on: Connection,
-  { subscriptionId, seq, token }: HeldDelivery,
+  { subscriptionId, seq, token }: Lease,
 ): Promise<boolean> {
   const rows = await read(
     on,

@@ -80,6 +80,29 @@ export async function deleteSubscription({ tables }: Database, on: Connection, i
   await write(on, `DELETE FROM ${tables.subscription} WHERE id = ?`, [id]);
 }
 
+/**
+ * The numbers in `table` that no subscription has any more: a process that died while a group came back left them. It
+ * hops from one number to the next along the primary key, however many rows each has.
+ */
+export async function findOrphanedSubscriptions(
+  { tables }: Database,
+  on: Connection,
+  table: DeliveryTable,
+): Promise<number[]> {
+  const rows = await read<{ id: number | string }>(
+    on,
+    `WITH RECURSIVE used (id) AS (
+       SELECT MIN(subscription_id) FROM ${tables[table]}
+       UNION ALL
+       SELECT (SELECT MIN(d.subscription_id) FROM ${tables[table]} d WHERE d.subscription_id > used.id)
+       FROM used WHERE used.id IS NOT NULL
+     )
+     SELECT id FROM used WHERE id > 0 AND NOT EXISTS (SELECT 1 FROM ${tables.subscription} s WHERE s.id = used.id)`,
+    [],
+  );
+  return rows.map(({ id }) => Number(id));
+}
+
 export async function findRemovedSubscriptions({ tables }: Database, on: Connection): Promise<number[]> {
   const rows = await read<{ id: number | string }>(
     on,
@@ -89,23 +112,50 @@ export async function findRemovedSubscriptions({ tables }: Database, on: Connect
   return rows.map(({ id }) => Number(id));
 }
 
-/** Everything parked goes to the new group. The share lock waits for a sweeper that is about to take some away. */
-export async function deliverParked(
+/** A batch of what is parked, locked: a sweeper that is about to take some of it away is waited for. */
+export async function lockParked(
   { dialect, tables }: Database,
   on: Connection,
-  { topicId, subscriptionId }: { topicId: number; subscriptionId: number },
-): Promise<number> {
-  const { affected } = await write(
+  { topicId, after, limit }: { topicId: number; after: number; limit: number },
+): Promise<number[]> {
+  const rows = await read<{ seq: number | string }>(
     on,
-    `INSERT INTO ${tables.delivery} (subscription_id, seq)
-     SELECT ?, seq FROM ${tables.parked} WHERE topic_id = ?${dialect.forShare}`,
-    [subscriptionId, topicId],
+    `SELECT seq FROM ${tables.parked} WHERE topic_id = ? AND seq > ? ORDER BY seq LIMIT ${limit}${dialect.forUpdate}`,
+    [topicId, after],
   );
-  return affected;
+  return rows.map(({ seq }) => Number(seq));
 }
 
-export async function markParkedTaken({ tables }: Database, on: Connection, topicId: number): Promise<void> {
-  await write(on, `UPDATE ${tables.parked} SET taken = 1 WHERE topic_id = ?`, [topicId]);
+/** Gives the parked messages between these numbers, both of them included, to a new group. */
+export async function deliverParked(
+  { tables }: Database,
+  on: Connection,
+  { topicId, subscriptionId, first, last }: ParkedRange & { subscriptionId: number },
+): Promise<void> {
+  await write(
+    on,
+    `INSERT INTO ${tables.delivery} (subscription_id, seq)
+     SELECT ?, seq FROM ${tables.parked} WHERE topic_id = ? AND seq BETWEEN ? AND ?`,
+    [subscriptionId, topicId, first, last],
+  );
+}
+
+export async function markParkedTaken(
+  { tables }: Database,
+  on: Connection,
+  { topicId, first, last }: ParkedRange,
+): Promise<void> {
+  await write(on, `UPDATE ${tables.parked} SET taken = 1 WHERE topic_id = ? AND seq BETWEEN ? AND ?`, [
+    topicId,
+    first,
+    last,
+  ]);
+}
+
+export interface ParkedRange {
+  topicId: number;
+  first: number;
+  last: number;
 }
 
 export interface ParkedRow {
@@ -148,15 +198,15 @@ export async function listTopics(
   return rows.map(({ id, name }) => ({ id: Number(id), name: name.toString('utf8') }));
 }
 
+/** Where a group's deliveries can be. */
+export const DELIVERY_TABLES = ['delivery', 'waiting', 'dead_letter'] as const;
+export type DeliveryTable = (typeof DELIVERY_TABLES)[number];
+
 /** A batch of a removed group's deliveries; 0 when none is left. */
 export async function deleteDeliveriesOf(
   database: Database,
   on: Connection,
-  {
-    table,
-    subscriptionId,
-    limit,
-  }: { table: 'delivery' | 'waiting' | 'dead_letter'; subscriptionId: number; limit: number },
+  { table, subscriptionId, limit }: { table: DeliveryTable; subscriptionId: number; limit: number },
 ): Promise<number> {
   const name = database.tables[table];
   const rows = await read<{ seq: number | string }>(
