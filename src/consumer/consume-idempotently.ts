@@ -8,15 +8,16 @@ import {
   readDedup,
 } from '../storage/index.js';
 import { decodePayload, validatePayload } from '../topic/index.js';
-import { GuardedScope } from '../transaction/index.js';
+import { type DedupMark, GuardedScope } from '../transaction/index.js';
 import type { Transport } from '../transport/port.js';
 import type { DiscoveredConsumer } from './consumer.explorer.js';
 import { idempotentDelivery } from './delivery.js';
 import type { HandlerCaller } from './handler-caller.js';
 import type { HeldDelivery } from './held-delivery.js';
-import { type Outcome, outcomeOfError } from './outcome.js';
+import { noteUnderWay } from './keys-under-way.js';
+import { type Outcome, outcomeOfError, outcomeOfHandler } from './outcome.js';
 import type { Scenarios } from './scenario.js';
-import { withinTimeLimit } from './time-limit.js';
+import { untilAbandoned, withinTimeLimit } from './time-limit.js';
 
 export interface ConsumptionDeps {
   dataSource: DataSource;
@@ -56,13 +57,15 @@ export async function consumeIdempotently(
     return { kind: 'not-run', error };
   }
   try {
-    if (!(await insertDedup(deps.connections.database, scope.own, key, held.claimed))) {
-      return await absorbDuplicate(deps, scope, key, held);
-    }
+    const inserted = insertDedup(deps.connections.database, scope.own, key, held.claimed);
+    // It waits for whoever has the same biz-id under way.
+    if (!(await untilAbandoned(inserted, held))) return await absorbDuplicate(deps, scope, key, held);
   } catch (error) {
     await scope.rollback();
     return { kind: 'not-run', error };
   }
+  noteUnderWay(scope, deps.connections.database, key);
+  const mark = scope.markedBy(key, held.claimed.token);
   try {
     await runHandler(deps, consumer, held, payload, scope);
     held.settling = true;
@@ -70,11 +73,11 @@ export async function consumeIdempotently(
   } catch (error) {
     await scope.rollback();
     return (
-      (await tornOutcome(deps, scope, key, held, error)) ??
-      outcomeOfError(dialect, scope.session.doomedBy ?? error, scope.name)
+      (await tornOutcome(deps, scope, mark, held, error)) ??
+      outcomeOfHandler(dialect, error, scope.session.doomedBy)
     );
   }
-  return commitWithAck(deps, scope, key, held);
+  return commitWithAck(deps, scope, mark, held);
 }
 
 async function openScope(
@@ -82,12 +85,17 @@ async function openScope(
   consumer: DiscoveredConsumer,
   held: HeldDelivery,
 ): Promise<GuardedScope> {
-  return GuardedScope.open(connections, {
+  const scope = await GuardedScope.open(connections, {
     name: `${consumer.name} for ${held.bizId}`,
+    kind: 'handler',
+    waitMs: statementTimeoutMs,
+    signal: held.signal,
     dataSource,
     statementTimeoutMs,
     onStray,
   });
+  held.abandon = () => scope.destroy();
+  return scope;
 }
 
 /** The biz-id is in the dedup log, or was a moment ago. */
@@ -130,10 +138,7 @@ async function runHandler(
   // It may have waited for its connection, or the write lock, until after a shutdown had cut off the others.
   held.signal.throwIfAborted();
   const delivery = idempotentDelivery(consumer, held, payload, scope.manager);
-  held.abandon = (cause) => {
-    scope.session.doom(cause);
-    scope.destroy();
-  };
+  held.abandon = (cause) => scope.abandon(cause);
   const work = scope
     .run(() => caller.call(consumer, payload, delivery.context))
     .then(() => {
@@ -151,18 +156,18 @@ async function runHandler(
 async function commitWithAck(
   deps: ConsumptionDeps,
   scope: GuardedScope,
-  key: DedupKey,
+  mark: DedupMark,
   held: HeldDelivery,
 ): Promise<Outcome> {
   const { dialect } = deps.connections.database;
   let witness: { acknowledged: boolean; autocommit: boolean };
   try {
-    witness = await deps.transport.colocated.acknowledgeWithEffect(scope.own, held.claimed, key);
+    witness = await deps.transport.colocated.acknowledgeWithEffect(scope.own, held.claimed, mark);
     // A statement that nobody awaited may have come meanwhile.
     scope.throwIfDoomed();
   } catch (error) {
     await scope.rollback();
-    return (await tornOutcome(deps, scope, key, held, error)) ?? outcomeOfError(dialect, error);
+    return (await tornOutcome(deps, scope, mark, held, error)) ?? outcomeOfError(dialect, error);
   }
   if (!witness.acknowledged || witness.autocommit) {
     scope.session.autocommitSeen ||= witness.autocommit;
@@ -170,7 +175,7 @@ async function commitWithAck(
     const error = new ScopeDoomedError(
       `The transaction of ${scope.name} was rolled back before its end, or its lease was lost: nothing of it is left.`,
     );
-    return (await tornOutcome(deps, scope, key, held, error)) ?? { kind: 'failed', error };
+    return (await tornOutcome(deps, scope, mark, held, error)) ?? { kind: 'failed', error };
   }
   try {
     await scope.commit();
@@ -190,15 +195,16 @@ function isOwnRow(row: DedupRow, { claimed }: HeldDelivery): boolean {
 async function tornOutcome(
   { connections }: ConsumptionDeps,
   scope: GuardedScope,
-  key: DedupKey,
+  mark: DedupMark,
   held: HeldDelivery,
   cause: unknown,
 ): Promise<Outcome | undefined> {
-  if (scope.session.autocommitSeen) return { kind: 'torn', error: tornError(scope.name, cause) };
-  if (!scope.session.endedWithin) return undefined;
+  const { autocommitSeen, endedWithin, mayBeDurable } = scope.session;
+  if (autocommitSeen || mayBeDurable) return { kind: 'torn', error: tornError(scope.name, cause) };
+  if (!endedWithin) return undefined;
   try {
-    const row = await connections.control((on) => readDedup(connections.database, on, key));
-    const isOwn = row && isOwnRow(row, held) && row.token.equals(held.claimed.token);
+    const row = await connections.control((on) => readDedup(connections.database, on, mark));
+    const isOwn = row && isOwnRow(row, held) && mark.isOn(row);
     return isOwn ? { kind: 'torn', error: tornError(scope.name, cause) } : undefined;
   } catch (error) {
     // The redelivery looks again.

@@ -47,6 +47,18 @@ export function sessionState(raw: unknown): SessionState | undefined {
   };
 }
 
+/** The same of an answer in several parts: from a procedure, or to a query of several statements. Rows have none. */
+export function sessionStates(raw: unknown): SessionState[] {
+  const parts: unknown[] = Array.isArray(raw) ? raw.filter(isOkPacket) : [raw];
+  return parts.flatMap((part) => sessionState(part) ?? []);
+}
+
+/** Told from a row by what no table has beside each other. */
+function isOkPacket(part: unknown): boolean {
+  const names = ['fieldCount', 'affectedRows', 'insertId', 'serverStatus', 'warningStatus'];
+  return typeof part === 'object' && part !== null && names.every((name) => name in part);
+}
+
 /** `?, ?, ?` */
 export function placeholders(count: number): string {
   return Array<string>(count).fill('?').join(', ');

@@ -8,8 +8,12 @@ export interface AmbientScope {
   readonly manager: EntityManager;
   /** The app's DataSource that the scope's manager stands for. */
   readonly dataSource: DataSource;
+  /** Aborts when what runs here has to stop. */
+  readonly signal: AbortSignal;
   /** Why the scope takes no more statements; undefined while it does. */
   readonly over: string | undefined;
+  /** For an error that its handler gets, and may not wait for: that must not end the process. @returns the error */
+  handOver<E>(error: E): E;
 }
 
 interface Ambient {

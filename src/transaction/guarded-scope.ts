@@ -1,15 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
-import {
-  ManualTransactionControlError,
-  ScopeDoomedError,
-  UnsettledQueryError,
-  describeError,
-} from '../errors/index.js';
+import { ScopeDoomedError, UnsettledQueryError, describeError } from '../errors/index.js';
 import {
   type Connection,
   type Database,
+  type DedupKey,
   type LibraryConnections,
+  type ScopeRequest,
   type ScopeRunner,
   commit,
   ping,
@@ -17,14 +14,17 @@ import {
   withDeadline,
 } from '../storage/index.js';
 import { type AmbientScope, runInScope } from './ambient-scope.js';
+import { DedupMark } from './dedup-mark.js';
+import { type GuardableRunner, markGuarded, nestedTransactions } from './guarded-runner.js';
 import { InFlight, neverSettling } from './in-flight.js';
+import { KeepAlive } from './keep-alive.js';
+import { furtherStatement, manualControl } from './refusals.js';
 import { SessionWatch } from './session-watch.js';
 import { isTransactionControl } from './transaction-control.js';
 import { TransactionFrames } from './transaction-frames.js';
+import { UnheardErrors } from './unheard-errors.js';
 
-export interface GuardedScopeOptions {
-  /** For messages: what runs in it. */
-  name: string;
+export interface GuardedScopeOptions extends ScopeRequest {
   /** The app's DataSource that this scope's manager stands for. */
   dataSource: DataSource;
   statementTimeoutMs: number;
@@ -33,10 +33,6 @@ export interface GuardedScopeOptions {
 }
 
 const HANDLER_ENDED = 'its handler has returned or thrown';
-
-/** On the runner of a scope, under a name that the ESM and the CommonJS copy of the library share. */
-const GUARDED = Symbol.for('nestjs-idempotent-mq.guarded');
-
 /** Set in the app's subscribers that run after the COMMIT: unlike what is left of a handler, they await their statements. */
 const afterCommit = new AsyncLocalStorage<true>();
 
@@ -48,6 +44,8 @@ const afterCommit = new AsyncLocalStorage<true>();
 export class GuardedScope implements AmbientScope {
   readonly name: string;
   readonly dataSource: DataSource;
+  readonly signal: AbortSignal;
+  readonly manager: EntityManager;
   /** For the library's own statements: never refused, always bounded in time. */
   readonly own: Connection;
   over: string | undefined;
@@ -56,19 +54,20 @@ export class GuardedScope implements AmbientScope {
   private readonly runner: GuardableRunner;
   private readonly frames = new TransactionFrames();
   private readonly inFlight = new InFlight();
+  private readonly unheard = new UnheardErrors((error) => this.noticeUnheard(error));
+  private mark: DedupMark | undefined;
   /** From then on nobody waits for a statement of it. */
   private handlerEnded = false;
   /** What came after the handler had ended. */
   private strayed: Error | undefined;
-  private lastStatementAt = Date.now();
-  private keepAliveTimer: NodeJS.Timeout | undefined;
+  private readonly keepAlive: KeepAlive;
 
   /** Begins the transaction. */
   static async open(
     connections: Pick<LibraryConnections, 'database' | 'scopeRunner'>,
     options: GuardedScopeOptions,
   ): Promise<GuardedScope> {
-    const connection = await connections.scopeRunner(options.name);
+    const connection = await connections.scopeRunner(options);
     try {
       await connection.begin();
     } catch (error) {
@@ -79,14 +78,16 @@ export class GuardedScope implements AmbientScope {
   }
 
   private constructor(
-    database: Database,
+    private readonly database: Database,
     private readonly connection: ScopeRunner,
     private readonly options: GuardedScopeOptions,
   ) {
     this.name = options.name;
     this.dataSource = options.dataSource;
+    this.signal = options.signal;
     this.session = new SessionWatch(this.name, database.dialect, connection.inTransaction?.bind(connection));
     this.runner = connection.runner as unknown as GuardableRunner;
+    this.manager = this.runner.manager;
     const query = this.runner.query.bind(this.runner);
     this.own = {
       query: (sql, parameters) =>
@@ -104,11 +105,13 @@ export class GuardedScope implements AmbientScope {
     this.runner.isTransactionActive = true;
     this.runner.transactionDepth = 1;
     this.guard(query);
-    if (connection.keepAliveMs !== undefined) this.keepAlive(connection.keepAliveMs);
+    const isBusy = () => this.over !== undefined || !this.inFlight.isEmpty;
+    this.keepAlive = new KeepAlive(connection.keepAliveMs, isBusy, () => ping(this.own));
   }
 
-  get manager(): EntityManager {
-    return this.runner.manager;
+  /** The scope stands or falls with this dedup row, which was inserted as its first statement. */
+  markedBy(key: DedupKey, token: Buffer): DedupMark {
+    return (this.mark = new DedupMark(this.database, this.own, this.session, key, token));
   }
 
   /**
@@ -124,6 +127,7 @@ export class GuardedScope implements AmbientScope {
     } finally {
       this.handlerEnded = true;
       this.over ??= HANDLER_ENDED;
+      void this.unheard.close();
     }
     await this.settle();
     return result;
@@ -177,6 +181,17 @@ export class GuardedScope implements AmbientScope {
     }
   }
 
+  handOver<E>(error: E): E {
+    this.unheard.handOver(error);
+    return error;
+  }
+
+  /** Gets the transaction out of the way of a handler that doesn't stop. */
+  abandon(cause: Error): void {
+    this.session.doom(this.frames.explain(cause));
+    this.destroy();
+  }
+
   /** Undoes everything, by closing the connection where asking for it doesn't work. */
   async rollback(): Promise<void> {
     this.over ??= 'it was rolled back';
@@ -207,16 +222,6 @@ export class GuardedScope implements AmbientScope {
     throw new ScopeDoomedError(`${this.name} can't commit: ${describeError(cause)}`, { cause });
   }
 
-  /** Keeps the server from taking a scope for dead whose handler works on something else for long. */
-  private keepAlive(everyMs: number): void {
-    this.keepAliveTimer = setInterval(() => {
-      if (this.over || !this.inFlight.isEmpty || Date.now() - this.lastStatementAt < everyMs) return;
-      this.lastStatementAt = Date.now();
-      // If it fails, the handler's next statement or the witness finds out.
-      ping(this.own).catch(() => undefined);
-    }, everyMs).unref();
-  }
-
   /** To the pool as it came from there, or not at all. */
   private async giveBack(): Promise<void> {
     if (this.session.changed || this.session.endedWithin) this.connection.destroy();
@@ -224,50 +229,49 @@ export class GuardedScope implements AmbientScope {
   }
 
   private ended(): void {
-    clearInterval(this.keepAliveTimer);
+    this.keepAlive.stop();
     this.runner.isTransactionActive = false;
     this.runner.transactionDepth = 0;
   }
 
   private guard(query: QueryRunner['query']): void {
     const { runner, manager } = this;
-    const nested = manager.transaction.bind(manager) as (...args: unknown[]) => Promise<unknown>;
+    const nested = nestedTransactions(runner);
     Object.assign(manager, {
       transaction: (...args: unknown[]) => this.frames.nested(() => nested(...args)),
     });
-    const { commitTransaction, rollbackTransaction, stream } = runner;
-    Object.defineProperty(runner, GUARDED, { value: true });
+    const { stream } = runner;
+    markGuarded(runner, (cause) => this.session.doom(cause));
     Object.assign(runner, {
       query: (sql: string, parameters?: unknown[], structured = false) =>
         this.isStray()
           ? this.stray()
-          : this.inFlight.track(this.handlerStatement(query, sql, parameters, structured), () =>
-              this.isStray(),
-            ),
+          : this.tracked(this.handlerStatement(query, sql, parameters, structured)),
       stream: async (...args: Parameters<QueryRunner['stream']>) => {
         if (this.isStray()) return this.stray();
         this.refuseWhenOver();
+        if (this.mark?.isDue) await this.renewMark();
+        this.session.beforeStatement(args[0]);
         return this.inFlight.trackStream(await stream.apply(runner, args));
       },
-      commitTransaction: () => this.nestedOnly('commitTransaction', () => commitTransaction.call(runner)),
-      rollbackTransaction: () =>
-        this.nestedOnly('rollbackTransaction', () => rollbackTransaction.call(runner)),
-      release: async () => {
-        throw this.manualControl('called release() on its query runner');
-      },
+      startTransaction: async () => this.refuseControl('startTransaction'),
+      commitTransaction: async () => this.refuseControl('commitTransaction'),
+      rollbackTransaction: async () => this.refuseControl('rollbackTransaction'),
+      release: async () => this.refuseControl('release'),
     });
   }
 
-  private async nestedOnly(what: string, work: () => Promise<void>): Promise<void> {
-    if (this.runner.transactionDepth <= 1)
-      throw this.manualControl(`called ${what}() on the outermost transaction`);
-    await work();
+  /** Of two that overlap, TypeORM would release or roll back the other's savepoint. */
+  private refuseControl(method: string): never {
+    throw this.handOver(manualControl(this.name, `called ${method}() on its query runner`));
   }
 
-  private manualControl(what: string): ManualTransactionControlError {
-    return new ManualTransactionControlError(
-      `${this.name} ${what}, which the library keeps: return to commit, throw to roll back.`,
-    );
+  private async tracked(statement: Promise<unknown>): Promise<unknown> {
+    try {
+      return await this.inFlight.track(statement, () => this.isStray());
+    } catch (error) {
+      throw this.handOver(error);
+    }
   }
 
   private isStray(): boolean {
@@ -279,7 +283,7 @@ export class GuardedScope implements AmbientScope {
    * other deliveries with it. It is reported instead, and its promise never settles.
    */
   private stray(): Promise<never> {
-    this.strayed = this.refusal(`${this.name} is over (${this.over})`);
+    this.strayed = furtherStatement(`${this.name} is over (${this.over})`);
     this.options.onStray(this.strayed);
     return neverSettling();
   }
@@ -296,16 +300,17 @@ export class GuardedScope implements AmbientScope {
       this.refuseWhenOver();
     }
     if (this.connection.inTransaction) {
-      if (isTransactionControl(sql)) throw this.manualControl(`sent "${sql.trim().slice(0, 40)}"`);
+      if (isTransactionControl(sql)) throw manualControl(this.name, `sent "${sql.trim().slice(0, 40)}"`);
       // On SQLite a statement after a lost transaction would be durable at once: look before each.
       this.noticeEnd();
       this.refuseWhenOver();
     }
-    this.lastStatementAt = Date.now();
-    this.session.beforeStatement(sql);
+    if (this.mark?.isDue) await this.renewMark();
+    this.keepAlive.statementSent();
+    const number = this.session.beforeStatement(sql);
     try {
       const result = await query(sql, parameters, true);
-      this.session.afterStatement(result);
+      if (this.session.afterStatement(number, sql, result)) this.mark?.transactionEnded();
       return structured ? result : (result.raw as unknown);
     } catch (error) {
       this.session.afterError(error);
@@ -315,35 +320,31 @@ export class GuardedScope implements AmbientScope {
     }
   }
 
+  private async renewMark(): Promise<void> {
+    await this.mark?.renew();
+    this.refuseWhenOver();
+  }
+
+  /** A failed statement that nobody waits for: the handler doesn't know that part of its effect is missing. */
+  private noticeUnheard(cause: unknown): void {
+    const error = new UnsettledQueryError(
+      `A statement of ${this.name} failed (${describeError(cause)}) and nobody heard of it: an await is missing.`,
+      { cause },
+    );
+    this.session.doom(error);
+    if (this.over) this.options.onStray(error);
+  }
+
   /** When it is over, the library itself has ended the transaction. */
   private noticeEnd(): void {
     if (!this.over) this.session.noticeEnd();
   }
 
   private refuseWhenOver(): void {
-    if (this.over) throw this.refusal(`${this.name} is over (${this.over})`);
     const { doomedBy } = this.session;
-    if (doomedBy !== undefined) {
-      throw this.refusal(`${this.name} can no longer commit (${describeError(doomedBy)})`, doomedBy);
-    }
+    if (this.over) throw this.handOver(furtherStatement(`${this.name} is over (${this.over})`));
+    if (doomedBy === undefined) return;
+    const why = `${this.name} can no longer commit (${describeError(doomedBy)})`;
+    throw this.handOver(furtherStatement(why, doomedBy));
   }
-
-  private refusal(why: string, cause?: unknown): ScopeDoomedError {
-    return new ScopeDoomedError(
-      `${why}, so a further statement is refused. Let errors of the database end the handler, and await every statement.`,
-      { cause },
-    );
-  }
-}
-
-/** Whether a scope answers for what is sent on this runner, and for what is left running there. */
-export function isGuarded(runner: object): boolean {
-  return GUARDED in runner;
-}
-
-/** TypeORM's runner with the parts of it that a scope sets itself. */
-interface GuardableRunner extends Omit<QueryRunner, 'isTransactionActive' | 'broadcaster'> {
-  isTransactionActive: boolean;
-  transactionDepth: number;
-  broadcaster: { broadcast(event: string): Promise<void> };
 }

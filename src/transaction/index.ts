@@ -1,3 +1,5 @@
 export * from './ambient-scope.js';
+export * from './dedup-mark.js';
+export * from './guarded-runner.js';
 export * from './guarded-scope.js';
 export * from './outer-datasource.js';

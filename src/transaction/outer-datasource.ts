@@ -19,7 +19,7 @@ export function refuseOuterUse(dataSource: DataSource): void {
   const createQueryRunner = driver.createQueryRunner.bind(driver);
   driver.createQueryRunner = (mode) => {
     const scope = currentScope();
-    if (scope?.dataSource === dataSource) throw new OuterDataSourceError(scope.name);
+    if (scope?.dataSource === dataSource) throw scope.handOver(new OuterDataSourceError(scope.name));
     return createQueryRunner(mode);
   };
   Object.defineProperty(driver, guarded, { value: true });

@@ -1,18 +1,21 @@
 import type { QueryResult } from 'typeorm';
 import { ScopeDoomedError } from '../errors/index.js';
-import { type Database, sessionState } from '../storage/index.js';
-import { outlastsTransaction } from './transaction-control.js';
+import { type Database, sessionStates } from '../storage/index.js';
+import { beginsAnew, isPlainRollback, outlastsTransaction } from './transaction-control.js';
 
 /** What is known of the session that a scope's transaction runs in, from the answers to its statements. */
 export class SessionWatch {
   /** What made the scope unable to commit. */
   doomedBy: unknown;
-  /** The transaction ended under a statement of the handler: what came before it may be durable. */
+  /** The transaction ended under a statement of the handler. */
   endedWithin = false;
+  /** Something else than a ROLLBACK ended it: what came before that may be durable, even where no dedup row says so. */
+  mayBeDurable = false;
   /** The session commits each statement by itself now: what came since may be durable. */
   autocommitSeen = false;
   /** The session is not as it was, so nobody else may have the connection. */
   changed = false;
+  private sent = 0;
 
   constructor(
     private readonly name: string,
@@ -25,20 +28,35 @@ export class SessionWatch {
     this.doomedBy ??= cause;
   }
 
-  beforeStatement(sql: string): void {
+  /** @returns the statement's number */
+  beforeStatement(sql: string): number {
     this.changed ||= outlastsTransaction(sql);
+    return ++this.sent;
   }
 
-  /** What MySQL and MariaDB say with each answer about where the session stands. */
-  afterStatement({ raw }: QueryResult): void {
-    const session = sessionState(raw);
-    if (!session) return;
-    if (!session.inTransaction) this.endedWithin = true;
-    if (session.changed) this.changed = true;
-    if (session.autocommit) {
+  /**
+   * What MySQL and MariaDB say with each answer about where the session stands.
+   *
+   * @returns whether the transaction ended under this statement
+   */
+  afterStatement(number: number, sql: string, { raw }: QueryResult): boolean {
+    if (this.inTransaction) return false;
+    const sessions = sessionStates(raw);
+    if (sessions.some(({ changed }) => changed)) this.changed = true;
+    if (sessions.some(({ autocommit }) => autocommit)) {
       this.autocommitSeen = true;
       this.doom(new ScopeDoomedError(`${this.name} switched autocommit on`));
     }
+    const isOneOfSeveral = Array.isArray(raw) && sessions.length > 0;
+    if (!sessions.some(({ inTransaction }) => !inTransaction) && !beginsAnew(sql, isOneOfSeveral))
+      return false;
+    this.endedWithin = true;
+    this.mayBeDurable ||= !isPlainRollback(sql);
+    if (this.sent > number) {
+      // They ran before the dedup row could be marked anew, so they prove nothing.
+      this.doom(new ScopeDoomedError(`${this.name} ended its transaction while it had sent more statements`));
+    }
+    return true;
   }
 
   afterError(error: unknown): void {

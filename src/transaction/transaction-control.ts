@@ -9,11 +9,34 @@ export function isTransactionControl(sql: string): boolean {
   return CONTROL.test(sql.replace(LEADING_NOISE, ''));
 }
 
-/** Locks of MySQL and MariaDB that neither COMMIT nor ROLLBACK ends, and that the server doesn't report as a change. */
-const LASTING = /\bLOCK\s+TABLES?\b|\bGET_LOCK\s*\(|^\s*(?:FLUSH|HANDLER|XA)\b/i;
-/** Long statements are long for their values, which come last. */
-const LOOKED_AT = 500;
+/** The same before a statement of MySQL and MariaDB, with what opens a comment that they execute. */
+const SERVER_NOISE = /^(?:\s+|(?:--|#)[^\n]*|\/\*(?!M?!)[\s\S]*?\*\/|\/\*M?!\d*|;)+/;
+const BEGINS_ANEW =
+  /^(?:BEGIN(?!\s+NOT\b)|START\s+TRANSACTION|(?:COMMIT|ROLLBACK)\s+(?:WORK\s+)?AND\s+CHAIN)\b/i;
+const SEVERAL_BEGIN_ANEW =
+  /;\s*(?:BEGIN(?!\s+NOT\b)|START\s+TRANSACTION|(?:COMMIT|ROLLBACK)\s+(?:WORK\s+)?AND\s+CHAIN)\b/i;
+const PLAIN_ROLLBACK = /^ROLLBACK(?:\s+WORK)?(?:\s+AND\s+(?:NO\s+)?CHAIN)?[\s;*/]*$/i;
+
+/**
+ * Whether MySQL or MariaDB has ended one transaction for it and begun another, which its answer doesn't show.
+ *
+ * @param isOneOfSeveral the query held several statements
+ */
+export function beginsAnew(sql: string, isOneOfSeveral: boolean): boolean {
+  return BEGINS_ANEW.test(sql.replace(SERVER_NOISE, '')) || (isOneOfSeveral && SEVERAL_BEGIN_ANEW.test(sql));
+}
+
+/** It undoes everything. Whatever else ends a transaction may have made part of it durable. */
+export function isPlainRollback(sql: string): boolean {
+  return PLAIN_ROLLBACK.test(sql.replace(SERVER_NOISE, ''));
+}
+
+/**
+ * What neither COMMIT nor ROLLBACK ends, and the server doesn't report as a change: locks, and variables that a query
+ * assigns. What a procedure leaves behind no text shows.
+ */
+const LASTING = /\bLOCK\s+TABLES?\b|\bGET_LOCK\b|:=|\bINTO\s+@|(?:^|;)\s*(?:FLUSH|HANDLER|XA|CALL)\b/i;
 
 export function outlastsTransaction(sql: string): boolean {
-  return LASTING.test(sql.slice(0, LOOKED_AT));
+  return LASTING.test(sql.replace(SERVER_NOISE, ''));
 }

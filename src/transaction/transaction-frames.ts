@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { DeliveryTimeoutError } from '../errors/index.js';
 
 /**
  * Keeps nested transactions of one connection from overlapping. TypeORM names savepoints by a depth counter, so of two
@@ -9,6 +10,8 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 export class TransactionFrames {
   private readonly current = new AsyncLocalStorage<Frame>();
   private readonly root: Frame = { over: false };
+  /** Statements that wait for a nested transaction to end. */
+  private waiting = 0;
 
   /** Whether a nested transaction runs, so that others have to wait for their turn. */
   get isTaken(): boolean {
@@ -18,7 +21,19 @@ export class TransactionFrames {
   /** Resolves when the running code's own transaction is the innermost one. */
   async turn(): Promise<void> {
     const frame = this.frame();
+    this.waiting++;
     while (frame.inner) await frame.inner;
+    this.waiting--;
+  }
+
+  /** Why it took so long, where a nested transaction may have waited for what waits for it. */
+  explain(cause: Error): Error {
+    if (this.waiting === 0 || !(cause instanceof DeliveryTimeoutError)) return cause;
+    return new DeliveryTimeoutError(
+      `${cause.message} Statements of it (${this.waiting}) waited for a nested transaction to end. If that one awaits them, ` +
+        'both wait for ever: await them before it begins, or send them from inside of it.',
+      { cause },
+    );
   }
 
   /** Runs a nested transaction once its siblings are through. */

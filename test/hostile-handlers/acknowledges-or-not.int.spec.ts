@@ -11,13 +11,7 @@ import {
 } from '../../src/index.js';
 import { type Payment, PaymentSucceeded } from '../support/cards.js';
 import { engines } from '../support/engines.js';
-import {
-  CardIssuing,
-  effectOnce,
-  failedTwice,
-  hostileWorker,
-  issueCard,
-} from '../support/hostile.js';
+import { CardIssuing, effectOnce, failedTwice, hostileWorker, issueCard } from '../support/hostile.js';
 
 @Injectable()
 class ManualCardIssuing extends CardIssuing {

@@ -5,11 +5,11 @@ import { type Handler, effectOnce, hostileWorker, issueCard, servers, torn } fro
 
 for (const engine of servers) {
   describe(`a handler that changes its session, on ${engine}`, () => {
-    const worker = hostileWorker(engine);
+    const worker = hostileWorker(engine, { dataSource: { multipleStatements: true } });
     const prefix = engine === 'mysql' ? 'transaction' : 'tx';
     const session = `SELECT @@autocommit AS autocommit, @@innodb_lock_wait_timeout AS lock_wait, @@sql_mode AS sql_mode,
       @@time_zone AS time_zone, @@character_set_client AS charset, @@${prefix}_isolation AS isolation,
-      @@${prefix}_read_only AS read_only, DATABASE() AS db, @leftover AS variable, IS_USED_LOCK('mq_test') AS user_lock,
+      @@${prefix}_read_only AS read_only, DATABASE() AS db, @leftover AS variable, @@sql_select_limit AS select_limit, IS_USED_LOCK('mq_test') AS user_lock,
       (SELECT COUNT(*) FROM made_by_handler) AS made_by_handler`;
     const sessionOfHealthy = async () => {
       const seen: unknown[] = [];
@@ -26,7 +26,14 @@ for (const engine of servers) {
       // A temporary table of the same name would hide it.
       await worker.app.dataSource.query('CREATE TABLE made_by_handler (id INT)');
       await worker.app.dataSource.query('INSERT INTO made_by_handler (id) VALUES (1)');
-      await worker.app.dataSource.query("CREATE PROCEDURE changes() SET SESSION sql_mode = ''");
+      for (const procedure of [
+        "changes() SET SESSION sql_mode = ''",
+        "changes_and_answers() BEGIN SET SESSION sql_mode = ''; SELECT 1; END",
+        'isolates_and_answers() BEGIN SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE; SELECT 1; END',
+        "locks() DO GET_LOCK('mq_test', 0)",
+      ]) {
+        await worker.app.dataSource.query(`CREATE PROCEDURE ${procedure}`);
+      }
       untouched = await sessionOfHealthy();
     });
 
@@ -41,6 +48,14 @@ for (const engine of servers) {
       "SELECT GET_LOCK('mq_test', 0)",
       'CREATE TEMPORARY TABLE made_by_handler (id INT)',
       'CALL changes()',
+      'CALL changes_and_answers()',
+      'CALL isolates_and_answers()',
+      'CALL locks()',
+      'SELECT @leftover := 5',
+      'SELECT 5 INTO @leftover',
+      "SET SESSION sql_mode = ''; SELECT 1",
+      'SELECT 1; SET SESSION sql_select_limit = 1',
+      `/* ${'x'.repeat(600)} */ SELECT GET_LOCK('mq_test', 0)`,
       "PREPARE leftover FROM 'SELECT 1'",
     ])('leaves nothing of it to the next handler: %s', async (sql) => {
       const end = await worker.meets(async (paid, delivery) => {
@@ -59,6 +74,15 @@ for (const engine of servers) {
       // The ACK is refused by the server, since its table isn't among those locked.
       expect(end).toEqual(torn({ failures: 1 }));
       expect(await sessionOfHealthy()).toEqual(untouched);
+    });
+
+    it('leaves no read lock on everything to the next handler, after a comment, and is torn', async () => {
+      const end = await worker.meets(async (paid, delivery) => {
+        await issueCard(paid, delivery);
+        await delivery.manager.query('/* as a whole */ FLUSH TABLES WITH READ LOCK');
+      });
+      // It commits, and then no table can be written, the deliveries neither.
+      expect(end).toEqual(torn());
     });
 
     it('counts a failure when it changes the database, where the ACK finds no table', async () => {

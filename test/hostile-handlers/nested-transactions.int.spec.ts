@@ -146,17 +146,75 @@ describe.each(engines)('a handler that nests transactions, on %s', (engine) => {
     expect(end).toEqual(failedTwice);
   });
 
-  it('may nest with the query runner itself, one after the other', async () => {
-    const cards = await cardsOf(async ({ paymentId }, { manager }) => {
+  it.each(['startTransaction', 'commitTransaction', 'rollbackTransaction'] as const)(
+    'is refused queryRunner.%s() in a nested transaction, which can go on',
+    async (method) => {
+      const refusals: unknown[] = [];
+      const cards = await cardsOf(async ({ paymentId }, { manager }) => {
+        await manager.transaction(async (nested) => {
+          await insert(nested, paymentId, 'nested');
+          await nested.queryRunner![method]().catch((error: unknown) => refusals.push(error));
+        });
+        await insert(manager, paymentId, 'outer');
+      });
+      expect(cards).toEqual(['nested', 'outer']);
+      expect(refusals).toEqual([
+        expect.objectContaining({
+          code: 'MANUAL_TRANSACTION_CONTROL',
+          message: expect.stringContaining('use manager.transaction(…)') as string,
+        }),
+      ]);
+    },
+  );
+
+  it('leaves nothing when it begins one with the query runner, beside another', async () => {
+    const end = await worker.meets(async ({ paymentId }, { manager }) => {
       const runner = manager.queryRunner!;
-      for (const outcome of ['kept', 'undone']) {
+      const byRunner = async (issuedBy: string) => {
         await runner.startTransaction();
-        await insert(manager, paymentId, outcome);
-        if (outcome === 'kept') await runner.commitTransaction();
-        else await runner.rollbackTransaction();
-      }
+        await insert(manager, paymentId, issuedBy);
+        await runner.commitTransaction();
+      };
+      await Promise.all([byRunner('one'), byRunner('two')]);
     });
-    expect(cards).toEqual(['kept']);
+    expect(end).toEqual(failedTwice);
+  });
+
+  it('leaves nothing when it nests through an entity manager that it made itself', async () => {
+    const end = await worker.meets(async ({ paymentId }, { manager }) => {
+      const own = manager.dataSource.createEntityManager(manager.queryRunner);
+      await own.transaction((nested) => insert(nested, paymentId, 'own'));
+    });
+    expect(end).toEqual(failedTwice);
+  });
+
+  it('may give a nested transaction an isolation level, which TypeORM checks', async () => {
+    const cards = await cardsOf(async ({ paymentId }, { manager }) => {
+      await manager.transaction('SERIALIZABLE', (nested) => insert(nested, paymentId, 'nested'));
+    });
+    expect(cards).toEqual(['nested']);
+  });
+});
+
+describe.each(engines)('a nested transaction that awaits what waits for its end, on %s', (engine) => {
+  const worker = hostileWorker(engine, { options: { consumers: { timeoutMs: 300 } } });
+
+  it('fails at the time limit, and the error names it', async () => {
+    const id = worker.newId();
+    const end = await worker.meets(async ({ paymentId }, { manager }) => {
+      let begin!: () => void;
+      const begun = new Promise<void>((resolve) => (begin = resolve));
+      const earlier = begun.then(() => manager.find(CardRow));
+      await manager.transaction(async (nested) => {
+        await insert(nested, paymentId, 'nested');
+        begin();
+        await earlier;
+      });
+    }, id);
+    expect(end).toEqual(failedTwice);
+    expect((await worker.errors(id))[0]).toMatch(
+      /DeliveryTimeoutError: .* waited for a nested transaction to end/,
+    );
   });
 });
 
@@ -166,6 +224,17 @@ describe.each(engines)('a handler that writes through the entity manager, on %s'
     [
       'manager.save',
       (card, { manager }) => manager.save(CardRow, { paymentId: card.paymentId, issuedBy: 'x' }),
+    ],
+    [
+      'manager.save of many, in chunks, and remove',
+      async ({ paymentId }, { manager }) => {
+        const repository = manager.getRepository(CardRow);
+        const cards = await repository.save(
+          ['x', 'y'].map((issuedBy) => repository.create({ paymentId, issuedBy })),
+          { chunk: 1 },
+        );
+        await repository.remove(cards[1]!);
+      },
     ],
     [
       'a repository of the manager',

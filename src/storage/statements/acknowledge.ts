@@ -33,11 +33,11 @@ export async function acknowledgeWithEffect(
   { dialect, tables }: Database,
   on: Connection,
   { subscriptionId, seq, token }: Lease,
-  { scenarioId, bizId }: { scenarioId: number; bizId: Buffer },
+  dedup: { scenarioId: number; bizId: Buffer; token: Buffer },
 ): Promise<WriteResult> {
   // The number stands beside the token, because one claim's deliveries share a token and may share a biz-id.
   const dedupRow = 'k.scenario_id = ? AND k.biz_id = ? AND k.token = ? AND k.seq = ?';
-  const dedupValues = [scenarioId, bizId, token, seq];
+  const dedupValues = [dedup.scenarioId, dedup.bizId, dedup.token, seq];
   const deliveryValues = [subscriptionId, seq, token];
   if (dialect.engine === 'sqlite') {
     return write(

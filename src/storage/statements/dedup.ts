@@ -71,6 +71,20 @@ export async function readDedup(
   }))[0];
 }
 
+/** Marks the row anew, in the transaction that follows one which may have made it durable. One row means that it is there. */
+export async function replaceDedupToken(
+  { tables }: Database,
+  on: Connection,
+  { scenarioId, bizId, token }: DedupKey & { token: Buffer },
+  next: Buffer,
+): Promise<WriteResult> {
+  return write(
+    on,
+    `UPDATE ${tables.dedup} SET token = ? WHERE scenario_id = ? AND biz_id = ? AND token = ?`,
+    [next, scenarioId, bizId, token],
+  );
+}
+
 /**
  * The witness of work that no delivery stands behind: it stores the result only on the row of this very attempt, so one
  * row means that the row and the effect stand or fall together.

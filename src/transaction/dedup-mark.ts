@@ -1,0 +1,73 @@
+import { randomBytes } from 'node:crypto';
+import { ScopeDoomedError } from '../errors/index.js';
+import {
+  type Connection,
+  type Database,
+  type DedupKey,
+  type DedupRow,
+  replaceDedupToken,
+} from '../storage/index.js';
+import type { SessionWatch } from './session-watch.js';
+
+/**
+ * The token by which the last statement of a scope knows its dedup row. Once something has committed the row early, it is
+ * there whatever is rolled back later, and proves nothing. So it gets a new token in the transaction that follows: if
+ * that one is undone, so is the token.
+ */
+export class DedupMark implements DedupKey {
+  readonly scenarioId: number;
+  readonly bizId: Buffer;
+  private readonly tokens: [Buffer, ...Buffer[]];
+  private hasEnded = false;
+  private renewal: Promise<void> | undefined;
+
+  constructor(
+    private readonly database: Database,
+    private readonly on: Connection,
+    private readonly session: SessionWatch,
+    key: DedupKey,
+    token: Buffer,
+  ) {
+    this.scenarioId = key.scenarioId;
+    this.bizId = key.bizId;
+    this.tokens = [token];
+  }
+
+  get token(): Buffer {
+    return this.tokens[0];
+  }
+
+  /** No statement of the handler may run before it is renewed. */
+  get isDue(): boolean {
+    return this.hasEnded;
+  }
+
+  /** The transaction that bore it. */
+  transactionEnded(): void {
+    this.hasEnded = true;
+  }
+
+  /** Dooms the scope when the row is not there any more, so that what follows is not committed. */
+  renew(): Promise<void> {
+    return (this.renewal ??= this.replace().finally(() => {
+      this.renewal = undefined;
+    }));
+  }
+
+  isOn(row: DedupRow): boolean {
+    return this.tokens.some((token) => token.equals(row.token));
+  }
+
+  private async replace(): Promise<void> {
+    const next = randomBytes(16);
+    try {
+      const { affected } = await replaceDedupToken(this.database, this.on, this, next);
+      if (affected !== 1)
+        throw new ScopeDoomedError('its transaction was rolled back, and its dedup row with it');
+      this.tokens.unshift(next);
+      this.hasEnded = false;
+    } catch (error) {
+      this.session.doom(error);
+    }
+  }
+}

@@ -1,0 +1,49 @@
+import type { QueryRunner } from 'typeorm';
+
+/** On the runner of a scope, under a name that the ESM and the CommonJS copy of the library share. */
+const GUARDED: unique symbol = Symbol.for('nestjs-idempotent-mq.guarded');
+
+interface GuardedRunner {
+  [GUARDED]: (cause: unknown) => void;
+}
+
+/** TypeORM's runner with the parts of it that a scope sets itself. */
+export interface GuardableRunner extends Omit<QueryRunner, 'isTransactionActive' | 'broadcaster'> {
+  isTransactionActive: boolean;
+  transactionDepth: number;
+  broadcaster: { broadcast(event: string): Promise<void> };
+}
+
+/** Whether a scope answers for what is sent on this runner, and for what is left running there. */
+export function isGuarded(runner: object): runner is GuardedRunner {
+  return GUARDED in runner;
+}
+
+export function markGuarded(runner: object, doom: (cause: unknown) => void): void {
+  Object.defineProperty(runner, GUARDED, { value: doom });
+}
+
+/** Makes the scope of this runner unable to commit. */
+export function doomScopeOf(runner: GuardedRunner, cause: unknown): void {
+  runner[GUARDED](cause);
+}
+
+/**
+ * TypeORM's own `manager.transaction()`, on a runner whose transaction methods are about to be refused to everybody else:
+ * it alone may call them.
+ */
+export function nestedTransactions(runner: GuardableRunner): (...args: unknown[]) => Promise<unknown> {
+  const { manager } = runner;
+  const bound = (method: 'startTransaction' | 'commitTransaction' | 'rollbackTransaction') => ({
+    value: runner[method].bind(runner),
+  });
+  const queryRunner: unknown = Object.create(runner, {
+    startTransaction: bound('startTransaction'),
+    commitTransaction: bound('commitTransaction'),
+    rollbackTransaction: bound('rollbackTransaction'),
+    // TypeORM puts any manager that is made for the runner in its place.
+    manager: { value: manager },
+  });
+  const nesting: unknown = Object.create(manager, { queryRunner: { value: queryRunner } });
+  return manager.transaction.bind(nesting) as (...args: unknown[]) => Promise<unknown>;
+}
