@@ -5,7 +5,7 @@ import type { ConsumptionDeps } from './consume-idempotently.js';
 import type { DiscoveredConsumer } from './consumer.explorer.js';
 import { atLeastOnceDelivery } from './delivery.js';
 import type { HeldDelivery } from './held-delivery.js';
-import { type Outcome, outcomeOfError } from './outcome.js';
+import { type Outcome, outcomeOfHandler } from './outcome.js';
 import { withinTimeLimit } from './time-limit.js';
 
 /** One attempt of an `@AtLeastOnceConsumer`: the handler does what it does, and ACKs. Nothing is deduplicated. */
@@ -46,7 +46,7 @@ export async function consumeAtLeastOnce(
   }
   // What was acknowledged is done, whatever went wrong after it, and also when nobody awaited the ACK.
   if (await acking.catch(() => false)) return { kind: 'done' };
-  if (failure) return outcomeOfError(dialect, failure.error);
+  if (failure) return outcomeOfHandler(dialect, failure.error);
   const error = new AckMissingError(
     `${consumer.name} returned without delivery.ack(), so its delivery comes again.`,
   );

@@ -1,4 +1,5 @@
 import { InvalidOptionError } from '../errors/index.js';
+import { NAME_RULE, isName } from '../topic/index.js';
 
 export interface RetryOptions {
   /** Failures after which the delivery goes to the dead letters. @default 20 */
@@ -7,6 +8,8 @@ export interface RetryOptions {
   delayMs?: number;
   /** Longest wait, in milliseconds. @default 300000 */
   maxDelayMs?: number;
+  /** Whether an error is worth another attempt; if not, the delivery goes to the dead letters at once. @default all are */
+  retryIf?: (error: unknown) => boolean;
 }
 
 /** What can be set for all consumers (`forRoot({ consumers })`) and for each. */
@@ -57,7 +60,7 @@ export const CONSUMER_DEFAULTS: ResolvedConsumerOptions = {
   concurrency: 10,
   leaseMs: 30_000,
   timeoutMs: 60_000,
-  retry: { attempts: 20, delayMs: 1_000, maxDelayMs: 300_000 },
+  retry: { attempts: 20, delayMs: 1_000, maxDelayMs: 300_000, retryIf: () => true },
 };
 
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -71,10 +74,10 @@ export function resolveConsumerOptions(
   defaults: ResolvedConsumerOptions = CONSUMER_DEFAULTS,
 ): ResolvedConsumerOptions {
   const { retry = {} } = given;
-  if (typeof retry !== 'object' || retry === null) {
+  if (typeof retry !== 'object' || retry === null || Array.isArray(retry)) {
     throw new InvalidOptionError(`${where}.retry`, retry, 'an object');
   }
-  const unknown = Object.keys(retry).find((key) => !(key in CONSUMER_DEFAULTS.retry));
+  const unknown = Object.keys(retry).find((key) => !Object.hasOwn(CONSUMER_DEFAULTS.retry, key));
   if (unknown) {
     throw new InvalidOptionError(
       `${where}.retry.${unknown}`,
@@ -95,6 +98,13 @@ export function resolveConsumerOptions(
     }
     return value;
   };
+  if (retry.retryIf !== undefined && typeof retry.retryIf !== 'function') {
+    throw new InvalidOptionError(
+      `${where}.retry.retryIf`,
+      retry.retryIf,
+      'a function that returns a boolean',
+    );
+  }
   const delayMs = positive('retry.delayMs', retry.delayMs, defaults.retry.delayMs);
   const maxDelayMs = positive('retry.maxDelayMs', retry.maxDelayMs, defaults.retry.maxDelayMs);
   if (delayMs > maxDelayMs) {
@@ -112,15 +122,12 @@ export function resolveConsumerOptions(
       attempts: positive('retry.attempts', retry.attempts, defaults.retry.attempts, 10_000),
       delayMs,
       maxDelayMs,
+      retryIf: retry.retryIf ?? defaults.retry.retryIf,
     },
   };
 }
 
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$/;
-
 /** @throws InvalidOptionError unless it is a name of 1 to 200 ASCII letters, digits and `. _ : -` */
 export function checkName(option: string, value: unknown): void {
-  if (typeof value !== 'string' || !NAME.test(value)) {
-    throw new InvalidOptionError(option, value, '1 to 200 ASCII letters, digits and . _ : -');
-  }
+  if (!isName(value)) throw new InvalidOptionError(option, value, NAME_RULE);
 }

@@ -1,6 +1,6 @@
 import 'reflect-metadata';
-import { InvalidOptionError } from '../errors/index.js';
-import type { AnyTopic, PayloadOf } from '../topic/index.js';
+import { ConfigurationError, InvalidOptionError } from '../errors/index.js';
+import { type AnyTopic, type PayloadOf, checkTopic } from '../topic/index.js';
 import {
   type AtLeastOnceConsumerOptions,
   type IdempotentConsumerOptions,
@@ -78,9 +78,31 @@ export function consumersOf(method: unknown): readonly ConsumerMetadata[] {
 function decorate(consumer: ConsumerMetadata): HandlerDecorator<(...args: never[]) => unknown> {
   return (target, key, descriptor) => {
     const method = descriptor.value!;
+    checkMethod(consumer, target, key, method);
     Reflect.defineMetadata(CONSUMER_METADATA, [...consumersOf(method), consumer], method);
     defineHandlerParameters(target, key);
   };
+}
+
+/** @throws ConfigurationError for a method that would never run */
+function checkMethod(
+  { topic }: ConsumerMetadata,
+  target: object,
+  key: string | symbol,
+  method: (...args: never[]) => unknown,
+): void {
+  const isStatic = typeof target === 'function';
+  const name = `${isStatic ? target.name : target.constructor.name}.${String(key)} (topic ${topic.name})`;
+  if (isStatic) {
+    throw new ConfigurationError(
+      `${name} is a static method, and consumers are methods of providers, which Nest makes instances of: leave out \`static\`.`,
+    );
+  }
+  if (/Generator/.test(Object.prototype.toString.call(method))) {
+    throw new ConfigurationError(
+      `${name} is a generator: calling it runs nothing of it, and the message would be acknowledged all the same. Make it an async method.`,
+    );
+  }
 }
 
 function check(
@@ -89,9 +111,7 @@ function check(
   options: AtLeastOnceConsumerOptions,
   known: readonly string[],
 ): void {
-  if (typeof topic?.name !== 'string' || typeof topic.bizId !== 'function') {
-    throw new InvalidOptionError(`${decorator}(topic)`, topic, 'a topic made by defineTopic()');
-  }
+  checkTopic(`${decorator}(topic)`, topic);
   if (typeof options !== 'object' || options === null) {
     throw new InvalidOptionError(`${decorator}(${topic.name}) options`, options, 'an object with a group');
   }

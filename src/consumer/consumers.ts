@@ -34,6 +34,9 @@ export class Consumers {
         ),
       );
     }
+    for (const { name, topic, options } of consumers) {
+      this.deps.events.emit({ type: 'consuming', topic: topic.name, group: options.group, handler: name });
+    }
     // The process may have been told to stop meanwhile.
     if (!this.stopping) for (const worker of this.workers) worker.start();
   }

@@ -18,7 +18,10 @@ abstract class AnyDelivery {
   abstract readonly headers: ReadonlyMap<string, string>;
   /** When the message landed, by the database's clock. */
   abstract readonly publishedAt: Date;
-  /** Aborts when the handler's time is up, its lease is lost, or the process shuts down. Pass it to fetch. */
+  /**
+   * Aborts when the handler's time is up, its lease is lost, or the process shuts down. Pass it to fetch. A listener of
+   * your own must not throw: Node ends the process for that.
+   */
   abstract readonly signal: AbortSignal;
   /** The payload if the delivery is of this topic: for handlers of several topics. */
   abstract payloadOf<T extends AnyTopic>(topic: T): PayloadOf<T> | undefined;

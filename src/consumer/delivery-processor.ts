@@ -1,4 +1,4 @@
-import { describeError } from '../errors/index.js';
+import { describeError, describeErrorAtLength } from '../errors/index.js';
 import type { IdempotentMqEvents, DeadLetterReason } from '../events/index.js';
 import { withError } from './attempt-history.js';
 import { consumeAtLeastOnce } from './consume-at-least-once.js';
@@ -6,7 +6,7 @@ import { type ConsumptionDeps, consumeIdempotently } from './consume-idempotentl
 import type { DiscoveredConsumer } from './consumer.explorer.js';
 import type { HeldDelivery } from './held-delivery.js';
 import type { Outcome } from './outcome.js';
-import { backoffMs, contentionDelayMs } from './retry-policy.js';
+import { backoffMs, contentionDelayMs, isWorthRetrying } from './retry-policy.js';
 
 export interface ProcessorDeps extends ConsumptionDeps {
   events: IdempotentMqEvents;
@@ -20,6 +20,13 @@ export class DeliveryProcessor {
   ) {}
 
   async process(held: HeldDelivery): Promise<void> {
+    if (held.isExpired) {
+      return this.deadLetter(
+        held,
+        'expired',
+        new Error('Its time (expiresAt) was over before it could be handled.'),
+      );
+    }
     const { attempt } = held;
     this.emit(held, { type: 'delivered', attempt, redelivered: attempt > 1 });
     const outcome = await this.attempt(held);
@@ -80,7 +87,7 @@ export class DeliveryProcessor {
   /** Others in the way pass by themselves. What else keeps a handler from being run takes longer, or an operator. */
   private async notRun(held: HeldDelivery, error: unknown): Promise<void> {
     const { dialect } = this.deps.connections.database;
-    const passes = dialect.isContention(error) || held.abortedBy === 'shutdown';
+    const passes = dialect.isContention(error) || held.abortedBy !== undefined;
     if (!passes) {
       const { topic, options } = this.consumer;
       this.deps.events.emit({
@@ -96,16 +103,25 @@ export class DeliveryProcessor {
   private async failed(held: HeldDelivery, error: unknown): Promise<void> {
     const failures = held.claimed.failures + 1;
     const { retry } = this.consumer.settings;
+    if (!isWorthRetrying(error, retry)) return this.deadLetter(held, 'rejected', error);
     if (failures >= retry.attempts) return this.deadLetter(held, 'failed', error);
     await this.retry(held, error, failures, backoffMs(failures, retry));
   }
 
   private async retry(held: HeldDelivery, error: unknown, failures: number, delayMs: number): Promise<void> {
     const { lostLeases } = held.claimed;
-    const errors =
-      failures > held.claimed.failures ? withError(held.claimed.errors, error) : held.claimed.errors;
+    const requested = failures === held.claimed.failures;
+    const errors = requested ? held.claimed.errors : withError(held.claimed.errors, error);
     if (await this.deps.transport.retryLater(held.claimed, { failures, lostLeases, errors }, delayMs)) {
-      this.emit(held, { type: 'retry-scheduled', failures, delayMs, error: describeError(error) });
+      const { attempts } = this.consumer.settings.retry;
+      this.emit(held, {
+        type: 'retry-scheduled',
+        failures,
+        attempts,
+        requested,
+        delayMs,
+        ...this.about(error),
+      });
     } else {
       this.emit(held, { type: 'lease-lost' });
     }
@@ -119,10 +135,15 @@ export class DeliveryProcessor {
       errors: withError(held.claimed.errors, error),
     };
     if (await this.deps.transport.deadLetter(held.claimed, attempt, reason)) {
-      this.emit(held, { type: 'dead-lettered', reason, error: describeError(error) });
+      this.emit(held, { type: 'dead-lettered', reason, ...this.about(error) });
     } else {
       this.emit(held, { type: 'lease-lost' });
     }
+  }
+
+  private about(error: unknown) {
+    const { name: handler } = this.consumer;
+    return { handler, error: describeError(error), stack: describeErrorAtLength(error) };
   }
 
   private emit(held: HeldDelivery, event: DeliveryEvent): void {
@@ -135,9 +156,21 @@ type DeliveryEvent =
   | { type: 'delivered'; attempt: number; redelivered: boolean }
   | { type: 'acknowledged' | 'duplicate-absorbed' | 'lease-lost' }
   | { type: 'given-back'; reason: string; delayMs: number }
-  | { type: 'retry-scheduled'; failures: number; delayMs: number; error: string }
-  | { type: 'dead-lettered'; reason: DeadLetterReason; error: string }
+  | ({
+      type: 'retry-scheduled';
+      failures: number;
+      attempts: number;
+      requested: boolean;
+      delayMs: number;
+    } & AboutError)
+  | ({ type: 'dead-lettered'; reason: DeadLetterReason } & AboutError)
   | { type: 'commit-unknown'; error: string };
+
+interface AboutError {
+  handler: string;
+  error: string;
+  stack: string;
+}
 
 /** A handler that failed because the process told it to stop has not failed. */
 function atNoCost(outcome: Outcome): Outcome {

@@ -1,22 +1,18 @@
 import { LeaseLostError } from '../errors/index.js';
 import { decodeHeaders } from '../topic/index.js';
 import type { ClaimedDelivery } from '../transport/port.js';
-
-/** Why a running handler was told to stop. */
-export type AbortCause = 'lease-lost' | 'shutdown' | 'timeout';
+import { Stoppable } from './stoppable.js';
 
 /** A delivery that this process holds, from its claim until its outcome is known. */
-export class HeldDelivery {
+export class HeldDelivery extends Stoppable {
   readonly bizId: string;
   readonly attempt: number;
-  private readonly controller = new AbortController();
   /** Past the handler: its last statements are on their way, and may hold the delivery's row. */
   settling = false;
-  abortedBy: AbortCause | undefined;
-  /** Gets the transaction out of the way of a handler that doesn't stop; set while one runs. */
-  abandon: ((cause: Error) => void) | undefined;
+  private readonly claimedAt = performance.now();
 
   constructor(readonly claimed: ClaimedDelivery) {
+    super();
     this.bizId = claimed.bizId.toString('utf8');
     this.attempt = claimed.failures + claimed.lostLeases + 1;
   }
@@ -26,14 +22,10 @@ export class HeldDelivery {
     return decodeHeaders(this.claimed.headers);
   }
 
-  get signal(): AbortSignal {
-    return this.controller.signal;
-  }
-
-  abort(by: AbortCause, reason: Error): void {
-    if (this.abortedBy) return;
-    this.abortedBy = by;
-    this.controller.abort(reason);
+  /** Counts on from what the broker said at the claim, by a clock that nobody sets. */
+  get isExpired(): boolean {
+    const { expiresInMs = Infinity } = this.claimed;
+    return performance.now() - this.claimedAt >= expiresInMs;
   }
 
   loseLease(): void {

@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import {
   CommitUnknownError,
+  DeliveryTimeoutError,
   DedupKeyInProgressError,
   InvalidOptionError,
   ScopeDoomedError,
@@ -18,10 +19,22 @@ import {
   recordResult,
 } from '../storage/index.js';
 import { encodeBizId } from '../topic/index.js';
-import { type AmbientScope, GuardedScope, currentScope } from '../transaction/index.js';
+import {
+  type AmbientScope,
+  type DedupMark,
+  GuardedScope,
+  currentScope,
+  doomScopeOf,
+  isGuarded,
+} from '../transaction/index.js';
 import { checkName } from './consumer-options.js';
+import { isUnderWay, noteUnderWay } from './keys-under-way.js';
 import { contentionDelayMs } from './retry-policy.js';
+import { type IdempotentRunOptions, timeoutOf } from './run-options.js';
 import { type Scenarios, namedScenario } from './scenario.js';
+import type { Stoppable } from './stoppable.js';
+import { untilAbandoned, withinTimeLimit } from './time-limit.js';
+import type { WorksUnderWay } from './works-under-way.js';
 
 export interface IdempotentKey {
   /** The namespace of the biz-id: a name of the contract, like a topic's. */
@@ -36,11 +49,26 @@ export interface IdempotentResult<T> {
   result: T;
 }
 
+export type IdempotentWork<T> = (manager: EntityManager, context: IdempotentWorkContext) => Promise<T>;
+
+export interface IdempotentWorkContext {
+  /** Aborts when the time is up, or the process shuts down. Pass it to `fetch`. */
+  signal: AbortSignal;
+}
+
+interface Limits {
+  running: Stoppable;
+  timeoutMs: number;
+}
+
 export interface IdempotentExecutorDeps {
   dataSource: DataSource;
   connections: LibraryConnections;
   scenarios: Scenarios;
   statementTimeoutMs: number;
+  /** For works that are given no time of their own. */
+  timeoutMs: number;
+  works: WorksUnderWay;
   onStray: (error: Error) => void;
 }
 
@@ -53,50 +81,67 @@ const UNDEFINED = Buffer.alloc(0);
  * `@EventPattern` handler, a cron job.
  */
 export class IdempotentExecutor {
-  /** The keys that each scope has under way. */
-  private readonly inProgress = new WeakMap<AmbientScope, Set<string>>();
-
   constructor(private readonly deps: IdempotentExecutorDeps) {}
 
   /**
    * Runs the work once for the biz-id, in a transaction with its dedup row. Inside a handler, or inside another `run`,
-   * it joins that transaction.
+   * it joins that transaction. A plain `dataSource.transaction` it does **not** join: it commits on its own, whatever
+   * becomes of that one. So don't call it there; do there what `work` is to do, in its place.
    *
    * @throws what the work throws; nothing of it is left then
+   * @throws DeliveryTimeoutError when it took longer than `timeoutMs`; nothing of it is left then
+   * @throws NoConnectionError when all connections stayed in use; it was not run
    * @throws CommitUnknownError when COMMIT got no answer: call again
    * @throws ScopeTornError when the work committed by itself and did not finish
    */
   async run<T>(
     key: IdempotentKey,
-    work: (manager: EntityManager) => Promise<T>,
+    work: IdempotentWork<T>,
+    options: IdempotentRunOptions = {},
   ): Promise<IdempotentResult<T>> {
     if (typeof key !== 'object' || key === null) {
       throw new InvalidOptionError('IdempotentExecutor.run(key)', key, 'an object with scenario and bizId');
     }
     checkName('IdempotentExecutor.run({ scenario })', key.scenario);
     const bizId = encodeBizId(key.bizId, 'IdempotentExecutor.run({ bizId }) must be');
+    if (typeof work !== 'function') {
+      throw new InvalidOptionError('IdempotentExecutor.run(key, work)', work, 'a function of the manager');
+    }
+    const timeoutMs = timeoutOf('IdempotentExecutor.run(key, work, options)', options, this.deps.timeoutMs);
     const scope = currentScope();
     if (scope?.dataSource === this.deps.dataSource) return this.runWithin(scope, key, bizId, work);
-    const dedup = { scenarioId: await this.deps.scenarios.idOf(namedScenario(key.scenario)), bizId };
-    for (let attempt = 1; ; attempt++) {
-      const result = await this.tryRun(key, dedup, work, attempt >= CONTENTION_RETRIES);
-      if (result) return result;
-      await pause(contentionDelayMs());
-    }
+    return this.deps.works.during(async (running) => {
+      const dedup = { scenarioId: await this.deps.scenarios.idOf(namedScenario(key.scenario)), bizId };
+      for (let attempt = 1; ; attempt++) {
+        const limits = { running, timeoutMs, isLastTry: attempt >= CONTENTION_RETRIES };
+        const result = await this.tryRun(key, dedup, work, limits);
+        if (result) return result;
+        await pause(contentionDelayMs());
+      }
+    });
   }
 
   /** @returns undefined when others got in the way before the work began */
   private async tryRun<T>(
     key: IdempotentKey,
     dedup: DedupKey,
-    work: (manager: EntityManager) => Promise<T>,
-    isLastTry: boolean,
+    work: IdempotentWork<T>,
+    { running, timeoutMs, isLastTry }: Limits & { isLastTry: boolean },
   ): Promise<IdempotentResult<T> | undefined> {
     const { database } = this.deps.connections;
     const token = randomBytes(16);
-    const scope = await GuardedScope.open(this.deps.connections, { ...this.deps, name: describeKey(key) });
+    const scope = await GuardedScope.open(this.deps.connections, {
+      ...this.deps,
+      name: describeKey(key),
+      kind: 'executor',
+      waitMs: this.deps.statementTimeoutMs,
+      signal: running.signal,
+    });
+    running.abandon = () => scope.destroy();
     try {
-      if (!(await insertDedup(database, scope.own, dedup, { token, ...NO_DELIVERY }))) {
+      const inserted = insertDedup(database, scope.own, dedup, { token, ...NO_DELIVERY });
+      // It waits for whoever has the same biz-id under way.
+      if (!(await untilAbandoned(inserted, running))) {
         const row = await readDedup(database, scope.own, dedup);
         await scope.rollback();
         if (row) return storedResult<T>(row, key);
@@ -110,7 +155,7 @@ export class IdempotentExecutor {
       if (isLastTry || !database.dialect.isContention(error)) throw error;
       return undefined;
     }
-    return this.runNew(scope, key, dedup, token, work);
+    return this.runNew(scope, key, dedup, token, work, { running, timeoutMs });
   }
 
   private async runNew<T>(
@@ -118,16 +163,17 @@ export class IdempotentExecutor {
     key: IdempotentKey,
     dedup: DedupKey,
     token: Buffer,
-    work: (manager: EntityManager) => Promise<T>,
+    work: IdempotentWork<T>,
+    limits: Limits,
   ): Promise<IdempotentResult<T>> {
     const { database } = this.deps.connections;
+    const mark = scope.markedBy(dedup, token);
     let result: T;
     try {
-      result = await scope.run(() => this.noting(scope, key, () => work(scope.manager)));
-      await scope.beforeCommit();
+      result = await this.perform(scope, dedup, work, limits);
       scope.throwIfDoomed();
       const witness = await recordResult(database, scope.own, dedup, {
-        token,
+        token: mark.token,
         result: encodeResult(result, key),
       });
       scope.session.autocommitSeen ||= witness.session?.autocommit ?? false;
@@ -140,9 +186,8 @@ export class IdempotentExecutor {
       scope.throwIfDoomed();
     } catch (error) {
       await scope.rollback();
-      if (scope.session.autocommitSeen || (scope.session.endedWithin && (await this.isDurable(dedup, token))))
-        throw torn(key, error);
-      throw error;
+      if (await this.isTorn(scope.session, mark)) throw torn(key, error);
+      throw error instanceof DeliveryTimeoutError ? (scope.session.doomedBy ?? error) : error;
     }
     try {
       await scope.commit();
@@ -156,12 +201,32 @@ export class IdempotentExecutor {
     return { executed: true, result };
   }
 
+  private async perform<T>(
+    scope: GuardedScope,
+    dedup: DedupKey,
+    work: IdempotentWork<T>,
+    { running, timeoutMs }: Limits,
+  ): Promise<T> {
+    const { signal } = running;
+    // It may have waited for others until after a shutdown had cut them off.
+    signal.throwIfAborted();
+    running.abandon = (cause) => scope.abandon(cause);
+    noteUnderWay(scope, this.deps.connections.database, dedup);
+    const working = scope
+      .run(() => work(scope.manager, { signal }))
+      .then(async (result) => {
+        await scope.beforeCommit();
+        return result;
+      });
+    return withinTimeLimit(working, running, { name: `The work for ${scope.name}`, timeoutMs });
+  }
+
   /** As a nested transaction, so that a failure which the outer code swallows leaves no dedup row behind. */
   private async runWithin<T>(
     scope: AmbientScope,
     key: IdempotentKey,
     bizId: Buffer,
-    work: (manager: EntityManager) => Promise<T>,
+    work: IdempotentWork<T>,
   ): Promise<IdempotentResult<T>> {
     const { database } = this.deps.connections;
     const runner = scope.manager.queryRunner as QueryRunner & Connection;
@@ -169,9 +234,9 @@ export class IdempotentExecutor {
       scenarioId: await this.deps.scenarios.idWithin(runner, namedScenario(key.scenario)),
       bizId,
     };
-    if (this.inProgress.get(scope)?.has(describeKey(key))) {
+    if (isUnderWay(scope, database, dedup)) {
       throw new DedupKeyInProgressError(
-        `${describeKey(key)} is run again inside of its own work, whose dedup row is not committed yet. Run it once, or give the inner work a scenario of its own.`,
+        `${describeKey(key)} is run again inside of its own work, whose dedup row is not committed yet. Run it once, or give the inner work (or the consumer around it) a scenario of its own.`,
       );
     }
     return scope.manager.transaction(async (manager) => {
@@ -181,26 +246,43 @@ export class IdempotentExecutor {
         if (!row) throw new ScopeDoomedError(`${describeKey(key)}: its dedup row is gone again; try again.`);
         return storedResult<T>(row, key);
       }
-      const result = await this.noting(scope, key, () => work(manager));
-      await recordResult(database, runner, dedup, { token, result: encodeResult(result, key) });
+      const takeBack = noteUnderWay(scope, database, dedup);
+      let result: T;
+      try {
+        result = await work(manager, { signal: scope.signal });
+      } finally {
+        takeBack();
+      }
+      const witness = await recordResult(database, runner, dedup, {
+        token,
+        result: encodeResult(result, key),
+      });
+      if (witness.affected !== 1) {
+        const error = new ScopeDoomedError(
+          `The work for ${describeKey(key)} rolled back by itself, to before its dedup row: all of ${scope.name} is rolled back.`,
+        );
+        // Also where the code around it swallows the error, and the savepoint to go back to is gone.
+        if (isGuarded(runner)) doomScopeOf(runner, error);
+        throw error;
+      }
       return { executed: true, result };
     });
   }
 
-  private async noting<T>(scope: AmbientScope, key: IdempotentKey, work: () => Promise<T>): Promise<T> {
-    const keys = this.inProgress.get(scope) ?? new Set<string>();
-    this.inProgress.set(scope, keys.add(describeKey(key)));
-    try {
-      return await work();
-    } finally {
-      keys.delete(describeKey(key));
-    }
-  }
-
-  private async isDurable(dedup: DedupKey, token: Buffer): Promise<boolean> {
+  /** Leaves a dedup row behind then, also where the work has rolled its own back: without one the next call would run it again. */
+  private async isTorn(session: GuardedScope['session'], mark: DedupMark): Promise<boolean> {
     const { connections } = this.deps;
-    const row = await connections.control((on) => readDedup(connections.database, on, dedup));
-    return row?.token.equals(token) ?? false;
+    const { database } = connections;
+    if (session.autocommitSeen || session.mayBeDurable) {
+      const { token } = mark;
+      await connections.controlTransaction((on) =>
+        insertDedup(database, on, mark, { token, ...NO_DELIVERY }),
+      );
+      return true;
+    }
+    if (!session.endedWithin) return false;
+    const row = await connections.control((on) => readDedup(database, on, mark));
+    return row !== undefined && mark.isOn(row);
   }
 }
 

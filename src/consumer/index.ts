@@ -6,4 +6,6 @@ export * from './delivery-context.js';
 export * from './handler-caller.js';
 export * from './idempotent-executor.js';
 export * from './retry-policy.js';
+export * from './run-options.js';
 export * from './scenario.js';
+export * from './works-under-way.js';

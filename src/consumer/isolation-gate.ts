@@ -1,12 +1,12 @@
 /**
  * Lets a delivery that once lost its lease run while the process does nothing else, so that whatever kills a process
  * takes no neighbours along. Everybody who holds deliveries enters; who wants to be alone waits until all have left, and
- * nobody enters meanwhile.
+ * nobody enters meanwhile. Signals end the waiting: an app that shuts down must not wait for another one's handlers.
  */
 export class IsolationGate {
   private holders = 0;
-  private alone = 0;
-  private queue: Promise<void> = Promise.resolve();
+  /** Who wants to be alone; the first one is, once all holders have left. */
+  private readonly line: object[] = [];
   private readonly waiting = new Set<() => void>();
 
   /** One for the process: module instances share its fate. */
@@ -16,9 +16,9 @@ export class IsolationGate {
     return (registry[key] ??= new IsolationGate());
   }
 
-  /** Resolves when nobody wants to be alone. Then, without awaiting anything else, {@link enter}. */
-  async whenOpen(): Promise<void> {
-    while (this.alone > 0) await this.changed();
+  /** Resolves when nobody wants to be alone, or the signal aborts. Then, without awaiting anything else, {@link enter}. */
+  async whenOpen(signal: AbortSignal): Promise<void> {
+    while (this.line.length > 0 && !signal.aborted) await this.changed(signal);
   }
 
   /** @returns how to leave */
@@ -33,30 +33,32 @@ export class IsolationGate {
     };
   }
 
-  /** Runs the work when everybody has left. */
-  async runAlone<T>(work: () => Promise<T>): Promise<T> {
-    this.alone++;
-    const turn = this.queue;
-    let done!: () => void;
-    this.queue = new Promise((resolve) => (done = resolve));
+  /** Runs the work when everybody has left; not at all when the signal aborts before. */
+  async runAlone(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    const place = {};
+    this.line.push(place);
     try {
-      await turn;
-      while (this.holders > 0) await this.changed();
-      return await work();
+      while ((this.line[0] !== place || this.holders > 0) && !signal.aborted) await this.changed(signal);
+      if (!signal.aborted) await work();
     } finally {
-      this.alone--;
-      done();
+      this.line.splice(this.line.indexOf(place), 1);
       this.notify();
     }
   }
 
-  private changed(): Promise<void> {
-    return new Promise((resolve) => this.waiting.add(resolve));
+  private changed(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const noticed = () => {
+        this.waiting.delete(noticed);
+        signal.removeEventListener('abort', noticed);
+        resolve();
+      };
+      this.waiting.add(noticed);
+      signal.addEventListener('abort', noticed);
+    });
   }
 
   private notify(): void {
-    const waiting = [...this.waiting];
-    this.waiting.clear();
-    for (const resolve of waiting) resolve();
+    for (const noticed of [...this.waiting]) noticed();
   }
 }

@@ -22,35 +22,31 @@ export type Outcome =
   /** Somebody else has it by now. */
   | { kind: 'lease-lost' };
 
+/** What an error of the delivery's own transaction says about the delivery. */
+export function outcomeOfError(dialect: Dialect, error: unknown): Outcome {
+  return judge(error, (cause) => dialect.isContention(cause) || isConnectionLost(cause) || isTimeout(cause));
+}
+
 /**
- * What a handler's error says about the delivery.
+ * What a handler's error says about the delivery. Contention costs nothing only in the delivery's own transaction: what
+ * the handler met elsewhere may be a lock of its own, for which it would wait each time it runs.
  *
- * @param scope the name of the transaction that the handler ran in
+ * @param doomedBy what made the delivery's own transaction unable to commit
  */
-export function outcomeOfError(dialect: Dialect, error: unknown, scope?: string): Outcome {
+export function outcomeOfHandler(dialect: Dialect, error: unknown, doomedBy?: unknown): Outcome {
+  return doomedBy === undefined ? judge(error, isConnectionLost) : outcomeOfError(dialect, doomedBy);
+}
+
+function judge(error: unknown, costsNothing: (cause: unknown) => boolean): Outcome {
   try {
-    return judge(dialect, error, scope);
+    const code = errorCode(error);
+    if (code === 'RETRY_LATER') return later(error as { delayMs: unknown });
+    if (code === 'REJECTED') return { kind: 'rejected', error };
+    return { kind: someCause(error, costsNothing) ? 'not-run' : 'failed', error };
   } catch {
     // Anything can be thrown, also what throws when it is looked at.
     return { kind: 'failed', error };
   }
-}
-
-function judge(dialect: Dialect, error: unknown, scope: string | undefined): Outcome {
-  const code = errorCode(error);
-  if (code === 'RETRY_LATER') return later(error as { delayMs: unknown });
-  if (code === 'REJECTED') return { kind: 'rejected', error };
-  const isContention = (cause: unknown) => dialect.isContention(cause) && !isItsOwnLock(cause, scope);
-  if (someCause(error, (cause) => isContention(cause) || isConnectionLost(cause))) {
-    return { kind: 'not-run', error };
-  }
-  return { kind: 'failed', error };
-}
-
-/** On SQLite a handler that writes outside of its transaction waits for its own lock, and would do so every time. */
-function isItsOwnLock(error: unknown, scope: string | undefined): boolean {
-  const { holder } = error as { holder?: { name?: unknown } };
-  return scope !== undefined && holder?.name === scope;
 }
 
 const LONGEST_DELAY_MS = 100 * 365 * 24 * 60 * 60 * 1000;
@@ -68,14 +64,17 @@ function later(error: { delayMs: unknown }): Outcome {
 }
 
 const CONNECTION_LOST =
-  /^(PROTOCOL_CONNECTION_LOST|PROTOCOL_ENQUEUE_AFTER_FATAL_ERROR|ECONNRESET|ECONNREFUSED|EPIPE|ETIMEDOUT|ER_SERVER_SHUTDOWN|ER_CLIENT_INTERACTION_TIMEOUT|ER_NEW_ABORTING_CONNECTION|STATEMENT_TIMEOUT)$/;
+  /^(PROTOCOL_CONNECTION_LOST|PROTOCOL_ENQUEUE_AFTER_FATAL_ERROR|ECONNRESET|ECONNREFUSED|EPIPE|ETIMEDOUT|ER_SERVER_SHUTDOWN|ER_CLIENT_INTERACTION_TIMEOUT|ER_NEW_ABORTING_CONNECTION)$/;
 
 /** The database went away, which no message is to blame for. Only an error that the driver itself raised counts. */
 function isConnectionLost(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false;
   const { driverError } = error as { driverError?: unknown };
-  const code = errorCode(driverError ?? error) ?? '';
-  return CONNECTION_LOST.test(code) && (driverError !== undefined || code === 'STATEMENT_TIMEOUT');
+  return driverError !== undefined && CONNECTION_LOST.test(errorCode(driverError) ?? '');
+}
+
+function isTimeout(error: unknown): boolean {
+  return errorCode(error) === 'STATEMENT_TIMEOUT';
 }
 
 /** The error, or something that it wraps. */

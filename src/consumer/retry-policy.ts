@@ -7,7 +7,7 @@ import type { RetryOptions } from './consumer-options.js';
  */
 export function backoffMs(
   failures: number,
-  { delayMs, maxDelayMs }: Required<RetryOptions>,
+  { delayMs, maxDelayMs }: Pick<Required<RetryOptions>, 'delayMs' | 'maxDelayMs'>,
   random: () => number = Math.random,
 ): number {
   const full = Math.min(maxDelayMs, delayMs * 2 ** Math.min(failures - 1, 40));
@@ -17,4 +17,16 @@ export function backoffMs(
 /** Who got in each other's way should not come back at the same moment. Milliseconds. */
 export function contentionDelayMs(random: () => number = Math.random): number {
   return Math.round(20 + random() * 180);
+}
+
+/** A predicate that fails itself decides nothing. */
+export function isWorthRetrying(
+  error: unknown,
+  { retryIf }: Pick<Required<RetryOptions>, 'retryIf'>,
+): boolean {
+  try {
+    return retryIf(error);
+  } catch {
+    return true;
+  }
 }

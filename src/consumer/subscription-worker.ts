@@ -35,7 +35,8 @@ export class SubscriptionWorker {
   private readonly running = new Set<Promise<void>>();
   private isolating: Promise<void> | undefined;
   private loop: Promise<void> | undefined;
-  private stopping = false;
+  /** Ends every wait for the other workers of the process. */
+  private readonly stopped = new AbortController();
   private stopListening: (() => void) | undefined;
   private cursor = 0;
   private lastRescan = 0;
@@ -70,22 +71,25 @@ export class SubscriptionWorker {
    */
   async stop(timeoutMs: number): Promise<void> {
     if (this.stopping || !this.loop) return;
-    this.stopping = true;
+    const reason = new Error('The process is shutting down.');
+    this.stopped.abort(reason);
     this.stopListening?.();
     this.wake.ring();
-    const reason = new Error('The process is shutting down.');
     for (const held of this.leases.held) held.abort('shutdown', reason);
     const force = setTimeout(() => {
       for (const held of this.leases.held) held.abandon?.(reason);
     }, timeoutMs);
     await this.giveBackQueued();
-    // Not before: it may stand at the gate until a handler that runs alone has stopped.
     await this.loop;
     // A claim may have been under way.
     await this.giveBackQueued();
     await Promise.allSettled([...this.running, this.isolating]);
     clearTimeout(force);
     await this.leases.stop();
+  }
+
+  private get stopping(): boolean {
+    return this.stopped.signal.aborted;
   }
 
   private async run(): Promise<void> {
@@ -111,7 +115,7 @@ export class SubscriptionWorker {
 
   /** @returns whether another step is worth taking at once */
   private async step(eager: boolean): Promise<boolean> {
-    await this.gate.whenOpen();
+    await this.gate.whenOpen(this.stopped.signal);
     const room = this.room();
     if (this.stopping || room === 0) return false;
     const leave = this.gate.enter();
@@ -199,7 +203,7 @@ export class SubscriptionWorker {
         for (const seq of suspects.slice(0, SUSPECTS_A_TURN)) {
           if (!this.stopping) await this.runAlone(seq);
         }
-      })
+      }, this.stopped.signal)
       .catch((error: unknown) => this.emitError(error))
       .finally(() => {
         this.isolating = undefined;

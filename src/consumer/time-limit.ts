@@ -1,5 +1,5 @@
 import { DeliveryTimeoutError } from '../errors/index.js';
-import type { HeldDelivery } from './held-delivery.js';
+import type { Stoppable } from './stoppable.js';
 
 /**
  * Waits for a handler no longer than it may take, and no longer than it is told to stop: one that never returns must not
@@ -7,29 +7,36 @@ import type { HeldDelivery } from './held-delivery.js';
  */
 export async function withinTimeLimit<T>(
   work: Promise<T>,
-  held: HeldDelivery,
+  running: Stoppable,
   { name, timeoutMs }: { name: string; timeoutMs: number },
 ): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const stopped = new Promise<never>((_, reject) => {
-    const abandon = held.abandon;
-    held.abandon = (cause) => {
+  const timer = setTimeout(() => {
+    const error = new DeliveryTimeoutError(
+      `${name} took longer than ${timeoutMs} ms (option timeoutMs). Its signal was aborted, and what it had in its transaction was rolled back.`,
+    );
+    running.abort('timeout', error);
+    running.abandon?.(error);
+  }, timeoutMs);
+  try {
+    return await untilAbandoned(work, running);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Waits no longer than until somebody gets its transaction out of the way. */
+export async function untilAbandoned<T>(work: Promise<T>, running: Stoppable): Promise<T> {
+  const abandoned = new Promise<never>((_, reject) => {
+    const { abandon } = running;
+    running.abandon = (cause) => {
       abandon?.(cause);
       reject(cause);
     };
-    timer = setTimeout(() => {
-      const error = new DeliveryTimeoutError(
-        `${name} took longer than ${timeoutMs} ms (option timeoutMs). Its signal was aborted, and what it had in a transaction of the delivery was rolled back.`,
-      );
-      held.abort('timeout', error);
-      held.abandon?.(error);
-    }, timeoutMs);
   });
   try {
-    return await Promise.race([work, stopped]);
+    return await Promise.race([work, abandoned]);
   } finally {
-    clearTimeout(timer);
-    held.abandon = undefined;
+    running.abandon = undefined;
     work.catch(() => undefined);
   }
 }

@@ -12,13 +12,28 @@ export interface LibraryConnections {
   /** Statements of the broker, each committed by itself. */
   control<T>(work: (on: Connection) => Promise<T>): Promise<T>;
 
-  /** Statements of the broker in one transaction; begun anew, a few times, when it got in another's way. */
-  controlTransaction<T>(work: (on: Connection) => Promise<T>): Promise<T>;
+  /** Statements of the broker in one transaction; begun anew, up to ten times, when it got in another's way. */
+  controlTransaction<T>(work: (on: Connection) => Promise<T>, options?: { attempts: number }): Promise<T>;
 
-  /** A runner for a guarded scope, prepared but not in a transaction. The scope gives it back. */
-  scopeRunner(name: string): Promise<ScopeRunner>;
+  /**
+   * A runner for a guarded scope, prepared but not in a transaction. The scope gives it back.
+   *
+   * @throws NoConnectionError when all stayed in use for `waitMs`; or the reason of the signal
+   */
+  scopeRunner(request: ScopeRequest): Promise<ScopeRunner>;
 
   close(): Promise<void>;
+}
+
+export interface ScopeRequest {
+  /** For messages: what runs in the scope. */
+  name: string;
+  /** Each kind has connections of its own, so that a handler never waits for an executor that waits for a handler. */
+  kind: 'handler' | 'executor';
+  /** Longest wait for a connection, in milliseconds. */
+  waitMs: number;
+  /** Ends the wait. */
+  signal: AbortSignal;
 }
 
 export interface ScopeRunner {

@@ -5,10 +5,11 @@ import { begin, commit, consumerSession, controlSession, rollback } from '../sta
 import type { Database } from '../tables.js';
 import { standFor } from './app-data-source.js';
 import { withDeadline } from './deadline.js';
-import type { LibraryConnections, ScopeRunner } from './library-connections.js';
+import type { LibraryConnections, ScopeRequest, ScopeRunner } from './library-connections.js';
+import { Seats } from './seats.js';
 
 export interface MysqlConnectionsOptions {
-  /** Connections on which handlers run. */
+  /** Connections on which handlers run, and as many again for executors. */
   scopeConnections: number;
   /** Connections for claims, ACKs and renewals. */
   controlConnections: number;
@@ -49,6 +50,7 @@ export async function openMysqlConnections(
 
 class MysqlConnections implements LibraryConnections {
   private readonly prepared = new WeakSet<PooledConnection>();
+  private readonly seats: Record<ScopeRequest['kind'], Seats>;
 
   constructor(
     readonly database: Database,
@@ -56,7 +58,13 @@ class MysqlConnections implements LibraryConnections {
     private readonly scopePool: DataSource,
     private readonly scopeRunners: () => QueryRunner,
     private readonly options: MysqlConnectionsOptions,
-  ) {}
+  ) {
+    const { scopeConnections } = options;
+    this.seats = {
+      handler: new Seats(scopeConnections, 'for handlers'),
+      executor: new Seats(scopeConnections, 'for IdempotentExecutor'),
+    };
+  }
 
   async control<T>(work: (on: Connection) => Promise<T>): Promise<T> {
     const { lease, on } = await this.controlConnection();
@@ -71,12 +79,15 @@ class MysqlConnections implements LibraryConnections {
     }
   }
 
-  async controlTransaction<T>(work: (on: Connection) => Promise<T>): Promise<T> {
+  async controlTransaction<T>(
+    work: (on: Connection) => Promise<T>,
+    { attempts } = { attempts: CONTENTION_RETRIES },
+  ): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.oneTransaction(work);
       } catch (error) {
-        if (attempt >= CONTENTION_RETRIES || !this.database.dialect.isContention(error)) throw error;
+        if (attempt >= attempts || !this.database.dialect.isContention(error)) throw error;
         await pause(Math.random() * 20 * attempt);
       }
     }
@@ -101,15 +112,26 @@ class MysqlConnections implements LibraryConnections {
     }
   }
 
-  async scopeRunner(): Promise<ScopeRunner> {
+  async scopeRunner(request: ScopeRequest): Promise<ScopeRunner> {
+    const leaveSeat = await this.seats[request.kind].take(request);
+    try {
+      return await this.seatedRunner(leaveSeat);
+    } catch (error) {
+      leaveSeat();
+      throw error;
+    }
+  }
+
+  private async seatedRunner(leaveSeat: () => void): Promise<ScopeRunner> {
+    const { idleTimeoutSeconds } = this.options;
     const { runner, connection } = await this.acquire(
       this.scopeRunners(),
-      consumerSession(this.options.idleTimeoutSeconds),
+      consumerSession(idleTimeoutSeconds),
     );
-    const lease = new RunnerLease(runner, connection);
+    const lease = new RunnerLease(runner, connection, leaveSeat);
     return {
       runner,
-      keepAliveMs: (this.options.idleTimeoutSeconds * 1000) / 4,
+      keepAliveMs: (idleTimeoutSeconds * 1000) / 4,
       // autocommit is off: the first statement begins the transaction.
       begin: async () => undefined,
       release: () => lease.release(),
@@ -167,6 +189,7 @@ class RunnerLease {
   constructor(
     private readonly runner: QueryRunner,
     private readonly connection: PooledConnection,
+    private readonly onOver: () => void = () => undefined,
   ) {
     // Bound now: a scope refuses release() to its handler.
     this.giveBack = runner.release.bind(runner);
@@ -175,7 +198,7 @@ class RunnerLease {
   async release(): Promise<void> {
     if (this.over) return;
     this.over = true;
-    await this.giveBack();
+    await this.giveBack().finally(this.onOver);
   }
 
   destroy(): void {
@@ -186,6 +209,7 @@ class RunnerLease {
     this.connection.stream?.destroy();
     // TypeORM would give the destroyed connection back to the pool.
     Object.assign(this.runner, { isReleased: true });
+    this.onOver();
   }
 }
 
@@ -223,7 +247,7 @@ function ownOptions(app: DataSource, connections: number): DataSourceOptions {
 /** Handlers find their entities here. */
 function scopeOptions(app: DataSource, { scopeConnections, idleTimeoutSeconds }: MysqlConnectionsOptions) {
   // mysql2 closes idle connections only where fewer may be idle than open; the server, which ends its own, comes later.
-  const connectionLimit = Math.max(2, scopeConnections);
+  const connectionLimit = 2 * scopeConnections;
   const options = ownOptions(app, connectionLimit);
   return {
     ...options,

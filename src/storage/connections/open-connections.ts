@@ -5,7 +5,7 @@ import { openMysqlConnections } from './mysql.connections.js';
 import { openSqliteConnections } from './sqlite.connections.js';
 
 export interface ConnectionsOptions {
-  /** Connections on which handlers run (MySQL and MariaDB). */
+  /** Connections on which handlers run, and as many again for executors (MySQL and MariaDB). */
   scopeConnections: number;
   /** Connections for claims, ACKs and renewals (MySQL and MariaDB). */
   controlConnections: number;

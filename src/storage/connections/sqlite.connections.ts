@@ -8,7 +8,8 @@ import {
 import { ConfigurationError } from '../../errors/index.js';
 import type { Database } from '../tables.js';
 import { standFor } from './app-data-source.js';
-import type { LibraryConnections, ScopeRunner } from './library-connections.js';
+import { untilAborted } from './deadline.js';
+import type { LibraryConnections, ScopeRequest, ScopeRunner } from './library-connections.js';
 
 /** SQLite: the app's own DataSource, once it was made safe, has a handle for everybody. */
 export async function openSqliteConnections(
@@ -71,12 +72,14 @@ class SqliteLibraryConnections implements LibraryConnections {
     });
   }
 
-  async scopeRunner(name: string): Promise<ScopeRunner> {
+  async scopeRunner({ name, signal }: ScopeRequest): Promise<ScopeRunner> {
+    signal.throwIfAborted();
     const runner = this.handles.createQueryRunner({ name, priority: 'normal' });
     const release = runner.release.bind(runner);
     return {
       runner,
-      begin: () => runner.startTransaction(),
+      // For the write lock, which names its holder after `writeWaitMs`.
+      begin: () => untilAborted(runner.startTransaction(), signal),
       inTransaction: () => this.handles.inTransaction(runner),
       release,
       // Every statement has run when its call returns, so rolling back is all that closing would do.
