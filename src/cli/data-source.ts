@@ -18,7 +18,8 @@ export async function dataSourceOf({
   if (database !== undefined && file === undefined) return fromUrl(database);
   if (file !== undefined && database === undefined) return fromFile(file);
   throw new ConfigurationError(
-    `Name the database by --database or --data-source: ${file === undefined ? 'neither' : 'both'} was given, and it must be one of the two.`,
+    `Name the database by --database or --data-source: ${file === undefined ? 'neither' : 'both'} was given, and it must be one of the two ` +
+      '(such as --database mysql://user:password@host:port/name, --database sqlite:path/to/file, or --data-source dist/ormconfig.js).',
   );
 }
 
@@ -44,9 +45,13 @@ function fromUrl(url: string): DataSource {
       throw new InvalidOptionError(
         '--database',
         redacted(url),
-        'a URL that begins with mysql:, mariadb: or sqlite:',
+        `a URL that begins with mysql:, mariadb: or sqlite:${isPath(url) ? ` (for a SQLite file: sqlite:${url})` : ''}`,
       );
   }
+}
+
+function isPath(text: string): boolean {
+  return !text.includes('@') && !/^\w+:/.test(text);
 }
 
 async function fromFile(file: string): Promise<DataSource> {
@@ -75,9 +80,13 @@ async function load(file: string): Promise<Record<string, unknown>> {
     if (/^\w+:\/\//.test(file)) {
       throw new InvalidOptionError('--data-source', redacted(file), 'a file; give a URL as --database');
     }
-    throw new ConfigurationError(`--data-source ${file} could not be loaded: ${describeError(error)}`, {
-      cause: error,
-    });
+    const compiled = /\.[cm]?tsx?$/.test(file)
+      ? '. Node does not run all of TypeScript: give the compiled file (dist/….js), or start it with node --import tsx'
+      : '';
+    throw new ConfigurationError(
+      `--data-source ${file} could not be loaded: ${describeError(error)}${compiled}`,
+      { cause: error },
+    );
   }
 }
 
@@ -92,6 +101,6 @@ function isDataSource(value: unknown): value is DataSource {
 }
 
 /** Without all that may be a password, however it is misspelt: what follows the scheme, up to the last @. */
-function redacted(url: string): string {
+export function redacted(url: string): string {
   return url.replace(/^(\w+:\/\/)?.*@/s, '$1…@');
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
 import { describeError } from '../errors/index.js';
-import { dataSourceOf } from './data-source.js';
+import { dataSourceOf, redacted } from './data-source.js';
 import { migrateCommand } from './migrate.command.js';
 
 const USAGE = `Usage: nestjs-idempotent-mq migrate (--database URL | --data-source FILE) [--table-prefix PREFIX]
@@ -32,12 +32,18 @@ async function main(): Promise<number> {
     return 0;
   }
   if (positionals.length !== 1 || positionals[0] !== 'migrate') {
-    process.stderr.write(USAGE);
+    process.stderr.write(`${wrongCommand(positionals)}\n\n${USAGE}`);
     return 2;
   }
   const dataSource = await dataSourceOf({ database: values.database, file: values['data-source'] });
   await migrateCommand(dataSource, values['table-prefix']);
   return 0;
+}
+
+function wrongCommand([command, ...more]: string[]): string {
+  if (command === undefined) return 'A command is missing: migrate.';
+  if (command !== 'migrate') return `There is no command ${redacted(command)}. The only one is migrate.`;
+  return `migrate takes no argument without a flag: give ${redacted(more[0]!)} as --database or --data-source.`;
 }
 
 main().then(

@@ -50,3 +50,16 @@ export class DedupKeyInProgressError extends IdempotentMqError {
 export class SubscriptionRemovedError extends IdempotentMqError {
   readonly code = 'SUBSCRIPTION_REMOVED';
 }
+
+/** A new group could not subscribe, because transactions that had published to its topic did not end. */
+export class TopicLockedError extends IdempotentMqError {
+  readonly code = 'TOPIC_LOCKED';
+
+  constructor(topic: string, waitedMs: number, options: { cause: unknown }) {
+    super(
+      `Topic ${topic} could not be locked within ${waitedMs} ms: a transaction that published to it is still open. ` +
+        "Find it (information_schema.innodb_trx, or SQLite's other processes), end it, and start again.",
+      options,
+    );
+  }
+}

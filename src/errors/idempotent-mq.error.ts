@@ -1,4 +1,4 @@
-/** Every code that an error of this library can carry; docs/guarantees.md and the README say what to do about each. */
+/** Every code that an error of this library can carry; docs/operations.md says what to do about each. */
 export type IdempotentMqErrorCode =
   | 'ACK_MISSING'
   | 'BIZ_ID_INVALID'
@@ -9,12 +9,14 @@ export type IdempotentMqErrorCode =
   | 'HANDLER_NOT_CALLED'
   | 'LEASE_LOST'
   | 'MANUAL_TRANSACTION_CONTROL'
+  | 'NO_CONNECTION'
   | 'OPTIONS_INVALID'
   | 'OUTER_DATASOURCE'
   | 'PAYLOAD_INVALID'
   | 'REJECTED'
   | 'RETRY_LATER'
   | 'SCHEMA_MISSING'
+  | 'NOT_DURABLE'
   | 'SCOPE_DOOMED'
   | 'SCOPE_TORN'
   | 'SQLITE_CONNECTION_CLOSED'
@@ -22,7 +24,9 @@ export type IdempotentMqErrorCode =
   | 'SQLITE_WRITE_TIMEOUT'
   | 'STATEMENT_TIMEOUT'
   | 'SUBSCRIPTION_REMOVED'
+  | 'TOPIC_LOCKED'
   | 'TOPIC_INVALID'
+  | 'PUBLISH_INCOMPLETE'
   | 'TRANSACTION_ENDED'
   | 'TRANSACTION_REQUIRED'
   | 'UNSETTLED_QUERY'

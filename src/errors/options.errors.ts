@@ -27,3 +27,15 @@ export class UnsupportedDatabaseError extends IdempotentMqError {
 export class SchemaMissingError extends IdempotentMqError {
   readonly code = 'SCHEMA_MISSING';
 }
+
+/** The database is set so that it can lose commits that it has acknowledged. */
+export class NotDurableError extends IdempotentMqError {
+  readonly code = 'NOT_DURABLE';
+
+  constructor(problems: readonly string[]) {
+    super(
+      `The database can lose commits that it has acknowledged, and with them messages and effects: ${problems.join('; ')}. ` +
+        "Change the server's settings, or accept the loss with the option durability: 'warn'. See docs/guarantees.md, What it needs of the database.",
+    );
+  }
+}

@@ -15,29 +15,44 @@ export class InvalidBizIdError extends IdempotentMqError {
   readonly code = 'BIZ_ID_INVALID';
 }
 
+/** Which of the publisher's methods was called. */
+export type PublishCall = 'publish' | 'publishAll' | 'cancel';
+
+/** How that call begins. */
+export function usageOf(call: PublishCall): string {
+  const second = { publish: 'payload', publishAll: 'payloads', cancel: 'bizId' } as const;
+  return `${call}(topic, ${second[call]}`;
+}
+
 /** `publish` found no transaction to join. Nothing was written. */
 export class TransactionRequiredError extends IdempotentMqError {
   readonly code = 'TRANSACTION_REQUIRED';
 
-  constructor(detail: string) {
+  constructor(detail: string, call: PublishCall = 'publish') {
+    const usage = usageOf(call);
     super(
-      `publish() joins a transaction, and found none: ${detail}. ` +
-        'Potential solutions: pass the manager of your transaction, publish(topic, payload, { manager }); ' +
+      `${call}() joins a transaction, and found none: ${detail}. ` +
+        `Potential solutions: pass the manager of your transaction, ${usage}, { manager }); ` +
         'call it from a handler or from IdempotentExecutor.run, whose transaction it joins by itself; ' +
         'tell the module how to find yours (option currentManager); ' +
-        'or say that none is meant, publish(topic, payload, { standalone: true }).',
+        `or say that none is meant, ${usage}, { standalone: true }).`,
     );
   }
+}
+
+/** A `publishAll` failed when part of it was written, so its transaction can't commit. `cause` says what went wrong. */
+export class PublishIncompleteError extends IdempotentMqError {
+  readonly code = 'PUBLISH_INCOMPLETE';
 }
 
 /** The transaction that `publish` was to join is over, so the message could not become part of it. */
 export class TransactionEndedError extends IdempotentMqError {
   readonly code = 'TRANSACTION_ENDED';
 
-  constructor(detail: string, options?: { cause?: unknown }) {
+  constructor(detail: string, options?: { cause?: unknown }, call: PublishCall = 'publish') {
     super(
-      `publish() was to join a transaction that is over: ${detail}. The message was not published. ` +
-        'Await publish() before the transaction ends, and let errors of the database end it.',
+      `${call}() was to join a transaction that is over: ${detail}. Nothing was ${call === 'cancel' ? 'cancelled' : 'published'}. ` +
+        `Await ${call}() before the transaction ends, and let errors of the database end it.`,
       options,
     );
   }

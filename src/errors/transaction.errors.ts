@@ -24,14 +24,29 @@ export class OuterDataSourceError extends IdempotentMqError {
       `${scope} reached for the application's DataSource. Its statements would run outside of the transaction and ` +
         'take effect again with each redelivery. ' +
         'Potential solutions: use delivery.manager (or the manager that IdempotentExecutor.run passes); ' +
-        'in a service, take it from ambientManager(); or, where working outside is meant, wrap the call in outsideTransaction(() => …).',
+        'for an injected repository, delivery.manager.withRepository(repository); ' +
+        'in a service, take the manager from ambientManager(); or, where working outside is meant, wrap the call in outsideTransaction(() => …).',
     );
   }
 }
 
-/** The handler returned while a query of its own was still running (an `await` is missing). */
+/** A query of the handler was still running when it returned, or failed unheard (an `await` is missing). */
 export class UnsettledQueryError extends IdempotentMqError {
   readonly code = 'UNSETTLED_QUERY';
+}
+
+/** All connections of the library for this kind of work stayed in use. Nothing has happened: it is safe to try again. */
+export class NoConnectionError extends IdempotentMqError {
+  readonly code = 'NO_CONNECTION';
+
+  /** @param which how many there are, and for whom */
+  constructor(name: string, waitedMs: number, which: string) {
+    super(
+      `${name} waited ${waitedMs} ms for one of the ${which} that this process has (option consumers.connections). ` +
+        'Potential solutions: raise consumers.connections; lower consumers.concurrency; ' +
+        'or look for transactions that wait for something else meanwhile (a network call, or one another).',
+    );
+  }
 }
 
 /** A statement of the library took too long. Its connection was destroyed. */

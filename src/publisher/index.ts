@@ -1,3 +1,5 @@
 export * from './inner-msg-id.js';
 export * from './outbox-publisher.js';
+export type { JoinTransactionOptions, PublishOptions } from './publish-options.js';
+export type { TimingOptions } from './timing.js';
 export * from './publisher.tokens.js';

@@ -1,30 +1,23 @@
-import type { DataSource, EntityManager } from 'typeorm';
-import { InvalidOptionError, TransactionEndedError, errorCode } from '../errors/index.js';
+import type { DataSource, QueryRunner } from 'typeorm';
+import { InvalidOptionError, type PublishCall, TransactionEndedError, errorCode } from '../errors/index.js';
 import { currentScope, outsideTransaction } from '../transaction/index.js';
 import type { Transport, OutgoingMessage } from '../transport/port.js';
 import {
-  type HeadersInput,
   type PayloadLimits,
   type PublishedBy,
   type AnyTopic,
   bizIdOf,
+  checkTopic,
+  decodePayload,
+  encodeBizId,
   encodeHeaders,
   encodePayload,
   validatePayload,
 } from '../topic/index.js';
 import { InnerMsgIds } from './inner-msg-id.js';
 import { type JoinOptions, joinedRunner } from './joined-transaction.js';
-
-export interface PublishOptions {
-  /** The manager of the transaction to join: the one that `dataSource.transaction(async (manager) => …)` passes. */
-  manager?: EntityManager;
-  /** Says that no transaction is meant: the message is published in one of its own. */
-  standalone?: boolean;
-  /** Strings that travel beside the payload, 16 KiB at most. */
-  headers?: HeadersInput;
-}
-
-const PUBLISH_OPTIONS = new Set(['manager', 'standalone', 'headers']);
+import { type JoinTransactionOptions, type PublishOptions, checkPublishOptions } from './publish-options.js';
+import { timingOf } from './timing.js';
 
 export interface OutboxPublisherOptions extends JoinOptions {
   dataSource: DataSource;
@@ -44,7 +37,8 @@ export class OutboxPublisher {
   ) {}
 
   /**
-   * Publishes one message in the caller's transaction (two statements). Await it before the transaction ends.
+   * Publishes one message in the caller's transaction (two statements). Await it before the transaction ends. The payload
+   * may be changed again as soon as this was called.
    *
    * @throws TransactionRequiredError when there is no transaction to join
    * @throws TransactionEndedError when that transaction is over
@@ -55,7 +49,7 @@ export class OutboxPublisher {
     payload: PublishedBy<T>,
     options: PublishOptions = {},
   ): Promise<void> {
-    await this.publishAll(topic, [payload], options);
+    await this.send('publish', topic, [payload], options);
   }
 
   /** Publishes many messages of one topic, thousands in each statement. All or none of them, like {@link publish}. */
@@ -64,92 +58,130 @@ export class OutboxPublisher {
     payloads: readonly PublishedBy<T>[],
     options: PublishOptions = {},
   ): Promise<void> {
-    checkTopic(topic);
-    checkOptions(options);
     if (!Array.isArray(payloads)) {
       throw new InvalidOptionError('publishAll(topic, payloads)', payloads, 'an array of payloads');
     }
-    if (options.standalone) return this.publishStandalone(topic, payloads, options);
-    // Before anything is awaited: an un-awaited publish must see the transaction as it was when it was called.
-    const runner = joinedRunner(options.manager, this.options);
-    const messages = await this.messages(topic, payloads, options);
-    if (messages.length === 0) return;
+    await this.send('publishAll', topic, payloads, options);
+  }
+
+  /**
+   * Takes back messages that were published with `delayMs` or `deliverAt` and whose time has not come, in the caller's
+   * transaction, like {@link publish}.
+   *
+   * @returns how many there were: 0 when there is none, or it is too late
+   */
+  async cancel(topic: AnyTopic, bizId: string, options: JoinTransactionOptions = {}): Promise<number> {
+    checkTopic('cancel(topic)', topic);
+    checkPublishOptions('cancel', options);
+    const id = encodeBizId(bizId, 'cancel(topic, bizId): the biz-id must be');
+    return this.within('cancel', options, (runner) =>
+      this.transport.colocated.cancel(runner, topic.name, id),
+    );
+  }
+
+  private async send(
+    call: PublishCall,
+    topic: AnyTopic,
+    payloads: readonly unknown[],
+    options: PublishOptions,
+  ): Promise<void> {
+    checkTopic(`${call}(topic)`, topic);
+    checkPublishOptions(call, options);
+    const timing = timingOf(call, options);
+    // Before anything is awaited: an un-awaited publish must see transaction and payload as they were when it was called.
+    const encoded = this.encode(call, topic, payloads, options);
+    let messages: readonly OutgoingMessage[] = [];
+    await this.within(
+      call,
+      options,
+      (runner) =>
+        messages.length > 0
+          ? this.transport.colocated.land(runner, topic.name, messages, timing)
+          : Promise.resolve(),
+      async () => {
+        messages = await identify(call, topic, encoded);
+      },
+    );
+  }
+
+  /** In the transaction that is given or found when this is called. */
+  private async within<T>(
+    call: PublishCall,
+    options: JoinTransactionOptions,
+    work: (runner: QueryRunner) => Promise<T>,
+    prepare: () => Promise<void> = () => Promise.resolve(),
+  ): Promise<T> {
+    if (options.standalone) {
+      this.checkStandalone(call);
+      await prepare();
+      // Said in a handler, it means outside of the handler's transaction.
+      return outsideTransaction(() =>
+        this.options.dataSource.transaction((manager) => work(manager.queryRunner!)),
+      );
+    }
+    const runner = joinedRunner(options.manager, { ...this.options, call });
+    await prepare();
     if (runner.isReleased || !runner.isTransactionActive) {
-      throw new TransactionEndedError('it ended while the message was being prepared');
+      throw new TransactionEndedError('it ended while the message was being prepared', {}, call);
     }
     try {
-      await this.transport.colocated.land(runner, topic.name, messages);
+      return await work(runner);
     } catch (cause) {
       const ended = runner.isReleased || errorCode(cause) === 'SQLITE_TRANSACTION_LOST';
-      throw ended ? new TransactionEndedError('it ended before the message was written', { cause }) : cause;
+      if (!ended) throw cause;
+      throw new TransactionEndedError('it ended before the message was written', { cause }, call);
     }
   }
 
-  private async publishStandalone<T extends AnyTopic>(
-    topic: T,
-    payloads: readonly PublishedBy<T>[],
-    { headers }: PublishOptions,
-  ): Promise<void> {
+  private checkStandalone(call: PublishCall): void {
     const { dataSource } = this.options;
+    if (!dataSource.isInitialized) {
+      throw new TransactionEndedError('the DataSource is closed, as after app.close()', {}, call);
+    }
     const scope = currentScope();
     if (scope?.dataSource === dataSource && dataSource.options.type === 'better-sqlite3') {
       throw new InvalidOptionError(
-        'publish({ standalone })',
+        `${call}({ standalone })`,
         true,
         `left out here: SQLite has one writer at a time, which is the transaction of ${scope.name}, and this would wait for it in vain`,
       );
     }
-    // Said in a handler, it means outside of the handler's transaction.
-    await outsideTransaction(() =>
-      dataSource.transaction((manager) =>
-        this.publishAll(topic, payloads, { manager, ...(headers && { headers }) }),
-      ),
-    );
   }
 
-  private async messages<T extends AnyTopic>(
-    topic: T,
-    payloads: readonly PublishedBy<T>[],
+  /** The body as published is stored, whatever the schema makes of it for handlers. */
+  private encode(
+    call: PublishCall,
+    topic: AnyTopic,
+    payloads: readonly unknown[],
     options: PublishOptions,
-  ): Promise<OutgoingMessage[]> {
+  ): Encoded[] {
     const headers = encodeHeaders(options.headers);
-    const messages: OutgoingMessage[] = [];
-    for (const payload of payloads) {
-      await validatePayload(topic, payload);
-      // The body as published is stored and identified, whatever the schema makes of it for handlers.
-      const body = encodePayload(topic.name, payload, this.options.limits);
-      messages.push({ innerMsgId: this.ids.next(), bizId: bizIdOf(topic, payload), body, headers });
+    return Array.from(payloads, (payload, i) => {
+      const body = encodePayload(topic.name, payload, this.options.limits, nameOf(call, i));
+      return { innerMsgId: this.ids.next(), body, headers };
+    });
+  }
+}
+
+type Encoded = Omit<OutgoingMessage, 'bizId'>;
+
+/** By what was encoded: a getter of a class is no part of that, and the consumer would find no biz-id. */
+async function identify(
+  call: PublishCall,
+  topic: AnyTopic,
+  encoded: readonly Encoded[],
+): Promise<OutgoingMessage[]> {
+  const messages: OutgoingMessage[] = [];
+  for (const [i, message] of encoded.entries()) {
+    const what = nameOf(call, i);
+    if (topic.schema) {
+      await validatePayload(topic, decodePayload(message.body), what === 'payload' ? undefined : what);
     }
-    return messages;
+    messages.push({ ...message, bizId: bizIdOf(topic, decodePayload(message.body), what) });
   }
+  return messages;
 }
 
-function checkTopic(topic: AnyTopic): void {
-  if (typeof topic?.name !== 'string' || typeof topic.bizId !== 'function') {
-    throw new InvalidOptionError('publish(topic)', topic, 'a topic made by defineTopic()');
-  }
-}
-
-function checkOptions(options: PublishOptions): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new InvalidOptionError(
-      'publish(topic, payload, options)',
-      options,
-      'an object such as { manager }',
-    );
-  }
-  const unknown = Object.keys(options).find((key) => !PUBLISH_OPTIONS.has(key));
-  if (unknown) {
-    throw new InvalidOptionError(
-      `publish({ ${unknown} })`,
-      unknown,
-      `one of ${[...PUBLISH_OPTIONS].join(', ')}`,
-    );
-  }
-  if (options.standalone !== undefined && typeof options.standalone !== 'boolean') {
-    throw new InvalidOptionError('publish({ standalone })', options.standalone, 'a boolean');
-  }
-  if (options.standalone && options.manager) {
-    throw new InvalidOptionError('publish({ standalone })', true, 'left out where a manager is given');
-  }
+function nameOf(call: PublishCall, index: number): string {
+  return call === 'publish' ? 'payload' : `payloads[${index}]`;
 }

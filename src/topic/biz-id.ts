@@ -8,20 +8,22 @@ export const MAX_BIZ_ID_BYTES = 255;
  * The biz-id of a body, as the bytes that every table stores: binary, so that `abc`, `ABC`, `ábc` and `abc ` stay apart
  * whatever the collation.
  *
+ * @param what how messages name the body: `payload`, or `payloads[3]`
  * @throws InvalidBizIdError when the body brings none
  */
-export function bizIdOf(topic: AnyTopic, payload: unknown): Buffer {
+export function bizIdOf(topic: AnyTopic, payload: unknown, what = 'payload'): Buffer {
+  const where = what === 'payload' ? `Topic ${topic.name}` : `Topic ${topic.name}, ${what}`;
   let bizId: unknown;
   try {
     bizId = topic.bizId(payload);
   } catch (cause) {
     throw new InvalidBizIdError(
-      `Topic ${topic.name}: bizId() threw for this payload (${cause instanceof Error ? cause.message : 'no Error'}). ` +
+      `${where}: bizId() threw for this payload (${cause instanceof Error ? cause.message : 'no Error'}). ` +
         'The sender must bring the biz-id in the body.',
       { cause },
     );
   }
-  return encodeBizId(bizId, `Topic ${topic.name}: bizId() must return`);
+  return encodeBizId(bizId, `${where}: bizId() must return`);
 }
 
 /** @throws InvalidBizIdError unless it is a non-empty, well-formed string of at most {@link MAX_BIZ_ID_BYTES} bytes */

@@ -1,4 +1,5 @@
 export * from './topic.js';
+export * from './check-topic.js';
 export * from './define-topic.js';
 export * from './standard-schema.js';
 export * from './biz-id.js';

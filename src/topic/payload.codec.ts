@@ -13,20 +13,28 @@ export const DEFAULT_PAYLOAD_LIMITS: PayloadLimits = { maxBytes: 1024 * 1024, ma
  * A payload as the bytes that are stored. What JSON would change in silence (`undefined`, a function, NaN, a Map) is
  * refused, so that what handlers get is what was published.
  *
+ * @param what how messages name it: `payload`, or `payloads[3]`
  * @throws InvalidPayloadError naming the place in the payload
  */
-export function encodePayload(topicName: string, payload: unknown, limits: PayloadLimits): Buffer {
+export function encodePayload(
+  topicName: string,
+  payload: unknown,
+  limits: PayloadLimits,
+  what = 'payload',
+): Buffer {
   const refuse = (path: string, why: string) =>
     new InvalidPayloadError(`Topic ${topicName}: ${path} ${why}. Nothing was published.`);
   const tooLong = (size: string) =>
     refuse(
-      'the payload',
+      what === 'payload' ? 'the payload' : what,
       `is ${size} of JSON, more than the limit of ${limits.maxBytes} (option payload.maxBytes); store large data elsewhere and publish where it is`,
     );
-  checkValue(payload, 'payload', {
+  const countUpTo = longestCounted(limits);
+  checkValue(payload, what, {
     depth: 0,
     within: new Set(),
     seen: { bytes: 0 },
+    countUpTo,
     limits,
     refuse,
     tooLong,
@@ -41,11 +49,17 @@ export function decodePayload(bytes: Uint8Array): unknown {
   return JSON.parse(Buffer.from(bytes).toString('utf8'));
 }
 
+/** How far a body that is too long is counted, so that its error can say how long it is: four times too long, within reason. */
+function longestCounted({ maxBytes }: PayloadLimits): number {
+  return Math.max(maxBytes, Math.min(4 * maxBytes, 64 * 1024 * 1024));
+}
+
 interface Walk {
   depth: number;
   within: Set<object>;
   /** At least so many bytes of JSON so far: an object that is in many places can be longer than any string. */
   seen: { bytes: number };
+  countUpTo: number;
   limits: PayloadLimits;
   refuse: (path: string, why: string) => InvalidPayloadError;
   tooLong: (size: string) => InvalidPayloadError;
@@ -53,7 +67,7 @@ interface Walk {
 
 function checkValue(value: unknown, path: string, walk: Walk): void {
   walk.seen.bytes += typeof value === 'string' ? value.length + 2 : 1;
-  if (walk.seen.bytes > walk.limits.maxBytes) throw walk.tooLong(`over ${walk.limits.maxBytes} bytes`);
+  if (walk.seen.bytes > walk.countUpTo) throw walk.tooLong(`over ${walk.countUpTo} bytes`);
   switch (typeof value) {
     case 'string':
     case 'boolean':

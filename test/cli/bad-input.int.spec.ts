@@ -19,14 +19,28 @@ describe('the command line', () => {
     }
   });
 
-  it.each([
-    ['no command', []],
-    ['a command that it has not', ['rollback']],
-    ['two commands', ['migrate', 'migrate']],
-  ])('answers %s with how it is used', async (_, args) => {
+  it.each<[string, string[], RegExp]>([
+    ['no command', [], /^A command is missing: migrate/],
+    ['a command that it has not', ['rollback'], /^There is no command rollback\. The only one is migrate/],
+    ['a database without a flag', ['migrate', 'mysql://me:S3cret@host/shop'], /^migrate takes .*--database/],
+  ])('says what is wrong with %s, and how it is used', async (_, args, message) => {
     const { code, stdout, stderr } = await runCli(args);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
-    expect(stderr).toMatch(/^Usage: nestjs-idempotent-mq migrate/);
+    expect(stderr).toMatch(message);
+    expect(stderr).toMatch(/^Usage: nestjs-idempotent-mq migrate/m);
+    expect(stderr).not.toContain('S3cret');
+  });
+
+  it('knows a SQLite file that lacks its prefix', async () => {
+    const ran = await runCli(['migrate', '--database', 'data/shop.sqlite']);
+    expectRefused(ran);
+    expect(ran.stderr).toContain('sqlite:data/shop.sqlite');
+  });
+
+  it('asks for the compiled file where TypeScript was given', async () => {
+    const ran = await runCli(['migrate', '--data-source', 'missing.ts']);
+    expectRefused(ran);
+    expect(ran.stderr).toMatch(/missing\.ts.*compiled/);
   });
 
   it('names an option that it does not know', async () => {

@@ -195,8 +195,8 @@ describe.each(engines)('publish joins a transaction or refuses, on %s', (engine)
   });
 
   it.each([
-    ['publish(topic)', undefined, []],
-    ['publish(topic)', { name: 'noted' }, []],
+    ['publishAll(topic)', undefined, []],
+    ['publishAll(topic)', { name: 'noted' }, []],
     ['publishAll(topic, payloads)', Noted, 'abc'],
     ['publishAll(topic, payloads)', Noted, note('x')],
   ])('refuses arguments that are none: %s', async (message, topic, payloads) => {

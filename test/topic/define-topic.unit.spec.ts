@@ -13,7 +13,7 @@ describe('defineTopic', () => {
 
   it('notes the name for the start of the app, where topics are registered', () => {
     defineTopic({ name: 'order.noted', bizId });
-    expect(definedTopicNames().has('order.noted')).toBe(true);
+    expect(definedTopicNames()).toContain('order.noted');
   });
 
   it.each(['a', 'A.b_c:d-e', '0', 'x'.repeat(200)])('takes the name %s', (name) => {
@@ -26,9 +26,15 @@ describe('defineTopic', () => {
       const attempt = () => defineTopic({ name: name as string, bizId });
       expect(attempt).toThrow(InvalidTopicError);
       expect(attempt).toThrow('1 to 200 ASCII letters, digits and . _ : -');
-      expect(definedTopicNames().has(name as string)).toBe(false);
+      expect(definedTopicNames()).not.toContain(name);
     },
   );
+
+  it('refuses a key that no topic has', () => {
+    expect(() => defineTopic({ name: 'order', bizId, ttl: 5 } as never)).toThrow(
+      'Topic order: ttl is nothing that a topic has. Known are name, bizId, schema.',
+    );
+  });
 
   it.each([undefined, null, 'paymentId', {}])('refuses the bizId %j', (wrong) => {
     expect(() => defineTopic({ name: 'order', bizId: wrong as never })).toThrow(

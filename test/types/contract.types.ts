@@ -31,6 +31,30 @@ const Ordered = defineTopic({
   schema: z.object({ id: z.string(), at: z.string().transform((iso) => new Date(iso)) }),
 });
 
+interface Tree {
+  id: string;
+  note?: string | null;
+  kind: 'leaf' | 'branch';
+  tags: readonly string[];
+  pair: [string, number];
+  meta: Record<string, unknown>;
+  children: Tree[];
+}
+export const Planted = defineTopic<Tree>({ name: 'planted', bizId: (tree) => tree.id });
+export const Loose = defineTopic<Record<string, unknown>>({ name: 'loose', bizId: ({ id }) => String(id) });
+export const Text = defineTopic<string>({ name: 'text', bizId: (text) => text });
+
+interface Dated {
+  id: string;
+  lines: { at: Date }[];
+}
+// @ts-expect-error a Date does not come back from JSON
+export const WithDate = defineTopic<Dated>({ name: 'dated', bizId: (dated) => dated.id });
+// @ts-expect-error nor does a BigInt
+export const WithBigInt = defineTopic<{ id: string; n?: bigint }>({ name: 'big', bizId: (big) => big.id });
+// @ts-expect-error a topic has no such key
+export const WithStray = defineTopic<Payment>({ name: 'stray', bizId: (paid) => paid.paymentId, ttl: 5 });
+
 export class Fits {
   @IdempotentConsumer(PaymentSucceeded, { group: 'full' })
   async full(_paid: PayloadOf<typeof PaymentSucceeded>, _delivery: DeliveryContext) {}
