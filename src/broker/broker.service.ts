@@ -1,9 +1,11 @@
 import type { DataSource, QueryRunner } from 'typeorm';
 import type { IdempotentMqEvents } from '../events/index.js';
-import type { AttemptRecord, Connection, Lease, LibraryConnections } from '../storage/index.js';
+import type { AttemptRecord, Connection, Lease, LibraryConnections, Timing } from '../storage/index.js';
+import { Cancelling } from './cancel.js';
 import { DeadLetters } from './dead-letters.js';
 import { type ClaimRequest, Delivering } from './deliver.js';
 import { Dropping } from './drop.js';
+import { Groups } from './groups.js';
 import { type IncomingMessage, Landing, type LandingLimits } from './land.js';
 import { LandedBell } from './landed-bell.js';
 import { PublishingTransactions } from './publishing-transactions.js';
@@ -27,9 +29,11 @@ export interface BrokerOptions {
  */
 export class BrokerService {
   readonly deadLetters: DeadLetters;
+  readonly groups: Groups;
   private readonly topics: Topics;
   private readonly subscriptions: Subscriptions;
   private readonly landing: Landing;
+  private readonly cancelling: Cancelling;
   private readonly delivering: Delivering;
   private readonly acks: TakingAcks;
   private readonly dropping: Dropping;
@@ -37,6 +41,7 @@ export class BrokerService {
   private readonly bell: LandedBell;
   private readonly transactions: PublishingTransactions;
 
+  /** @internal */
   constructor(
     dataSource: DataSource,
     connections: LibraryConnections,
@@ -45,11 +50,14 @@ export class BrokerService {
   ) {
     this.topics = new Topics(connections);
     this.subscriptions = new Subscriptions(connections, this.topics);
-    this.landing = new Landing(connections, this.topics, options.landing);
+    this.transactions = new PublishingTransactions(dataSource, connections.database.dialect);
+    this.landing = new Landing(connections, this.topics, this.transactions, options.landing);
+    this.cancelling = new Cancelling(connections, this.topics);
+    this.groups = new Groups(connections);
     this.delivering = new Delivering(connections, events);
     this.acks = new TakingAcks(connections);
     this.dropping = new Dropping(connections, events, options.dropDelayMs);
-    this.deadLetters = new DeadLetters(connections);
+    this.deadLetters = new DeadLetters(connections, this.dropping);
     const unrouted = new Unrouted(connections, events, options.unroutedMs);
     this.sweeper = new Sweeper(this.dropping, unrouted, this.subscriptions, {
       intervalMs: options.sweepIntervalMs,
@@ -59,14 +67,14 @@ export class BrokerService {
       events.emit({ type: 'published', topic, count });
       if (parked > 0) events.emit({ type: 'parked', topic, count: parked });
     });
-    this.transactions = new PublishingTransactions(dataSource, connections.database.dialect);
   }
 
-  /** A broker in the app's own database: see ColocatedBroker. */
+  /** @internal A broker in the app's own database: see ColocatedBroker. */
   get colocated(): this {
     return this;
   }
 
+  /** @internal */
   registerTopics(names: readonly string[]): Promise<void> {
     return this.topics.register(names);
   }
@@ -81,55 +89,84 @@ export class BrokerService {
     return this.subscriptions.remove(request);
   }
 
-  async land(runner: QueryRunner, topic: string, messages: readonly IncomingMessage[]): Promise<void> {
-    const parked = await this.transactions.join(runner, () => this.landing.land(runner, topic, messages));
+  /** @internal */
+  async land(
+    runner: QueryRunner,
+    topic: string,
+    messages: readonly IncomingMessage[],
+    timing?: Timing,
+  ): Promise<void> {
+    const parked = await this.transactions.join(runner, () =>
+      this.landing.land(runner, topic, messages, timing),
+    );
     this.bell.expect(runner, { topic, count: messages.length, parked });
   }
 
+  /** @internal Takes back messages whose time has not come, in the transaction of this runner. @returns how many there were */
+  cancel(runner: QueryRunner, topic: string, bizId: Buffer): Promise<number> {
+    return this.transactions.join(runner, () => this.cancelling.cancel(runner, topic, bizId));
+  }
+
+  /** @internal */
   onLanded(topic: string, listener: () => void): () => void {
     return this.bell.listen(topic, listener);
   }
 
+  /** @internal */
   claim(request: ClaimRequest) {
     return this.delivering.claim(request);
   }
 
+  /** @internal */
   claimAlone(request: Omit<ClaimRequest, 'after' | 'limit'> & { seq: number }) {
     return this.delivering.claimAlone(request);
   }
 
+  /** @internal */
   poll(subscription: { id: number }, after: number) {
     return this.delivering.poll(subscription, after);
   }
 
+  /** @internal */
   acknowledge(held: Lease): Promise<boolean> {
     return this.acks.acknowledge(held);
   }
 
+  /** @internal */
   acknowledgeWithin(on: Connection, held: Lease): Promise<boolean> {
     return this.acks.acknowledgeWithin(on, held);
   }
 
-  acknowledgeWithEffect(on: Connection, held: Lease, dedup: { scenarioId: number; bizId: Buffer }) {
+  /** @internal */
+  acknowledgeWithEffect(
+    on: Connection,
+    held: Lease,
+    dedup: { scenarioId: number; bizId: Buffer; token: Buffer },
+  ) {
     return this.acks.acknowledgeWithEffect(on, held, dedup);
   }
 
+  /** @internal */
   retryLater(held: Lease, attempt: AttemptRecord, delayMs: number): Promise<boolean> {
     return this.acks.retryLater(held, attempt, delayMs);
   }
 
+  /** @internal */
   deadLetter(held: Lease, attempt: AttemptRecord, reason: string): Promise<boolean> {
     return this.acks.deadLetter(held, attempt, reason);
   }
 
+  /** @internal */
   giveBack(held: Lease, delayMs: number): Promise<boolean> {
     return this.acks.giveBack(held, delayMs);
   }
 
+  /** @internal */
   extend(subscription: { id: number }, held: readonly Lease[], leaseMs: number): Promise<Lease[]> {
     return this.acks.extend(subscription, held, leaseMs);
   }
 
+  /** @internal */
   finished(seq: number): void {
     this.dropping.note(seq);
   }
@@ -140,10 +177,12 @@ export class BrokerService {
     await this.dropping.drain();
   }
 
+  /** @internal */
   startSweeping(): void {
     this.sweeper.start();
   }
 
+  /** @internal */
   async close(): Promise<void> {
     await this.sweeper.stop();
     await this.dropping.close();

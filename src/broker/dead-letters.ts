@@ -1,18 +1,39 @@
 import { InvalidOptionError } from '../errors/index.js';
 import {
+  type Connection,
+  type DeadLetterCondition,
+  type DeadLetterKey,
   type DeadLetterRow,
   type LibraryConnections,
-  deleteDeadLetter,
-  insertDeliveryFromDeadLetter,
+  deleteDeadLetters,
+  fanOut,
+  findTopicOf,
+  insertDeliveriesFromDeadLetters,
   listDeadLetters,
-  lockDeadLetter,
+  lockDeadLetters,
+  parkMessages,
+  readMessages,
 } from '../storage/index.js';
+import {
+  type DeadLetterFilter,
+  type DeadLetterSelector,
+  idOf,
+  keyOf,
+  positionOf,
+  resolvePosition,
+  resolveSelector,
+} from './dead-letter-selector.js';
+import type { Dropping } from './drop.js';
 
 /** A delivery that is not tried any more. */
 export interface DeadLetter extends Omit<DeadLetterRow, 'errors' | 'deadAt' | 'landedAt'> {
+  /** What to requeue, purge or get it by. */
+  id: string;
+  /** Where the next page goes on: `list({ after: letter.position })`. */
+  position: string;
   deadAt: Date;
   landedAt: Date;
-  /** What went wrong, oldest first. */
+  /** What went wrong, oldest first, also before an earlier requeue. The last 20 are kept. */
   errors: AttemptError[];
 }
 
@@ -22,33 +43,140 @@ export interface AttemptError {
   error: string;
 }
 
-export class DeadLetters {
-  constructor(private readonly connections: LibraryConnections) {}
+export interface DeadLetterListOptions extends DeadLetterFilter {
+  /** From 1 to 1000. @default 100 */
+  limit?: number;
+  /** The position of the last one of the page before. */
+  after?: string;
+}
 
-  /** Newest first. */
-  async list({ limit = 100 }: { limit?: number } = {}): Promise<DeadLetter[]> {
-    if (!Number.isSafeInteger(limit) || limit < 1) {
-      throw new InvalidOptionError('deadLetters.list({ limit })', limit, 'a whole number from 1');
+const BATCH = 500;
+
+/** What is not tried any more, and how it is seen, tried again or thrown away. */
+export class DeadLetters {
+  constructor(
+    private readonly connections: LibraryConnections,
+    private readonly dropping: Dropping,
+  ) {}
+
+  /**
+   * A page, newest first.
+   *
+   * @throws InvalidOptionError naming the option and what came
+   */
+  async list({ limit = 100, after, ...filter }: DeadLetterListOptions = {}): Promise<DeadLetter[]> {
+    if (!Number.isSafeInteger(limit) || limit < 1 || limit > 1_000) {
+      throw new InvalidOptionError('deadLetters.list({ limit })', limit, 'a whole number from 1 to 1000');
     }
-    const { database } = this.connections;
-    const rows = await this.connections.control((on) => listDeadLetters(database, on, { limit }));
-    return rows.map((row) => ({
-      ...row,
-      deadAt: new Date(row.deadAt / 1000),
-      landedAt: new Date(row.landedAt / 1000),
-      errors: row.errors ? (JSON.parse(row.errors.toString('utf8')) as AttemptError[]) : [],
-    }));
+    const behind = after === undefined ? undefined : resolvePosition(after);
+    const condition = Object.keys(filter).length > 0 ? resolveSelector('deadLetters.list', filter) : {};
+    return (await this.find({ ...condition, behind }, limit)).map(toDeadLetter);
   }
 
-  /** Back to its group, with its failures forgiven, its history kept and its landing time unchanged. */
-  async requeue({ subscriptionId, seq }: { subscriptionId: number; seq: number }): Promise<boolean> {
+  /** One of them with its body, which is the JSON that was published. Undefined when it is no dead letter (any more). */
+  async get(id: string): Promise<(DeadLetter & { body: string }) | undefined> {
     const { database } = this.connections;
-    return this.connections.controlTransaction(async (on) => {
-      if (subscriptionId === 0 || !(await lockDeadLetter(database, on, { subscriptionId, seq })))
-        return false;
-      await insertDeliveryFromDeadLetter(database, on, { subscriptionId, seq });
-      await deleteDeadLetter(database, on, { subscriptionId, seq });
-      return true;
+    const key = keyOf('deadLetters.get', id);
+    const [row] = await this.find({ keys: [key] }, 1);
+    if (!row) return undefined;
+    const [message] = await this.connections.control((on) => readMessages(database, on, [key.seq]));
+    return message && { ...toDeadLetter(row), body: message.body.toString('utf8') };
+  }
+
+  /**
+   * Back to their groups, with their failures forgiven, their history kept and their landing time unchanged. A message
+   * that no group ever took goes to those that there are now, or waits for one again.
+   *
+   * @param which an id, ids, a dead letter, or a filter, which must not be empty
+   * @returns how many there were
+   */
+  async requeue(which: DeadLetterSelector): Promise<number> {
+    const { database } = this.connections;
+    return this.forEachBatch(resolveSelector('deadLetters.requeue', which), async (on, batch) => {
+      if (batch.subscriptionId > 0) await insertDeliveriesFromDeadLetters(database, on, batch);
+      else for (const seq of batch.seqs) await this.route(on, seq);
+      await deleteDeadLetters(database, on, batch);
     });
   }
+
+  /**
+   * Deletes them for good, and their messages where nobody else needs them.
+   *
+   * @param which an id, ids, a dead letter, or a filter, which must not be empty
+   * @returns how many there were
+   */
+  async purge(which: DeadLetterSelector): Promise<number> {
+    const { database } = this.connections;
+    const purged: number[] = [];
+    const count = await this.forEachBatch(resolveSelector('deadLetters.purge', which), async (on, batch) => {
+      await deleteDeadLetters(database, on, batch);
+      purged.push(...batch.seqs);
+    });
+    for (const seq of purged) this.dropping.note(seq);
+    return count;
+  }
+
+  private find(condition: DeadLetterCondition, limit: number): Promise<DeadLetterRow[]> {
+    const { database } = this.connections;
+    return this.connections.control((on) => listDeadLetters(database, on, condition, limit));
+  }
+
+  /** Of those that are dead now: what dies again meanwhile is not met a second time. */
+  private async forEachBatch(
+    condition: DeadLetterCondition,
+    work: (on: Connection, batch: { subscriptionId: number; seqs: number[] }) => Promise<void>,
+  ): Promise<number> {
+    let behind: DeadLetterCondition['behind'];
+    let rows: DeadLetterRow[];
+    let count = 0;
+    do {
+      rows = await this.find({ ...condition, behind }, BATCH);
+      behind = rows.at(-1);
+      for (const [subscriptionId, seqs] of bySubscription(rows)) {
+        count += await this.lockedBatch(subscriptionId, seqs, work);
+      }
+    } while (rows.length === BATCH);
+    return count;
+  }
+
+  private async lockedBatch(
+    subscriptionId: number,
+    seqs: readonly number[],
+    work: (on: Connection, batch: { subscriptionId: number; seqs: number[] }) => Promise<void>,
+  ): Promise<number> {
+    const { database } = this.connections;
+    return this.connections.controlTransaction(async (on) => {
+      const locked = await lockDeadLetters(database, on, { subscriptionId, seqs });
+      if (locked.length > 0) await work(on, { subscriptionId, seqs: locked });
+      return locked.length;
+    });
+  }
+
+  /** As if the message landed now. */
+  private async route(on: Connection, seq: number): Promise<void> {
+    const { database } = this.connections;
+    const topicId = await findTopicOf(database, on, seq);
+    if (topicId === undefined) return;
+    const landed = { topicId, firstSeq: seq, count: 1 };
+    if ((await fanOut(database, on, landed)) === 0) await parkMessages(database, on, landed);
+  }
+}
+
+function bySubscription(rows: readonly DeadLetterKey[]): Map<number, number[]> {
+  const batches = new Map<number, number[]>();
+  for (const { subscriptionId, seq } of rows) {
+    batches.set(subscriptionId, [...(batches.get(subscriptionId) ?? []), seq]);
+  }
+  return batches;
+}
+
+function toDeadLetter({ errors, deadAt, landedAt, ...row }: DeadLetterRow): DeadLetter {
+  return {
+    ...row,
+    id: idOf(row),
+    position: positionOf({ ...row, deadAt }),
+    deadAt: new Date(deadAt / 1000),
+    landedAt: new Date(landedAt / 1000),
+    errors: errors ? (JSON.parse(errors.toString('utf8')) as AttemptError[]) : [],
+  };
 }

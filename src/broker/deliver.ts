@@ -47,30 +47,26 @@ export class Delivering {
    */
   async claim({ subscription, claimId, after, limit, leaseMs }: ClaimRequest) {
     const { database } = this.connections;
-    const found = await this.leasing(subscription.id, claimId, async (on, lease) => {
+    return this.leasing(subscription.id, claimId, leaseMs, async (on, lease) => {
       const rows = await findClaimable(database, on, { subscriptionId: subscription.id, after, limit });
-      const healthy = rows.filter((row) => !isSuspect(row));
-      await lease(healthy, leaseMs);
-      return { rows, healthy };
+      return {
+        deliveries: await lease(rows.filter((row) => !isSuspect(row))),
+        lastSeen: rows.at(-1)?.seq,
+        suspects: rows.filter(isSuspect).map(({ seq }) => seq),
+      };
     });
-    return {
-      deliveries: await this.withMessages(subscription.id, claimId, found.healthy),
-      lastSeen: found.rows.at(-1)?.seq,
-      suspects: found.rows.filter(isSuspect).map(({ seq }) => seq),
-    };
   }
 
   /** One delivery that once lost its lease, for a process that runs nothing else meanwhile. */
   async claimAlone(request: Omit<ClaimRequest, 'after' | 'limit'> & { seq: number }) {
     const { subscription, claimId, seq, leaseMs } = request;
     const { database } = this.connections;
-    const row = await this.leasing(subscription.id, claimId, async (on, lease) => {
-      const found = await findClaimableBySeq(database, on, { subscriptionId: subscription.id, seq });
-      if (!found) return undefined;
-      await lease([found], leaseMs);
-      return { ...found, lostLeases: found.lostLeases + (found.leaseExpired ? 1 : 0) };
+    return this.leasing(subscription.id, claimId, leaseMs, async (on, lease) => {
+      const row = await findClaimableBySeq(database, on, { subscriptionId: subscription.id, seq });
+      if (!row) return undefined;
+      const [delivery] = await lease([{ ...row, lostLeases: row.lostLeases + (row.leaseExpired ? 1 : 0) }]);
+      return delivery;
     });
-    return row && (await this.withMessages(subscription.id, claimId, [row]))[0];
   }
 
   /** Brings back what has waited for its time, and says whether a claim would find anything. */
@@ -90,25 +86,49 @@ export class Delivering {
   private async leasing<T>(
     subscriptionId: number,
     token: Buffer,
+    leaseMs: number,
     claim: (
       on: Connection,
-      lease: (rows: readonly ClaimableRow[], leaseMs: number) => Promise<void>,
+      lease: (rows: readonly ClaimableRow[]) => Promise<LeasedDelivery[]>,
     ) => Promise<T>,
   ): Promise<T> {
     const { database } = this.connections;
     let leased: readonly ClaimableRow[] = [];
+    let missing: readonly ClaimableRow[] = [];
     try {
-      return await this.connections.controlTransaction((on) =>
-        claim(on, async (rows, leaseMs) => {
-          if (rows.length === 0) return;
+      const answer = await this.connections.controlTransaction((on) =>
+        claim(on, async (rows) => {
+          if (rows.length === 0) return [];
           leased = rows;
           const seqs = rows.map(({ seq }) => seq);
           await leaseDeliveries(database, on, { subscriptionId, seqs, token, leaseMs });
+          // On the same connection: behind a proxy that splits reads from writes, another one may lag.
+          const messages = new Map((await readMessages(database, on, seqs)).map((row) => [row.seq, row]));
+          missing = rows.filter(({ seq }) => !messages.has(seq));
+          return rows.flatMap((row) => {
+            const message = messages.get(row.seq);
+            return message ? [leasedDelivery(row, message, { subscriptionId, token })] : [];
+          });
         }),
       );
+      await this.dropThose(missing, subscriptionId, token);
+      return answer;
     } catch (error) {
       await this.handBack(subscriptionId, token, leased);
       throw error;
+    }
+  }
+
+  /** What an operator deleted by hand would else come back for ever, as a suspect that nobody can run. */
+  private async dropThose(
+    missing: readonly ClaimableRow[],
+    subscriptionId: number,
+    token: Buffer,
+  ): Promise<void> {
+    const { database } = this.connections;
+    for (const { seq } of missing) {
+      await this.connections.control((on) => acknowledge(database, on, { subscriptionId, seq, token }));
+      this.events.emit({ type: 'message-missing', subscriptionId, seq });
     }
   }
 
@@ -136,54 +156,14 @@ export class Delivering {
       return seqs.length;
     });
   }
+}
 
-  private async withMessages(
-    subscriptionId: number,
-    token: Buffer,
-    rows: readonly ClaimableRow[],
-  ): Promise<LeasedDelivery[]> {
-    if (rows.length === 0) return [];
-    const messages = await this.messagesOf(subscriptionId, token, rows);
-    await this.dropThoseWithout(messages, subscriptionId, token, rows);
-    return rows.flatMap(({ seq, failures, lostLeases, errors }) => {
-      const message = messages.get(seq);
-      if (!message) return [];
-      const landedAt = new Date(message.landedAt / 1000);
-      return [{ ...message, landedAt, subscriptionId, token, failures, lostLeases, errors }];
-    });
-  }
-
-  /** What an operator deleted by hand would else come back for ever, as a suspect that nobody can run. */
-  private async dropThoseWithout(
-    messages: ReadonlyMap<number, StoredMessage>,
-    subscriptionId: number,
-    token: Buffer,
-    rows: readonly ClaimableRow[],
-  ): Promise<void> {
-    const { database } = this.connections;
-    for (const { seq } of rows.filter((row) => !messages.has(row.seq))) {
-      await this.connections.control((on) => acknowledge(database, on, { subscriptionId, seq, token }));
-      this.events.emit({ type: 'message-missing', subscriptionId, seq });
-    }
-  }
-
-  private async messagesOf(subscriptionId: number, token: Buffer, rows: readonly ClaimableRow[]) {
-    const { database } = this.connections;
-    const read = (on: Connection) =>
-      readMessages(
-        database,
-        on,
-        rows.map(({ seq }) => seq),
-      );
-    try {
-      const messages = await this.connections.control(read);
-      return new Map(messages.map((message) => [message.seq, message]));
-    } catch (error) {
-      // Else they would come back as if their process had died, one at a time.
-      await this.handBack(subscriptionId, token, rows);
-      throw error;
-    }
-  }
+function leasedDelivery(
+  { failures, lostLeases, errors }: ClaimableRow,
+  { landedAt, ...message }: StoredMessage,
+  lease: { subscriptionId: number; token: Buffer },
+): LeasedDelivery {
+  return { ...message, ...lease, landedAt: new Date(landedAt / 1000), failures, lostLeases, errors };
 }
 
 function isSuspect({ leaseExpired, lostLeases }: ClaimableRow): boolean {

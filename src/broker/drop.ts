@@ -2,6 +2,10 @@ import type { IdempotentMqEvents } from '../events/index.js';
 import { type LibraryConnections, deleteMessages, findUnneeded, messagesAfter } from '../storage/index.js';
 
 const BATCH = 500;
+/** How many messages are remembered while they can't be deleted. */
+const KEPT = 50_000;
+/** In milliseconds. */
+const RETRY_MS = 1_000;
 
 /**
  * Step 6: the broker deletes what nobody needs any more. After the ACK's commit and in batches, because two last ACKs
@@ -23,11 +27,11 @@ export class Dropping {
   note(seq: number): void {
     this.finished.add(seq);
     if (this.closed) return;
-    if (this.finished.size >= BATCH) this.flush();
+    if (this.finished.size === BATCH) this.flush();
     else this.timer ??= setTimeout(() => this.flush(), this.delayMs).unref();
   }
 
-  /** Deletes what was noted so far. What fails is left to the sweeper. */
+  /** Deletes what was noted so far. */
   async drain(): Promise<void> {
     this.flush();
     await this.inFlight;
@@ -49,10 +53,19 @@ export class Dropping {
   private flush(): void {
     clearTimeout(this.timer);
     this.timer = undefined;
-    const seqs = [...this.finished];
-    this.finished = new Set();
+    // No more than a statement takes.
+    const seqs = [...this.finished].slice(0, 10 * BATCH);
+    for (const seq of seqs) this.finished.delete(seq);
     if (seqs.length === 0) return;
-    this.inFlight = this.inFlight.then(() => this.dropUnneeded(seqs)).catch(() => undefined);
+    if (this.finished.size > 0) this.timer = setTimeout(() => this.flush(), this.delayMs).unref();
+    this.inFlight = this.inFlight.then(() => this.dropUnneeded(seqs)).catch(() => this.postpone(seqs));
+  }
+
+  /** The database is away or busy. Beyond a limit, and after the close, it is left to the sweeper. */
+  private postpone(seqs: readonly number[]): void {
+    if (this.closed || this.finished.size > KEPT) return;
+    for (const seq of seqs) this.finished.add(seq);
+    this.timer ??= setTimeout(() => this.flush(), RETRY_MS).unref();
   }
 
   private async dropUnneeded(seqs: readonly number[]): Promise<void> {

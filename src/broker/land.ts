@@ -3,12 +3,14 @@ import { InvalidPayloadError, SchemaMissingError, TransactionEndedError } from '
 import {
   type LibraryConnections,
   type MessageRow,
-  allOrNone,
+  type Timing,
   deleteJustInserted,
   fanOut,
+  fanOutLater,
   insertMessages,
   parkMessages,
 } from '../storage/index.js';
+import type { PublishingTransactions } from './publishing-transactions.js';
 import type { Topics } from './topics.js';
 
 export interface LandingLimits {
@@ -28,36 +30,46 @@ export class Landing {
   constructor(
     private readonly connections: LibraryConnections,
     private readonly topics: Topics,
+    private readonly transactions: PublishingTransactions,
     private readonly limits: LandingLimits,
   ) {}
 
   /**
-   * In the publisher's own transaction, two statements a batch.
+   * In the publisher's own transaction, two statements a batch. When a later batch fails, that transaction can't commit.
    *
    * @returns how many of them found no group, and are parked
    * @throws TransactionEndedError when the session turns out to be in no transaction; what was written is taken back
    */
-  async land(runner: QueryRunner, topic: string, messages: readonly IncomingMessage[]): Promise<number> {
+  async land(
+    runner: QueryRunner,
+    topic: string,
+    messages: readonly IncomingMessage[],
+    timing: Timing = {},
+  ): Promise<number> {
     const batches = [...this.batches(messages)];
     const topicId = await this.topics.idWithin(runner, topic);
-    const landAll = async () => {
-      let parked = 0;
-      for (const batch of batches) {
+    let parked = 0;
+    for (const [landed, batch] of batches.entries()) {
+      try {
         const rows = batch.map((message) => ({ ...message, topicId }));
-        parked += await this.landBatch(runner, topic, rows);
+        parked += await this.landBatch(runner, topic, rows, timing);
+      } catch (error) {
+        if (landed > 0) this.transactions.spoil(runner, error);
+        throw error;
       }
-      return parked;
-    };
-    if (batches.length < 2) return landAll();
-    // SQLite would begin a transaction with the savepoint.
-    await this.refuseOutsideTransaction(runner);
-    return allOrNone(runner, landAll);
+    }
+    return parked;
   }
 
-  private async landBatch(runner: QueryRunner, topic: string, rows: MessageRow[]): Promise<number> {
+  private async landBatch(
+    runner: QueryRunner,
+    topic: string,
+    rows: MessageRow[],
+    timing: Timing,
+  ): Promise<number> {
     const { database } = this.connections;
     await this.refuseOutsideTransaction(runner);
-    const { firstSeq, session } = await insertMessages(database, runner, rows);
+    const { firstSeq, session } = await insertMessages(database, runner, rows, timing);
     if (session && !session.inTransaction) {
       // Nobody has been told of the message yet: without its deliveries it is as good as gone, even if this fails.
       await deleteJustInserted(database, runner, { firstSeq, rows });
@@ -66,8 +78,11 @@ export class Landing {
       );
     }
     const batch = { topicId: rows[0]!.topicId, firstSeq, count: rows.length };
-    if ((await fanOut(database, runner, batch)) > 0) return 0;
-    if ((await parkMessages(database, runner, batch)) !== rows.length) {
+    const deliveries = isLater(timing)
+      ? await fanOutLater(database, runner, batch, timing)
+      : await fanOut(database, runner, batch);
+    if (deliveries > 0) return 0;
+    if ((await parkMessages(database, runner, batch, timing)) !== rows.length) {
       // Its number was remembered from before somebody emptied or restored the tables.
       this.topics.forget(topic);
       throw new SchemaMissingError(
@@ -104,6 +119,10 @@ export class Landing {
     }
     if (batch.length > 0) yield batch;
   }
+}
+
+function isLater({ delayMs, deliverAt }: Timing): boolean {
+  return delayMs !== undefined || deliverAt !== undefined;
 }
 
 function tooLargeForServer(size: number, packetBytes: number): InvalidPayloadError {

@@ -1,4 +1,5 @@
 import type { DataSource, EntitySubscriberInterface, QueryRunner } from 'typeorm';
+import { depthOf } from './transaction-depth.js';
 
 /** What a transaction has landed, and how deep in nested transactions that was. */
 interface Landed {
@@ -77,9 +78,4 @@ export class LandedBell {
   private ring(topic: string): void {
     this.listeners.get(topic)?.forEach((listener) => listener());
   }
-}
-
-/** TypeORM's own count of the transactions within each other. */
-function depthOf(runner: QueryRunner): number {
-  return (runner as { transactionDepth?: number }).transactionDepth ?? 1;
 }

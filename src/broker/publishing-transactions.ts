@@ -1,19 +1,25 @@
 import type { DataSource, EntitySubscriberInterface, QueryRunner } from 'typeorm';
-import { TransactionEndedError } from '../errors/index.js';
+import { PublishIncompleteError, TransactionEndedError, describeError } from '../errors/index.js';
 import { type Dialect, boundaryOf } from '../storage/index.js';
-import { isGuarded } from '../transaction/index.js';
+import { doomScopeOf, isGuarded } from '../transaction/index.js';
+import { depthOf } from './transaction-depth.js';
 
 interface Publishing {
   readonly inFlight: Set<Promise<unknown>>;
+  /** Resolves when the publishes that came so far have ended. */
+  turn: Promise<unknown>;
   /** Why no further publish may join. */
   over?: string;
+  /** A publish failed half-way, this deep in nested transactions. */
+  spoilt?: { depth: number; cause: unknown };
 }
 
 /**
  * Keeps a publish whole in a transaction that its caller holds. A message without its deliveries would be lost, and
  * deliveries without their message would be handed out for ever: so nothing begins, commits or rolls back between the
- * statements of a publish that nobody awaited, and none joins once the end is on its way. And in a session with
- * autocommit off nothing but the error itself tells that a deadlock has rolled everything back.
+ * statements of a publish that nobody awaited, none joins once the end is on its way, and what a failed one has left half
+ * done can't be committed. And in a session with autocommit off nothing but the error itself tells that a deadlock has
+ * rolled everything back.
  */
 export class PublishingTransactions {
   private readonly runners = new WeakMap<QueryRunner, Publishing>();
@@ -28,6 +34,8 @@ export class PublishingTransactions {
       afterQuery: ({ queryRunner, success, error }) => {
         if (!success) this.afterError(queryRunner, error);
       },
+      afterTransactionCommit: ({ queryRunner }) => this.afterNested(queryRunner, 'commits'),
+      afterTransactionRollback: ({ queryRunner }) => this.afterNested(queryRunner, 'rolls-back'),
     };
     this.close = () => {
       const at = dataSource.subscribers.indexOf(subscriber);
@@ -36,13 +44,17 @@ export class PublishingTransactions {
     dataSource.subscribers.push(subscriber);
   }
 
-  /** @throws TransactionEndedError when the runner's transaction has ended, or is about to */
+  /**
+   * Runs a publish when those that came before it on this runner have ended.
+   *
+   * @throws TransactionEndedError when the runner's transaction has ended, or is about to
+   */
   async join<T>(runner: QueryRunner, publish: () => Promise<T>): Promise<T> {
-    // A scope of the library's own answers for what its handler has left running.
-    if (isGuarded(runner)) return publish();
     const publishing = this.of(runner);
-    if (publishing.over) throw new TransactionEndedError(publishing.over);
-    const publication = publish();
+    // A scope of the library's own answers itself for what its handler has left running.
+    if (publishing.over && !isGuarded(runner)) throw new TransactionEndedError(publishing.over);
+    const publication = publishing.turn.then(publish);
+    publishing.turn = publication.catch(() => undefined);
     publishing.inFlight.add(publication);
     try {
       return await publication;
@@ -51,18 +63,42 @@ export class PublishingTransactions {
     }
   }
 
+  /** A publish of several batches failed when some of them were written. */
+  spoil(runner: QueryRunner, cause: unknown): void {
+    if (isGuarded(runner)) doomScopeOf(runner, cause);
+    else this.of(runner).spoilt ??= { depth: depthOf(runner), cause };
+  }
+
   /** TypeORM waits for what this returns. */
   private beforeStatement(runner: QueryRunner, sql: string): Promise<void> | void {
     const boundary = boundaryOf(sql);
     if (!boundary || isGuarded(runner)) return undefined;
     if (boundary === 'begins') this.runners.delete(runner);
-    else return this.atBoundary(runner, boundary === 'ends');
+    else return this.atBoundary(runner, boundary);
   }
 
-  private async atBoundary(runner: QueryRunner, ends: boolean): Promise<void> {
+  private async atBoundary(runner: QueryRunner, boundary: 'nests' | 'commits' | 'rolls-back'): Promise<void> {
     const publishing = this.of(runner);
     while (publishing.inFlight.size > 0) await Promise.allSettled(publishing.inFlight);
-    if (ends) publishing.over ??= 'its COMMIT or ROLLBACK has been sent';
+    if (boundary === 'nests') return;
+    publishing.over ??= 'its COMMIT or ROLLBACK has been sent';
+    const { spoilt } = publishing;
+    if (spoilt && boundary === 'commits') {
+      throw new PublishIncompleteError(
+        `A publishAll failed when part of its messages were written (${describeError(spoilt.cause)}), so its transaction can only be rolled back. Let that error end the transaction.`,
+        { cause: spoilt.cause },
+      );
+    }
+  }
+
+  /** What a nested transaction had spoilt is gone when it rolls back. */
+  private afterNested(runner: QueryRunner, how: 'commits' | 'rolls-back'): void {
+    const publishing = this.runners.get(runner);
+    if (!publishing?.spoilt || !runner.isTransactionActive) return;
+    const depth = depthOf(runner);
+    if (publishing.spoilt.depth <= depth) return;
+    if (how === 'rolls-back') delete publishing.spoilt;
+    else publishing.spoilt.depth = depth;
   }
 
   private afterError(runner: QueryRunner, error: unknown): void {
@@ -71,7 +107,7 @@ export class PublishingTransactions {
   }
 
   private of(runner: QueryRunner): Publishing {
-    const known = this.runners.get(runner) ?? { inFlight: new Set() };
+    const known: Publishing = this.runners.get(runner) ?? { inFlight: new Set(), turn: Promise.resolve() };
     this.runners.set(runner, known);
     return known;
   }

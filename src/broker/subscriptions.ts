@@ -1,4 +1,5 @@
-import { SubscriptionRemovedError } from '../errors/index.js';
+import { setTimeout as pause } from 'node:timers/promises';
+import { SubscriptionRemovedError, TopicLockedError } from '../errors/index.js';
 import {
   type Connection,
   type LibraryConnections,
@@ -25,6 +26,9 @@ export interface SubscribeRequest {
   version: number;
 }
 
+/** How long a new group waits for transactions that published and have not ended yet, in milliseconds. */
+const TOPIC_LOCK_PATIENCE_MS = 120_000;
+const TOPIC_LOCK_PAUSE_MS = 200;
 const REMOVAL_BATCH = 1000;
 const PARKED_BATCH = 5000;
 
@@ -48,10 +52,9 @@ export class Subscriptions {
     const existing = await this.connections.control((on) => findSubscription(database, on, key));
     if (existing && isCurrent(existing, request)) return existing.id;
     // Only now the topic's lock, which holds up publishers: a deploy of many processes finds everything there already.
-    const { id, former } = await this.connections.controlTransaction(async (on) => {
-      await lockTopic(database, on, topicId);
-      return this.create(on, topicId, request);
-    });
+    const { id, former } = await this.withTopicLocked(topicId, request.topic, (on) =>
+      this.create(on, topicId, request),
+    );
     if (former !== undefined) await this.deleteDeliveries(former);
     return id;
   }
@@ -63,8 +66,7 @@ export class Subscriptions {
   async remove({ topic, group, version }: SubscribeRequest): Promise<void> {
     const topicId = await this.topics.idOf(topic);
     const { database } = this.connections;
-    const existing = await this.connections.controlTransaction(async (on) => {
-      await lockTopic(database, on, topicId);
+    const existing = await this.withTopicLocked(topicId, topic, async (on) => {
       const found = await findSubscription(database, on, { topicId, group });
       if (!found || found.version > version) return undefined;
       await updateSubscription(database, on, { ...found, version, removed: true });
@@ -83,6 +85,33 @@ export class Subscriptions {
       return new Set(ids);
     });
     for (const id of left) await this.deleteDeliveries(id);
+  }
+
+  /**
+   * Each transaction that published to the topic holds it up until its end, and while this waits, it holds up those to
+   * come: so it waits briefly, lets them through, and tries again.
+   */
+  private async withTopicLocked<T>(
+    topicId: number,
+    topic: string,
+    work: (on: Connection) => Promise<T>,
+  ): Promise<T> {
+    const { database } = this.connections;
+    const deadline = Date.now() + TOPIC_LOCK_PATIENCE_MS;
+    for (;;) {
+      try {
+        const lockedWork = async (on: Connection) => {
+          await lockTopic(database, on, topicId);
+          return work(on);
+        };
+        return await this.connections.controlTransaction(lockedWork, { attempts: 1 });
+      } catch (error) {
+        if (!database.dialect.isContention(error)) throw error;
+        if (Date.now() > deadline)
+          throw new TopicLockedError(topic, TOPIC_LOCK_PATIENCE_MS, { cause: error });
+        await pause(TOPIC_LOCK_PAUSE_MS);
+      }
+    }
   }
 
   private async create(on: Connection, topicId: number, request: SubscribeRequest) {

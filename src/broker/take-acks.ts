@@ -26,7 +26,11 @@ export class TakingAcks {
     return acknowledge(this.connections.database, on, held);
   }
 
-  async acknowledgeWithEffect(on: Connection, held: Lease, dedup: { scenarioId: number; bizId: Buffer }) {
+  async acknowledgeWithEffect(
+    on: Connection,
+    held: Lease,
+    dedup: { scenarioId: number; bizId: Buffer; token: Buffer },
+  ) {
     const { affected, session } = await acknowledgeWithEffect(this.connections.database, on, held, dedup);
     return { acknowledged: affected === 1, autocommit: session?.autocommit ?? false };
   }

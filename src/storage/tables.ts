@@ -31,6 +31,10 @@ export const DEFAULT_TABLE_PREFIX = 'mq_';
 
 const TABLE_PREFIX = /^[A-Za-z_][A-Za-z0-9_]{0,30}$/;
 
+export function isTablePrefix(value: unknown): value is string {
+  return typeof value === 'string' && TABLE_PREFIX.test(value);
+}
+
 /**
  * Where the library's tables are in this DataSource: the app's `entityPrefix`, naming strategy and schema apply to them
  * as they do to its own tables.
@@ -38,7 +42,7 @@ const TABLE_PREFIX = /^[A-Za-z_][A-Za-z0-9_]{0,30}$/;
  * @throws InvalidOptionError when the prefix is no identifier
  */
 export function databaseOf(dataSource: DataSource, tablePrefix = DEFAULT_TABLE_PREFIX): Database {
-  if (typeof tablePrefix !== 'string' || !TABLE_PREFIX.test(tablePrefix)) {
+  if (!isTablePrefix(tablePrefix)) {
     throw new InvalidOptionError('tablePrefix', tablePrefix, `a string like ${TABLE_PREFIX.source}`);
   }
   const { namingStrategy, driver, options } = dataSource;

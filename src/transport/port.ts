@@ -8,6 +8,16 @@ export interface OutgoingMessage {
   headers: Buffer | null;
 }
 
+/** When messages are to be delivered, and from when on no more. */
+export interface Timing {
+  /** Milliseconds from now, by the broker's clock. */
+  readonly delayMs?: number;
+  /** Microseconds since 1970 UTC. */
+  readonly deliverAt?: number;
+  /** Microseconds since 1970 UTC. */
+  readonly expiresAt?: number;
+}
+
 /** Who receives what: one group's subscription to one topic. */
 export interface Subscription {
   readonly id: number;
@@ -29,6 +39,8 @@ export interface ClaimedDelivery extends Lease {
   readonly body: Buffer;
   readonly headers: Buffer | null;
   readonly landedAt: Date;
+  /** From the claim on; undefined when it never expires, negative when it has. */
+  readonly expiresInMs: number | undefined;
   /** How often a handler threw. */
   readonly failures: number;
   /** How often a process died or stalled while holding it. */
@@ -98,7 +110,15 @@ export interface Transport {
 /** A broker in the same database as the business: its steps ride on the business's transactions. */
 export interface ColocatedBroker {
   /** Steps 1 to 3: stores the messages in the transaction of this runner. Its COMMIT is the ACK. */
-  land(runner: QueryRunner, topic: string, messages: readonly OutgoingMessage[]): Promise<void>;
+  land(
+    runner: QueryRunner,
+    topic: string,
+    messages: readonly OutgoingMessage[],
+    timing?: Timing,
+  ): Promise<void>;
+
+  /** Takes back messages whose time has not come, in the transaction of this runner. @returns how many there were */
+  cancel(runner: QueryRunner, topic: string, bizId: Buffer): Promise<number>;
 
   /**
    * Step 5 as the last statement of the consumer's transaction: takes the ACK only if this attempt's dedup row is there.
@@ -108,7 +128,7 @@ export interface ColocatedBroker {
   acknowledgeWithEffect(
     on: StatementRunner,
     held: Lease,
-    dedup: { scenarioId: number; bizId: Buffer },
+    dedup: { scenarioId: number; bizId: Buffer; token: Buffer },
   ): Promise<{ acknowledged: boolean; autocommit: boolean }>;
 
   /** Step 5 for a duplicate, in the transaction that found it to be one. @returns false when the lease was lost */

@@ -21,9 +21,16 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-/** @param charset the database's default on a server, which the library's tables must not depend on */
-export async function createDatabase(engine: Engine, charset = 'utf8mb4'): Promise<TestDatabase> {
-  return engine === 'sqlite' ? sqliteDatabase() : serverDatabase(engine, charset);
+/**
+ * @param charset the database's default on a server, which the library's tables must not depend on
+ * @param server another one than that of all tests
+ */
+export async function createDatabase(
+  engine: Engine,
+  charset = 'utf8mb4',
+  server?: string,
+): Promise<TestDatabase> {
+  return engine === 'sqlite' ? sqliteDatabase() : serverDatabase(engine, charset, server);
 }
 
 function sqliteDatabase(): TestDatabase {
@@ -35,8 +42,12 @@ function sqliteDatabase(): TestDatabase {
   };
 }
 
-async function serverDatabase(engine: 'mariadb' | 'mysql', charset: string): Promise<TestDatabase> {
-  const url = new URL(process.env[SERVERS[engine]]!);
+async function serverDatabase(
+  engine: 'mariadb' | 'mysql',
+  charset: string,
+  server = process.env[SERVERS[engine]]!,
+): Promise<TestDatabase> {
+  const url = new URL(server);
   const name = `mq_test_${randomBytes(6).toString('hex')}`;
   const root = {
     host: url.hostname,

@@ -19,7 +19,9 @@ export async function tableSizes(dataSource: DataSource): Promise<Record<string,
 
 /** Lets time pass for the library's tables: everything in them happened, or is due, that much earlier. */
 export async function letPass(dataSource: DataSource, ms: number): Promise<void> {
-  for (const column of ['delivery.available_at', 'waiting.due_at', 'parked.parked_at', 'message.landed_at']) {
+  const columns = ['delivery.available_at', 'waiting.due_at', 'parked.parked_at'];
+  for (const time of ['landed_at', 'deliver_at', 'expires_at']) columns.push(`message.${time}`);
+  for (const column of columns) {
     const [table, time] = column.split('.') as [string, string];
     await dataSource.query(`UPDATE mq_${table} SET ${time} = ${time} - ?`, [ms * 1000]);
   }

@@ -14,6 +14,7 @@ export class SubscriptionEntity {
   groupName!: Buffer;
   version!: number;
   removed!: number;
+  paused!: number;
 }
 
 /** A stored message: one row for each inner-msg-id. */
@@ -26,6 +27,8 @@ export class MessageEntity {
   headers!: Buffer | null;
   /** Microseconds since 1970 UTC, like every time here. */
   landedAt!: string;
+  deliverAt!: string | null;
+  expiresAt!: string | null;
 }
 
 /** What a subscription still has to do about a message. */
@@ -149,6 +152,7 @@ export function idempotentMqEntities(
       groupName: column('bytes', 'group_name'),
       version: column('int', 'version'),
       removed: column('small', 'removed'),
+      paused: column('small', 'paused'),
     }),
     entity(MessageEntity, 'message', {
       seq: column('big', 'seq', generated),
@@ -158,6 +162,8 @@ export function idempotentMqEntities(
       body: column('blob', 'body'),
       headers: column('blob', 'headers', optional),
       landedAt: column('big', 'landed_at'),
+      deliverAt: column('big', 'deliver_at', optional),
+      expiresAt: column('big', 'expires_at', optional),
     }),
     entity(DeliveryEntity, 'delivery', {
       subscriptionId: column('int', 'subscription_id', key),

@@ -2,7 +2,7 @@ import type { DataSource } from 'typeorm';
 import { SchemaMissingError, describeError } from '../../errors/index.js';
 import { type Connection, read, write } from '../execute.js';
 import { commit } from '../statements/index.js';
-import { type Database, databaseOf } from '../tables.js';
+import { DEFAULT_TABLE_PREFIX, type Database, databaseOf, isTablePrefix } from '../tables.js';
 import { SCHEMA_VERSION, createVersionTable, schemaStatements } from './ddl.js';
 
 /**
@@ -34,8 +34,7 @@ export async function applyVersions(database: Database, on: Connection): Promise
 
 /** @throws SchemaMissingError when the tables are not there, or not of this release's version */
 export async function checkSchema(database: Database, on: Connection): Promise<void> {
-  const remedy =
-    'Run the migrations (npx nestjs-idempotent-mq migrate, or idempotentMqMigrations() in the list of your own), or in development set schema: "ensure".';
+  const remedy = `Run the migrations (${migrateCommandFor(database)}, or idempotentMqMigrations() in the list of your own), or in development set schema: "ensure".`;
   let version: number;
   try {
     version = await schemaVersion(database, on);
@@ -47,6 +46,17 @@ export async function checkSchema(database: Database, on: Connection): Promise<v
   }
   if (version > SCHEMA_VERSION) throw newerSchema(version);
   if (version < SCHEMA_VERSION) throw wrongVersion(version, remedy);
+}
+
+/** On the command line there is one prefix, for the app's `entityPrefix` as well. */
+function migrateCommandFor({ tableNames, dialect }: Database): string {
+  const url = dialect.engine === 'sqlite' ? 'sqlite:FILE' : 'mysql://USER:PASSWORD@HOST/NAME';
+  const command = `npx nestjs-idempotent-mq migrate --database ${url}`;
+  const [, prefix] = /^(.*)schema_version$/.exec(tableNames.schema_version) ?? [];
+  if (prefix === DEFAULT_TABLE_PREFIX) return command;
+  if (prefix !== undefined && isTablePrefix(prefix)) return `${command} --table-prefix ${prefix}`;
+  // A naming strategy, or a prefix that is too long: only the app's own DataSource makes these names.
+  return 'npx nestjs-idempotent-mq migrate --data-source FILE --table-prefix PREFIX, as in forRoot({ tablePrefix })';
 }
 
 function newerSchema(version: number): SchemaMissingError {

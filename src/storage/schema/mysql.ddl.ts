@@ -20,6 +20,7 @@ export function mysqlTables(t: Database['tables']): string[] {
       group_name VARBINARY(200) NOT NULL,
       version INT UNSIGNED NOT NULL,
       removed TINYINT NOT NULL DEFAULT 0,
+      paused TINYINT NOT NULL DEFAULT 0,
       PRIMARY KEY (id),
       UNIQUE KEY topic_group (topic_id, group_name)
     ) ${engine}`,
@@ -31,6 +32,8 @@ export function mysqlTables(t: Database['tables']): string[] {
       body LONGBLOB NOT NULL,
       headers BLOB NULL,
       landed_at BIGINT NOT NULL,
+      deliver_at BIGINT NULL,
+      expires_at BIGINT NULL,
       PRIMARY KEY (seq)
     ) ${engine}`,
     `CREATE TABLE IF NOT EXISTS ${t.delivery} (
@@ -47,8 +50,8 @@ export function mysqlTables(t: Database['tables']): string[] {
       subscription_id INT UNSIGNED NOT NULL,
       due_at BIGINT NOT NULL,
       seq BIGINT UNSIGNED NOT NULL,
-      failures SMALLINT UNSIGNED NOT NULL,
-      lost_leases SMALLINT UNSIGNED NOT NULL,
+      failures SMALLINT UNSIGNED NOT NULL DEFAULT 0,
+      lost_leases SMALLINT UNSIGNED NOT NULL DEFAULT 0,
       errors MEDIUMBLOB NULL,
       PRIMARY KEY (subscription_id, due_at, seq),
       UNIQUE KEY subscription_seq (subscription_id, seq)
@@ -68,7 +71,8 @@ export function mysqlTables(t: Database['tables']): string[] {
       lost_leases SMALLINT UNSIGNED NOT NULL,
       errors MEDIUMBLOB NULL,
       dead_at BIGINT NOT NULL,
-      PRIMARY KEY (subscription_id, seq)
+      PRIMARY KEY (subscription_id, seq),
+      KEY dead_letter_dead_at (dead_at)
     ) ${engine}`,
     `CREATE TABLE IF NOT EXISTS ${t.scenario} (
       id INT UNSIGNED NOT NULL AUTO_INCREMENT,

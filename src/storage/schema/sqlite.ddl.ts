@@ -13,6 +13,7 @@ export function sqliteTables(t: Database['tables']): string[] {
       group_name BLOB NOT NULL,
       version INTEGER NOT NULL,
       removed INTEGER NOT NULL DEFAULT 0,
+      paused INTEGER NOT NULL DEFAULT 0,
       UNIQUE (topic_id, group_name)
     )`,
     // AUTOINCREMENT: without it SQLite gives a deleted message's seq to the next one, whose dedup row would then seem torn.
@@ -23,7 +24,9 @@ export function sqliteTables(t: Database['tables']): string[] {
       biz_id BLOB NOT NULL,
       body BLOB NOT NULL,
       headers BLOB NULL,
-      landed_at INTEGER NOT NULL
+      landed_at INTEGER NOT NULL,
+      deliver_at INTEGER NULL,
+      expires_at INTEGER NULL
     )`,
     `CREATE TABLE IF NOT EXISTS ${t.delivery} (
       subscription_id INTEGER NOT NULL,
@@ -39,8 +42,8 @@ export function sqliteTables(t: Database['tables']): string[] {
       subscription_id INTEGER NOT NULL,
       due_at INTEGER NOT NULL,
       seq INTEGER NOT NULL,
-      failures INTEGER NOT NULL,
-      lost_leases INTEGER NOT NULL,
+      failures INTEGER NOT NULL DEFAULT 0,
+      lost_leases INTEGER NOT NULL DEFAULT 0,
       errors BLOB NULL,
       PRIMARY KEY (subscription_id, due_at, seq),
       UNIQUE (subscription_id, seq)

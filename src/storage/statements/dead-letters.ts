@@ -1,14 +1,19 @@
-import { type Connection, read, write } from '../execute.js';
+import { type Connection, placeholders, read, write } from '../execute.js';
 import type { Database } from '../tables.js';
+import { deleteBySeq } from './delete-by-seq.js';
 
 /** Dead letters as operators see them. A dead letter keeps its message from being deleted. */
 
-export interface DeadLetterRow {
+export interface DeadLetterKey {
+  /** 0 for a message that no group ever took. */
+  subscriptionId: number;
+  seq: number;
+}
+
+export interface DeadLetterRow extends DeadLetterKey {
   /** Undefined for a message that no group ever took. */
   group: string | undefined;
   topic: string;
-  subscriptionId: number;
-  seq: number;
   bizId: string;
   reason: string;
   failures: number;
@@ -19,11 +24,27 @@ export interface DeadLetterRow {
   landedAt: number;
 }
 
+/** Each part that is given must be met. */
+export interface DeadLetterCondition {
+  topic?: string | undefined;
+  group?: string | undefined;
+  reason?: string | undefined;
+  bizId?: string | undefined;
+  /** Microseconds since 1970 UTC; that moment included. */
+  deadUntil?: number | undefined;
+  /** Further back than this one, in the order of the list. */
+  behind?: (DeadLetterKey & { deadAt: number }) | undefined;
+  keys?: readonly DeadLetterKey[] | undefined;
+}
+
+/** Newest first, along the index on dead_at. */
 export async function listDeadLetters(
   { tables }: Database,
   on: Connection,
-  { limit }: { limit: number },
+  condition: DeadLetterCondition,
+  limit: number,
 ): Promise<DeadLetterRow[]> {
+  const { where, values } = conditionSql(condition);
   const rows = await read<Record<string, unknown>>(
     on,
     `SELECT dl.subscription_id, dl.seq, dl.reason, dl.failures, dl.lost_leases, dl.errors, dl.dead_at,
@@ -32,8 +53,9 @@ export async function listDeadLetters(
      JOIN ${tables.message} m ON m.seq = dl.seq
      JOIN ${tables.topic} t ON t.id = m.topic_id
      LEFT JOIN ${tables.subscription} s ON s.id = dl.subscription_id
-     ORDER BY dl.dead_at DESC, dl.seq DESC LIMIT ${limit}`,
-    [],
+     WHERE ${where}
+     ORDER BY dl.dead_at DESC, dl.subscription_id DESC, dl.seq DESC LIMIT ${limit}`,
+    values,
   );
   return rows.map((row) => ({
     group: row.group_name === null ? undefined : text(row.group_name),
@@ -50,42 +72,86 @@ export async function listDeadLetters(
   }));
 }
 
-export async function lockDeadLetter(
+/** Those of one subscription that are still there, locked. */
+export async function lockDeadLetters(
   { dialect, tables }: Database,
   on: Connection,
-  { subscriptionId, seq }: { subscriptionId: number; seq: number },
-): Promise<boolean> {
-  const rows = await read(
+  { subscriptionId, seqs }: DeadLetterBatch,
+): Promise<number[]> {
+  const rows = await read<{ seq: number | string }>(
     on,
-    `SELECT 1 AS found FROM ${tables.dead_letter} WHERE subscription_id = ? AND seq = ?${dialect.forUpdate}`,
-    [subscriptionId, seq],
+    `SELECT seq FROM ${tables.dead_letter}
+     WHERE subscription_id = ? AND seq IN (${placeholders(seqs.length)})${dialect.forUpdate}`,
+    [subscriptionId, ...seqs],
   );
-  return rows.length === 1;
+  return rows.map(({ seq }) => Number(seq));
 }
 
-/** Back to where it was claimed from, under its old number, with its failures forgiven and its history kept. */
-export async function insertDeliveryFromDeadLetter(
+/** Back to where they were claimed from, under their old numbers, with their failures forgiven and their history kept. */
+export async function insertDeliveriesFromDeadLetters(
   { tables }: Database,
   on: Connection,
-  { subscriptionId, seq }: { subscriptionId: number; seq: number },
+  { subscriptionId, seqs }: DeadLetterBatch,
 ): Promise<void> {
   await write(
     on,
     `INSERT INTO ${tables.delivery} (subscription_id, seq, errors)
-     SELECT subscription_id, seq, errors FROM ${tables.dead_letter} WHERE subscription_id = ? AND seq = ?`,
-    [subscriptionId, seq],
+     SELECT subscription_id, seq, errors FROM ${tables.dead_letter}
+     WHERE subscription_id = ? AND seq IN (${placeholders(seqs.length)})`,
+    [subscriptionId, ...seqs],
   );
 }
 
-export async function deleteDeadLetter(
+export async function deleteDeadLetters(
+  database: Database,
+  on: Connection,
+  { subscriptionId, seqs }: DeadLetterBatch,
+): Promise<void> {
+  const owner = { column: 'subscription_id', id: subscriptionId } as const;
+  await deleteBySeq(database, on, database.tables.dead_letter, seqs, owner);
+}
+
+export async function findTopicOf(
   { tables }: Database,
   on: Connection,
-  { subscriptionId, seq }: { subscriptionId: number; seq: number },
-): Promise<void> {
-  await write(on, `DELETE FROM ${tables.dead_letter} WHERE subscription_id = ? AND seq = ?`, [
-    subscriptionId,
-    seq,
-  ]);
+  seq: number,
+): Promise<number | undefined> {
+  const rows = await read<{ topic_id: number | string }>(
+    on,
+    `SELECT topic_id FROM ${tables.message} WHERE seq = ?`,
+    [seq],
+  );
+  return rows[0] && Number(rows[0].topic_id);
+}
+
+export interface DeadLetterBatch {
+  subscriptionId: number;
+  seqs: readonly number[];
+}
+
+function conditionSql({ topic, group, reason, bizId, deadUntil, behind, keys }: DeadLetterCondition) {
+  const parts = ['1 = 1'];
+  const values: unknown[] = [];
+  const add = (sql: string, ...given: unknown[]) => {
+    parts.push(sql);
+    values.push(...given);
+  };
+  if (topic !== undefined) add('t.name = ?', Buffer.from(topic));
+  if (group !== undefined) add('s.group_name = ?', Buffer.from(group));
+  if (reason !== undefined) add('dl.reason = ?', Buffer.from(reason));
+  if (bizId !== undefined) add('m.biz_id = ?', Buffer.from(bizId));
+  if (deadUntil !== undefined) add('dl.dead_at <= ?', deadUntil);
+  if (behind !== undefined) {
+    add(
+      `(dl.dead_at < ? OR (dl.dead_at = ? AND (dl.subscription_id < ? OR (dl.subscription_id = ? AND dl.seq < ?))))`,
+      ...[behind.deadAt, behind.deadAt, behind.subscriptionId, behind.subscriptionId, behind.seq],
+    );
+  }
+  if (keys !== undefined) {
+    const any = keys.map(() => '(dl.subscription_id = ? AND dl.seq = ?)').join(' OR ');
+    add(`(${any || '1 = 0'})`, ...keys.flatMap(({ subscriptionId, seq }) => [subscriptionId, seq]));
+  }
+  return { where: parts.join(' AND '), values };
 }
 
 function text(value: unknown): string {

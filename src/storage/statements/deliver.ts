@@ -24,9 +24,9 @@ export async function findClaimable(
   const rows = await read<RawClaimable>(
     on,
     `SELECT ${CLAIMABLE} FROM ${tables.delivery}
-     WHERE subscription_id = ? AND seq > ? AND available_at <= ${dialect.now}
+     WHERE subscription_id = ? AND seq > ? AND available_at <= ${dialect.now} AND ${running(tables)}
      ORDER BY seq LIMIT ${limit}${dialect.forUpdateSkipLocked}`,
-    [subscriptionId, after],
+    [subscriptionId, after, subscriptionId],
   );
   return rows.map(toClaimable);
 }
@@ -40,8 +40,9 @@ export async function findClaimableBySeq(
   const rows = await read<RawClaimable>(
     on,
     `SELECT ${CLAIMABLE} FROM ${tables.delivery}
-     WHERE subscription_id = ? AND seq = ? AND available_at <= ${dialect.now}${dialect.forUpdateSkipLocked}`,
-    [subscriptionId, seq],
+     WHERE subscription_id = ? AND seq = ? AND available_at <= ${dialect.now}
+       AND ${running(tables)}${dialect.forUpdateSkipLocked}`,
+    [subscriptionId, seq, subscriptionId],
   );
   return rows.map(toClaimable)[0];
 }
@@ -55,9 +56,10 @@ export async function findWork(
   const rows = await read<{ claimable: number | string; due: number | string }>(
     on,
     `SELECT EXISTS (SELECT 1 FROM ${tables.delivery}
-                    WHERE subscription_id = ? AND seq > ? AND available_at <= ${dialect.now}) AS claimable,
+                    WHERE subscription_id = ? AND seq > ? AND available_at <= ${dialect.now})
+              AND ${running(tables)} AS claimable,
             EXISTS (SELECT 1 FROM ${tables.waiting} WHERE subscription_id = ? AND due_at <= ${dialect.now}) AS due`,
-    [subscriptionId, after, subscriptionId],
+    [subscriptionId, after, subscriptionId, subscriptionId],
   );
   return { claimable: Number(rows[0]?.claimable) === 1, due: Number(rows[0]?.due) === 1 };
 }
@@ -86,17 +88,20 @@ export interface StoredMessage {
   headers: Buffer | null;
   /** Microseconds since 1970 UTC, by the database's clock. */
   landedAt: number;
+  /** From the time of reading; undefined when it never expires. */
+  expiresInMs: number | undefined;
 }
 
 /** Apart from the claim: MariaDB would lock the messages with the deliveries, and two groups would hide them from each other. */
 export async function readMessages(
-  { tables }: Database,
+  { dialect, tables }: Database,
   on: Connection,
   seqs: readonly number[],
 ): Promise<StoredMessage[]> {
   const rows = await read<Record<string, unknown>>(
     on,
-    `SELECT seq, inner_msg_id, biz_id, body, headers, landed_at FROM ${tables.message}
+    `SELECT seq, inner_msg_id, biz_id, body, headers, landed_at, expires_at - ${dialect.now} AS expires_in
+     FROM ${tables.message}
      WHERE seq IN (${placeholders(seqs.length)})`,
     [...seqs],
   );
@@ -107,7 +112,13 @@ export async function readMessages(
     body: row.body as Buffer,
     headers: row.headers as Buffer | null,
     landedAt: Number(row.landed_at),
+    expiresInMs: row.expires_in === null ? undefined : Number(row.expires_in) / 1000,
   }));
+}
+
+/** A group that is paused is given nothing. By its primary key, and never locked. */
+function running(tables: Database['tables']): string {
+  return `(SELECT paused FROM ${tables.subscription} WHERE id = ?) = 0`;
 }
 
 const CLAIMABLE = 'seq, token IS NOT NULL AS lease_expired, failures, lost_leases, errors';

@@ -7,4 +7,6 @@ export * from './set-aside.js';
 export * from './dead-letters.js';
 export * from './subscribe.js';
 export * from './session.js';
-export * from './savepoint.js';
+export * from './boundary.js';
+export * from './cancel.js';
+export * from './groups.js';

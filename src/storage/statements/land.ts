@@ -11,6 +11,16 @@ export interface MessageRow {
   headers: Buffer | null;
 }
 
+/** When messages are to be delivered, and from when on no more. All of one publish share it. */
+export interface Timing {
+  /** Milliseconds from now, by the database's clock. */
+  delayMs?: number;
+  /** Microseconds since 1970 UTC. */
+  deliverAt?: number;
+  /** Microseconds since 1970 UTC. */
+  expiresAt?: number;
+}
+
 export interface LandedMessages {
   /** The database's number of the first message; the others follow in the order given. */
   firstSeq: number;
@@ -25,11 +35,15 @@ export async function insertMessages(
   { dialect, tables }: Database,
   on: Connection,
   rows: readonly MessageRow[],
+  timing: Timing = {},
 ): Promise<LandedMessages> {
-  const values = Array<string>(rows.length).fill(`(?, ?, ?, ?, ?, ${dialect.now})`).join(', ');
+  const due = dueTime(dialect, timing);
+  const { expiresAt } = timing;
+  const columns = `inner_msg_id, topic_id, biz_id, body, headers, landed_at${due ? ', deliver_at' : ''}${expiresAt !== undefined ? ', expires_at' : ''}`;
+  const row = `(?, ?, ?, ?, ?, ${dialect.now}${due ? `, ${due}` : ''}${expiresAt !== undefined ? `, ${Math.trunc(expiresAt)}` : ''})`;
   const { insertId, session } = await write(
     on,
-    `INSERT INTO ${tables.message} (inner_msg_id, topic_id, biz_id, body, headers, landed_at) VALUES ${values}`,
+    `INSERT INTO ${tables.message} (${columns}) VALUES ${Array<string>(rows.length).fill(row).join(', ')}`,
     rows.flatMap(({ innerMsgId, topicId, bizId, body, headers }) => [
       innerMsgId,
       topicId,
@@ -84,8 +98,29 @@ export async function fanOut(
   return affected;
 }
 
+/** The same for messages that have a time: each waits for it in every group. */
+export async function fanOutLater(
+  { dialect, tables }: Database,
+  on: Connection,
+  { topicId, firstSeq, count }: FanOut,
+  timing: Timing,
+): Promise<number> {
+  const numbers = consecutiveNumbers(dialect.engine, firstSeq, count);
+  const due = dueTime(dialect, timing);
+  const { affected } = await write(
+    on,
+    `INSERT INTO ${tables.waiting} (subscription_id, due_at, seq)
+     SELECT s.id, ${due}, ${numbers.seq} FROM ${tables.topic} t
+     JOIN ${tables.subscription} s ON s.topic_id = t.id${numbers.join}
+     WHERE t.id = ? AND s.removed = 0${dialect.forShare}`,
+    [...numbers.parameters, topicId],
+  );
+  return affected;
+}
+
 /**
- * Keeps messages that found no group, for each that subscribes while they wait.
+ * Keeps messages that found no group, for each that subscribes while they wait. Where they have a time, they count as
+ * parked from then on.
  *
  * @returns how many there are now: 0 when the topic's row is gone
  */
@@ -93,15 +128,26 @@ export async function parkMessages(
   { dialect, tables }: Database,
   on: Connection,
   { topicId, firstSeq, count }: FanOut,
+  timing: Timing = {},
 ): Promise<number> {
   const numbers = consecutiveNumbers(dialect.engine, firstSeq, count);
+  const due = dueTime(dialect, timing) ?? dialect.now;
   const { affected } = await write(
     on,
     `INSERT INTO ${tables.parked} (topic_id, seq, parked_at)
-     SELECT t.id, ${numbers.seq}, ${dialect.now} FROM ${tables.topic} t${numbers.join} WHERE t.id = ?`,
+     SELECT t.id, ${numbers.seq}, ${due} FROM ${tables.topic} t${numbers.join} WHERE t.id = ?`,
     [...numbers.parameters, topicId],
   );
   return affected;
+}
+
+/**
+ * By the database's clock, so that no message is early because a publisher's clock is ahead. Written out: SQLite takes
+ * 32,766 parameters in a statement, which thousands of rows need for themselves.
+ */
+function dueTime({ now }: Database['dialect'], { delayMs, deliverAt }: Timing): string | undefined {
+  if (delayMs !== undefined) return `${now} + ${Math.trunc(delayMs * 1000)}`;
+  return deliverAt === undefined ? undefined : `${Math.trunc(deliverAt)}`;
 }
 
 /**

@@ -126,7 +126,7 @@ export async function lockParked(
   return rows.map(({ seq }) => Number(seq));
 }
 
-/** Gives the parked messages between these numbers, both of them included, to a new group. */
+/** Gives the parked messages between these numbers, both of them included, to a new group; at their time if they have one. */
 export async function deliverParked(
   { tables }: Database,
   on: Connection,
@@ -134,8 +134,8 @@ export async function deliverParked(
 ): Promise<void> {
   await write(
     on,
-    `INSERT INTO ${tables.delivery} (subscription_id, seq)
-     SELECT ?, seq FROM ${tables.parked} WHERE topic_id = ? AND seq BETWEEN ? AND ?`,
+    `INSERT INTO ${tables.delivery} (subscription_id, seq, available_at)
+     SELECT ?, seq, parked_at FROM ${tables.parked} WHERE topic_id = ? AND seq BETWEEN ? AND ?`,
     [subscriptionId, topicId, first, last],
   );
 }

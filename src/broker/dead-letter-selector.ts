@@ -1,0 +1,89 @@
+import { InvalidOptionError } from '../errors/index.js';
+import type { DeadLetterCondition, DeadLetterKey } from '../storage/index.js';
+
+/** Each part that is given must be met. */
+export interface DeadLetterFilter {
+  topic?: string;
+  group?: string;
+  /** Why it is dead: `failed`, `rejected`, `torn`, `process-lost`, `unrouted`, `expired`. */
+  reason?: string;
+  bizId?: string;
+  /** Dead since then or longer. */
+  deadUntil?: Date;
+}
+
+/** An id, ids, a dead letter, or a filter, which must not be empty. */
+export type DeadLetterSelector = string | readonly string[] | { id: string } | DeadLetterFilter;
+
+const TEXTS = ['topic', 'group', 'reason', 'bizId'] as const;
+const KNOWN: readonly string[] = [...TEXTS, 'deadUntil'];
+
+/** @throws InvalidOptionError naming what came: an operator's mistake must not touch every dead letter there is */
+export function resolveSelector(call: string, which: DeadLetterSelector): DeadLetterCondition {
+  if (typeof which === 'string') return { keys: [keyOf(call, which)] };
+  if (Array.isArray(which)) return { keys: which.map((id) => keyOf(call, id)) };
+  if (typeof which !== 'object' || which === null) {
+    throw new InvalidOptionError(`${call}(which)`, which, 'an id, an array of ids, or a filter');
+  }
+  if ('id' in which) return { keys: [keyOf(call, which.id)] };
+  return resolveFilter(call, which as DeadLetterFilter);
+}
+
+function resolveFilter(call: string, filter: DeadLetterFilter): DeadLetterCondition {
+  const given = Object.entries(filter).filter(([, value]) => value !== undefined);
+  if (given.length === 0) {
+    throw new InvalidOptionError(
+      `${call}(filter)`,
+      filter,
+      `a filter with one at least of ${KNOWN.join(', ')}`,
+    );
+  }
+  const unknown = given.find(([key]) => !KNOWN.includes(key));
+  if (unknown) {
+    throw new InvalidOptionError(
+      `${call}({ ${unknown[0]} })`,
+      unknown[1],
+      `left out: it is no part of a filter. Known are ${KNOWN.join(', ')}`,
+    );
+  }
+  for (const key of TEXTS) {
+    const value: unknown = filter[key];
+    if (value !== undefined && (typeof value !== 'string' || value === '')) {
+      throw new InvalidOptionError(`${call}({ ${key} })`, value, 'a non-empty string');
+    }
+  }
+  const { deadUntil, ...texts } = filter;
+  if (deadUntil === undefined) return texts;
+  if (!(deadUntil instanceof Date) || Number.isNaN(deadUntil.getTime())) {
+    throw new InvalidOptionError(`${call}({ deadUntil })`, deadUntil, 'a valid Date');
+  }
+  return { ...texts, deadUntil: deadUntil.getTime() * 1000 };
+}
+
+export function idOf({ subscriptionId, seq }: DeadLetterKey): string {
+  return `${subscriptionId}-${seq}`;
+}
+
+const ID = /^(\d{1,10})-(\d{1,16})$/;
+
+export function keyOf(call: string, id: unknown): DeadLetterKey {
+  const [, subscriptionId, seq] = (typeof id === 'string' && ID.exec(id)) || [];
+  if (seq === undefined) {
+    throw new InvalidOptionError(`${call}(id)`, id, "the id of a dead letter, such as '3-1024'");
+  }
+  return { subscriptionId: Number(subscriptionId), seq: Number(seq) };
+}
+
+export function positionOf({ deadAt, ...key }: DeadLetterKey & { deadAt: number }): string {
+  return `${deadAt}-${idOf(key)}`;
+}
+
+const POSITION = /^(\d{1,16})-(\d{1,10}-\d{1,16})$/;
+
+export function resolvePosition(position: unknown): DeadLetterKey & { deadAt: number } {
+  const [, deadAt, id] = (typeof position === 'string' && POSITION.exec(position)) || [];
+  if (id === undefined) {
+    throw new InvalidOptionError('deadLetters.list({ after })', position, 'the position of a dead letter');
+  }
+  return { deadAt: Number(deadAt), ...keyOf('deadLetters.list', id) };
+}

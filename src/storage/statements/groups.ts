@@ -1,0 +1,55 @@
+import { type Connection, read, write } from '../execute.js';
+import type { Database } from '../tables.js';
+import type { DeliveryTable } from './subscribe.js';
+
+/** Groups as operators see them and steer them. */
+
+export interface GroupRow {
+  subscriptionId: number;
+  topic: string;
+  group: string;
+  version: number;
+  paused: boolean;
+}
+
+export async function listGroups({ tables }: Database, on: Connection): Promise<GroupRow[]> {
+  const rows = await read<Record<string, unknown>>(
+    on,
+    `SELECT s.id, t.name AS topic_name, s.group_name, s.version, s.paused
+     FROM ${tables.subscription} s JOIN ${tables.topic} t ON t.id = s.topic_id
+     WHERE s.removed = 0 ORDER BY t.name, s.group_name`,
+    [],
+  );
+  return rows.map((row) => ({
+    subscriptionId: Number(row.id),
+    topic: (row.topic_name as Buffer).toString('utf8'),
+    group: (row.group_name as Buffer).toString('utf8'),
+    version: Number(row.version),
+    paused: Number(row.paused) === 1,
+  }));
+}
+
+/** How many rows each subscription has in the table. Reads all of its primary key. */
+export async function countBySubscription(
+  { tables }: Database,
+  on: Connection,
+  table: DeliveryTable,
+): Promise<Map<number, number>> {
+  const rows = await read<{ subscription_id: number | string; n: number | string }>(
+    on,
+    `SELECT subscription_id, COUNT(*) AS n FROM ${tables[table]} GROUP BY subscription_id`,
+    [],
+  );
+  return new Map(rows.map((row) => [Number(row.subscription_id), Number(row.n)]));
+}
+
+export async function setPaused(
+  { tables }: Database,
+  on: Connection,
+  { subscriptionId, paused }: { subscriptionId: number; paused: boolean },
+): Promise<void> {
+  await write(on, `UPDATE ${tables.subscription} SET paused = ? WHERE id = ?`, [
+    paused ? 1 : 0,
+    subscriptionId,
+  ]);
+}

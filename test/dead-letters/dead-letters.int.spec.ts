@@ -1,0 +1,186 @@
+import type { DeadLetter } from '../../src/index.js';
+import type { TestApp } from '../support/app.js';
+import {
+  OrderPlaced,
+  type Subscribed,
+  bizIds,
+  claim,
+  publishOrders,
+  recordOf,
+  startBroker,
+  subscribe,
+} from '../support/broker.js';
+import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
+import { letPass, tableSizes } from '../support/tables.js';
+
+// Property: what is in the dead letters is found, tried again or thrown away as asked for, and nothing else with it.
+
+const UNROUTED_MS = 600_000;
+
+describe.each(engines)('dead letters on %s', (engine) => {
+  let database: TestDatabase;
+  let app: TestApp;
+  let cards: Subscribed;
+  let sms: Subscribed;
+
+  beforeEach(async () => {
+    database = await createDatabase(engine);
+    app = await startBroker(database, {
+      options: { roles: { sweep: false }, retention: { unroutedMs: UNROUTED_MS } },
+    });
+    cards = await subscribe(app, 'cards');
+    sms = await subscribe(app, 'sms');
+  });
+
+  afterEach(async () => {
+    await app.close();
+    await database.drop();
+  });
+
+  const letters = () => app.broker.deadLetters;
+  const idsOf = (found: readonly DeadLetter[]) => found.map(({ bizId }) => bizId);
+
+  /** Published, and dead in one group, one after the other. */
+  async function die(group: Subscribed, orderIds: readonly string[], reason = 'failed'): Promise<void> {
+    await publishOrders(app, orderIds);
+    await bury(group, reason);
+  }
+
+  async function bury(group: Subscribed, reason = 'failed'): Promise<void> {
+    const { deliveries } = await claim(app, group, { limit: 1_000 });
+    for (const delivery of deliveries) {
+      const errors = Buffer.from(
+        JSON.stringify([
+          ...(delivery.errors ? (JSON.parse(delivery.errors.toString()) as object[]) : []),
+          { at: 'now', error: reason },
+        ]),
+      );
+      await app.broker.deadLetter(delivery, { ...recordOf(delivery), failures: 3, errors }, reason);
+    }
+  }
+
+  it('are listed newest first, page by page, and by what is asked for', async () => {
+    for (const id of ['A', 'B', 'C']) await die(cards, [id]);
+    await die(cards, ['D', 'E'], 'rejected');
+    await bury(sms, 'rejected');
+    const pages: string[] = [];
+    let page = await letters().list({ group: 'cards', limit: 2 });
+    while (page.length > 0) {
+      pages.push(idsOf(page).join());
+      page = await letters().list({ group: 'cards', limit: 2, after: page.at(-1)!.position });
+    }
+    expect(pages).toEqual(['E,D', 'C,B', 'A']);
+    expect(idsOf(await letters().list({ group: 'cards', reason: 'rejected' }))).toEqual(['E', 'D']);
+    expect(await letters().list({ bizId: 'A' })).toHaveLength(2);
+    expect(await letters().list({ topic: 'no.such.topic' })).toEqual([]);
+    const [newest, , third] = await letters().list({ group: 'cards' });
+    expect(newest!.deadAt.getTime()).toBeGreaterThanOrEqual(third!.deadAt.getTime());
+    expect(idsOf(await letters().list({ deadUntil: new Date(0) }))).toEqual([]);
+    expect(await letters().list({ deadUntil: new Date(Date.now() + 60_000) })).toHaveLength(10);
+  });
+
+  it('are got one by one, with their body and their errors', async () => {
+    await die(cards, ['A']);
+    const [letter] = await letters().list();
+    expect(await letters().get(letter!.id)).toEqual({
+      ...letter,
+      body: '{"orderId":"A"}',
+      errors: [{ at: 'now', error: 'failed' }],
+    });
+    expect(await letters().get('99-99')).toBeUndefined();
+  });
+
+  it('keep their history and their landing time over a second death', async () => {
+    await die(cards, ['A']);
+    const [first] = await letters().list();
+    expect(await letters().requeue(first!.id)).toBe(1);
+    await bury(cards, 'rejected');
+    const [second] = await letters().list();
+    expect(second!.errors.map(({ error }) => error)).toEqual(['failed', 'rejected']);
+    expect(second!.landedAt).toEqual(first!.landedAt);
+  });
+
+  it.each(['an id', 'ids', 'a letter', 'a filter'])('are requeued by %s, and only those', async (by) => {
+    await die(cards, ['A', 'B', 'C']);
+    await bury(sms);
+    const all = await letters().list({ group: 'cards' });
+    const b = all.find(({ bizId }) => bizId === 'B')!;
+    const which = {
+      'an id': b.id,
+      ids: [b.id, b.id],
+      'a letter': b,
+      'a filter': { group: 'cards', bizId: 'B' },
+    };
+    expect(await letters().requeue(which[by as keyof typeof which])).toBe(1);
+    expect(bizIds((await claim(app, cards)).deliveries)).toEqual(['B']);
+    expect((await claim(app, cards)).deliveries).toEqual([]);
+    expect(idsOf(await letters().list({ group: 'cards' }))).toEqual(['C', 'A']);
+    expect(await letters().list({ group: 'sms' })).toHaveLength(3);
+  });
+
+  it('are requeued by the thousand, each once, also by two operators', async () => {
+    const ids = Array.from({ length: 1_200 }, (_, i) => `O-${i}`);
+    await publishOrders(app, ids);
+    await bury(cards);
+    await bury(cards);
+    const counts = await Promise.all([1, 2].map(() => letters().requeue({ group: 'cards' })));
+    expect(counts[0]! + counts[1]!).toBe(ids.length);
+    expect(bizIds((await claim(app, cards, { limit: 2_000 })).deliveries)).toEqual(ids);
+    expect(await letters().list()).toEqual([]);
+  });
+
+  it('are purged for good, with their messages where nobody else needs them', async () => {
+    await die(cards, ['A', 'B']);
+    await bury(sms);
+    expect(await letters().purge({ group: 'cards' })).toBe(2);
+    await app.broker.sweep();
+    expect(await tableSizes(app.dataSource)).toEqual({ message: 2, dead_letter: 2 });
+    expect(await letters().purge({ reason: 'failed' })).toBe(2);
+    await app.broker.sweep();
+    expect(await tableSizes(app.dataSource)).toEqual({});
+  });
+
+  it('go to the groups that there are now when nobody took them at first, or wait for one again', async () => {
+    for (const group of ['cards', 'sms']) {
+      await app.broker.removeSubscription({ topic: OrderPlaced.name, group, version: 1 });
+    }
+    await publishOrders(app, ['A']);
+    const die = async () => {
+      await letPass(app.dataSource, UNROUTED_MS);
+      await app.broker.sweep();
+      expect(await tableSizes(app.dataSource)).toEqual({ message: 1, dead_letter: 1 });
+    };
+    await die();
+    expect(await letters().requeue({ reason: 'unrouted' })).toBe(1);
+    expect(await tableSizes(app.dataSource)).toEqual({ message: 1, parked: 1 });
+    await die();
+    const late = await subscribe(app, 'late');
+    expect(await letters().requeue({ reason: 'unrouted' })).toBe(1);
+    expect(bizIds((await claim(app, late)).deliveries)).toEqual(['A']);
+  });
+
+  it.each([
+    ['requeue', {}, 'a filter with one at least of topic, group'],
+    ['purge', {}, 'a filter with one at least of topic, group'],
+    ['purge', { group: undefined }, 'a filter with one at least of topic, group'],
+    ['purge', undefined, 'an id, an array of ids, or a filter'],
+    ['purge', null, 'an id, an array of ids, or a filter'],
+    ['purge', { grop: 'cards' }, 'deadLetters.purge({ grop }) must be left out'],
+    ['purge', { group: '' }, 'deadLetters.purge({ group }) must be a non-empty string'],
+    ['purge', { deadUntil: new Date('x') }, 'deadLetters.purge({ deadUntil }) must be a valid Date'],
+    ['purge', { deadUntil: 5 }, 'deadLetters.purge({ deadUntil }) must be a valid Date'],
+    ['requeue', 'x', "deadLetters.requeue(id) must be the id of a dead letter, such as '3-1024'"],
+    ['requeue', ['1-1', '1-1 OR 1=1'], 'deadLetters.requeue(id) must be the id of a dead letter'],
+    ['get', 7, 'deadLetters.get(id) must be the id of a dead letter'],
+    ['list', { after: 'x' }, 'deadLetters.list({ after }) must be the position of a dead letter'],
+    ['list', { limit: 0 }, 'deadLetters.list({ limit }) must be a whole number from 1 to 1000'],
+    ['list', { limt: 5 }, 'deadLetters.list({ limt }) must be left out'],
+  ])('refuse %s(%j), and touch nothing', async (call, argument, message) => {
+    await die(cards, ['A']);
+    const refused = Reflect.apply(Reflect.get(letters(), call) as () => Promise<unknown>, letters(), [
+      argument,
+    ]);
+    await expect(refused).rejects.toThrow(message);
+    expect(await letters().list()).toHaveLength(1);
+  });
+});

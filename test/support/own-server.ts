@@ -1,0 +1,86 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { createConnection } from 'mysql2/promise';
+import { until } from './until.js';
+
+const ROOT = join(__dirname, '../..');
+const URL_VARIABLE = { mariadb: 'MQ_TEST_MARIADB_URL', mysql: 'MQ_TEST_MYSQL_URL' } as const;
+
+/** A database server for one test alone, which may do to it what nobody else would forgive. */
+export class OwnServer {
+  private constructor(
+    readonly url: string,
+    private readonly keeper: ChildProcess,
+    private readonly command: string[],
+    private pid: number,
+  ) {}
+
+  static async start(engine: 'mariadb' | 'mysql'): Promise<OwnServer> {
+    const { MQ_TEST_MARIADB_URL: _, MQ_TEST_MYSQL_URL: __, ...env } = process.env;
+    const tellUrl = `console.log('URL ' + process.env.${URL_VARIABLE[engine]}); process.stdin.resume()`;
+    const command = ['scripts/with-servers.mjs', '--engines', engine, '--', process.execPath, '-e', tellUrl];
+    const keeper = spawn(process.execPath, command, { cwd: ROOT, env, stdio: ['pipe', 'pipe', 'ignore'] });
+    for await (const line of createInterface({ input: keeper.stdout })) {
+      const url = /^URL (mysql:.+)$/.exec(line)?.[1];
+      if (!url) continue;
+      const pid = await pidOf(url);
+      const commandLine = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1);
+      return new OwnServer(url, keeper, commandLine, pid);
+    }
+    throw new Error(`No ${engine} of its own could be started for this test.`);
+  }
+
+  /** kill -9: what was not committed is gone. */
+  async kill(): Promise<void> {
+    process.kill(this.pid, 'SIGKILL');
+    await until('the server is gone', () => !isAlive(this.pid));
+  }
+
+  async startAgain(): Promise<void> {
+    const [file, ...args] = this.command;
+    const server = spawn(file!, args, { detached: true, stdio: 'ignore' });
+    server.unref();
+    this.pid = server.pid!;
+    await until('the server answers', () => pidOf(this.url).then(Boolean, () => false), { everyMs: 50 });
+  }
+
+  freeze(): void {
+    process.kill(this.pid, 'SIGSTOP');
+  }
+
+  thaw(): void {
+    process.kill(this.pid, 'SIGCONT');
+  }
+
+  async close(): Promise<void> {
+    if (isAlive(this.pid)) {
+      this.thaw();
+      process.kill(this.pid, 'SIGKILL');
+    }
+    this.keeper.stdin!.end();
+    if (this.keeper.exitCode === null) await once(this.keeper, 'exit');
+  }
+}
+
+async function pidOf(url: string): Promise<number> {
+  const connection = await createConnection(url);
+  try {
+    const [rows] = await connection.query('SELECT @@pid_file AS file, @@datadir AS folder');
+    const [{ file, folder }] = rows as [{ file: string; folder: string }];
+    return Number(readFileSync(file.startsWith('/') ? file : join(folder, file), 'utf8'));
+  } finally {
+    await connection.end();
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    // A zombie has no command line any more.
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8') !== '';
+  } catch {
+    return false;
+  }
+}
