@@ -25,7 +25,7 @@ import {
   checkName,
   discoverConsumers,
 } from './consumer/index.js';
-import { ConfigurationError } from './errors/index.js';
+import { ConfigurationError, InvalidOptionError } from './errors/index.js';
 import { type IdempotentMqOptions, resolveOptions } from './idempotent-mq.options.js';
 import { IdempotentMqRuntime } from './idempotent-mq.runtime.js';
 import {
@@ -62,8 +62,19 @@ const RUNTIME = Symbol('IdempotentMqRuntime');
 /** Deliveries that wait behind those being handled, as a multiple of the concurrency, once a handler has shown to be fast. */
 const PREFETCH = 3;
 
+const notSetUp = () => {
+  throw new ConfigurationError(
+    'IdempotentMqModule is in imports as a plain class. Import IdempotentMqModule.forRoot({ … }) or forRootAsync({ … }) in the root module, once; ' +
+      'its providers are global, so other modules need not import it.',
+  );
+};
+
 /** Wires an instance of the library into an application. */
-@Module({})
+@Module({
+  imports: [DiscoveryModule],
+  // forRoot's own take their place.
+  providers: [EXTRAS, RUNTIME].map((provide) => ({ provide, useFactory: notSetUp })),
+})
 export class IdempotentMqModule
   extends ConfigurableModuleClass
   implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
@@ -87,6 +98,11 @@ export class IdempotentMqModule
       { ...runtime.scopeDeps(), transport, scenarios, events, caller },
       { pollMs: options.pollMs, maxIsolatedLosses: options.maxLostLeases, prefetch: PREFETCH },
     );
+  }
+
+  /** Registers an instance. Without options, all have their defaults: the tables must be there. */
+  static override forRoot(options: IdempotentMqOptions & IdempotentMqExtras = {}): DynamicModule {
+    return super.forRoot(options);
   }
 
   /** @throws ConfigurationError when instances or consumers don't fit together */
@@ -128,7 +144,11 @@ export class IdempotentMqModule
 
   /** Before the app's DataSource is closed, which Nest does in onApplicationShutdown. */
   async beforeApplicationShutdown(): Promise<void> {
-    await this.consumers.stop(this.runtime.options.shutdownTimeoutMs);
+    const { executing, options } = this.runtime;
+    await Promise.all([
+      this.consumers.stop(options.shutdownTimeoutMs),
+      executing.stop(options.shutdownTimeoutMs),
+    ]);
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -139,6 +159,8 @@ export class IdempotentMqModule
 function instanceModule(definition: DynamicModule, extras: IdempotentMqExtras): DynamicModule {
   const { name, isGlobal = true } = extras;
   if (name !== undefined) checkName('forRoot({ name })', name);
+  if (typeof isGlobal !== 'boolean')
+    throw new InvalidOptionError('forRoot({ isGlobal })', isGlobal, 'a boolean');
   const part = (provide: Provider & object, pick: (runtime: IdempotentMqRuntime) => unknown): Provider => ({
     provide: provide as never,
     useFactory: pick,
@@ -153,18 +175,41 @@ function instanceModule(definition: DynamicModule, extras: IdempotentMqExtras): 
   return {
     ...definition,
     global: isGlobal,
-    imports: [...(definition.imports ?? []), DiscoveryModule],
     providers: [
       ...(definition.providers ?? []),
       { provide: EXTRAS, useValue: extras },
       {
         provide: RUNTIME,
-        useFactory: (options: IdempotentMqOptions, dataSource: DataSource) =>
-          IdempotentMqRuntime.open(dataSource, resolveOptions(options, dataSource)),
-        inject: [MODULE_OPTIONS_TOKEN, getDataSourceToken(extras.dataSource)],
+        useFactory: async (options: IdempotentMqOptions, discovery: DiscoveryService, found?: DataSource) => {
+          const dataSource = found ?? (await missingDataSource(discovery, extras.dataSource));
+          return IdempotentMqRuntime.open(dataSource, resolveOptions(options, dataSource));
+        },
+        inject: [
+          MODULE_OPTIONS_TOKEN,
+          DiscoveryService,
+          { token: getDataSourceToken(extras.dataSource) as never, optional: true },
+        ],
       },
       ...parts,
     ],
     exports: parts.map((provider) => (provider as { provide: symbol }).provide),
   };
+}
+
+/** @throws ConfigurationError naming the DataSources that there are */
+async function missingDataSource(discovery: DiscoveryService, name: string | undefined): Promise<never> {
+  // If it is there and could not be made, Nest is about to say why.
+  await new Promise((resolve) => setImmediate(resolve));
+  const names = discovery
+    .getProviders()
+    .map(({ token }) =>
+      token === getDataSourceToken() ? 'one without a name' : /^(.+)DataSource$/.exec(String(token))?.[1],
+    )
+    .filter((known) => known !== undefined);
+  const wanted = name === undefined ? 'The DataSource without a name' : `The DataSource ${name}`;
+  const there = names.length > 0 ? [...new Set(names)].join(', ') : 'none';
+  throw new ConfigurationError(
+    `${wanted} could not be had (this app has: ${there}). IdempotentMqModule works on a DataSource of @nestjs/typeorm: ` +
+      'import TypeOrmModule.forRoot({ … }) beside it, and give { dataSource } the name that TypeOrmModule.forRoot({ name }) has.',
+  );
 }

@@ -2,7 +2,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { CONSUMER_DEFAULTS, type ConsumerDefaults, resolveConsumerOptions } from './consumer/index.js';
 import { InvalidOptionError } from './errors/index.js';
 import { DEFAULT_TABLE_PREFIX } from './storage/index.js';
-import { DEFAULT_PAYLOAD_LIMITS, type AnyTopic } from './topic/index.js';
+import { DEFAULT_PAYLOAD_LIMITS, type AnyTopic, checkTopic } from './topic/index.js';
 
 /*
  * Glossary
@@ -35,13 +35,24 @@ export interface IdempotentMqOptions {
    * @default 'migrations'
    */
   schema?: 'ensure' | 'migrations';
+  /**
+   * What to do where the database's settings lose commits that it has acknowledged: `require` refuses to start, `warn`
+   * says so in the log.
+   *
+   * @default 'require'
+   */
+  durability?: 'require' | 'warn';
   /** Put before the names of the library's tables. @default 'mq_' */
   tablePrefix?: string;
   /** What this process does. @default all of it */
   roles?: { consume?: boolean; sweep?: boolean };
   /** Settings for all consumers; each may have its own. */
   consumers?: ConsumerDefaults & {
-    /** Connections for handlers, beside the app's pool (MySQL and MariaDB). @default the app's pool size, or 10 */
+    /**
+     * Connections for handlers, and as many again for `IdempotentExecutor`, beside the app's pool (MySQL and MariaDB).
+     *
+     * @default the app's pool size, or 10
+     */
     connections?: number;
     /** How often an idle worker asks for deliveries, in milliseconds. Within a process it is told at once. @default 200 */
     pollMs?: number;
@@ -62,9 +73,9 @@ export interface IdempotentMqOptions {
   topics?: readonly AnyTopic[];
   /** Finds the ambient transaction of another library (nestjs-cls, typeorm-transactional). */
   currentManager?: () => EntityManager | undefined;
-  /** How long a shutdown waits for running handlers, in milliseconds. @default 10000 */
+  /** How long a shutdown waits for running handlers and works of `IdempotentExecutor`, in milliseconds. @default 10000 */
   shutdownTimeoutMs?: number;
-  /** Longest that a statement of the library may take, in milliseconds. @default 15000 */
+  /** Longest that a statement of the library may take, or wait for a connection, in milliseconds. @default 15000 */
   statementTimeoutMs?: number;
   sqlite?: {
     /**
@@ -85,10 +96,19 @@ export type ResolvedOptions = ReturnType<typeof resolveOptions>;
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** Node runs a timer that is longer than this at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
+/** A hundred years: in microseconds it still fits the database's integers. */
+const MAX_WAIT_MS = 100 * 365 * DAY_MS;
+const MAX_CONNECTIONS = 10_000;
+const MAX_LOST_LEASES = 10_000;
+/** MySQL's largest packet is 1 GiB, and a body may be twice its size on the wire. */
+const MAX_BYTES = 256 * 1024 * 1024;
+/** JSON.stringify and what walks a payload call themselves for each level. */
+const MAX_DEPTH = 1_000;
 
 const KNOWN: Record<string, readonly string[]> = {
   '': [
     'schema',
+    'durability',
     'tablePrefix',
     'roles',
     'consumers',
@@ -102,11 +122,14 @@ const KNOWN: Record<string, readonly string[]> = {
   ],
   roles: ['consume', 'sweep'],
   consumers: ['concurrency', 'leaseMs', 'timeoutMs', 'retry', 'connections', 'pollMs', 'maxLostLeases'],
-  'consumers.retry': ['attempts', 'delayMs', 'maxDelayMs'],
+  'consumers.retry': ['attempts', 'delayMs', 'maxDelayMs', 'retryIf'],
   payload: ['maxBytes', 'maxDepth'],
   retention: ['unroutedMs'],
   sqlite: ['leaveDataSourceAlone', 'writeWaitMs'],
 };
+
+/** They decide which providers there are, before any factory runs. */
+const BESIDE_THE_FACTORY = ['name', 'dataSource', 'isGlobal'];
 
 /** @throws InvalidOptionError naming the option and what came */
 export function resolveOptions(options: IdempotentMqOptions, dataSource: DataSource) {
@@ -118,6 +141,7 @@ export function resolveOptions(options: IdempotentMqOptions, dataSource: DataSou
   };
   return {
     schema: oneOf('schema', options.schema, ['ensure', 'migrations'] as const, 'migrations'),
+    durability: oneOf('durability', options.durability, ['require', 'warn'] as const, 'require'),
     tablePrefix: options.tablePrefix ?? DEFAULT_TABLE_PREFIX,
     roles: {
       consume: bool('roles.consume', roles.consume, true),
@@ -128,14 +152,15 @@ export function resolveOptions(options: IdempotentMqOptions, dataSource: DataSou
       'consumers.connections',
       consumers.connections,
       extra?.connectionLimit ?? poolSize ?? 10,
+      MAX_CONNECTIONS,
     ),
     pollMs: whole('consumers.pollMs', consumers.pollMs, 200, MAX_TIMER_MS),
-    maxLostLeases: whole('consumers.maxLostLeases', consumers.maxLostLeases, 5),
+    maxLostLeases: whole('consumers.maxLostLeases', consumers.maxLostLeases, 5, MAX_LOST_LEASES),
     payload: {
-      maxBytes: whole('payload.maxBytes', payload.maxBytes, DEFAULT_PAYLOAD_LIMITS.maxBytes),
-      maxDepth: whole('payload.maxDepth', payload.maxDepth, DEFAULT_PAYLOAD_LIMITS.maxDepth),
+      maxBytes: whole('payload.maxBytes', payload.maxBytes, DEFAULT_PAYLOAD_LIMITS.maxBytes, MAX_BYTES),
+      maxDepth: whole('payload.maxDepth', payload.maxDepth, DEFAULT_PAYLOAD_LIMITS.maxDepth, MAX_DEPTH),
     },
-    unroutedMs: whole('retention.unroutedMs', retention.unroutedMs, 7 * DAY_MS),
+    unroutedMs: whole('retention.unroutedMs', retention.unroutedMs, 7 * DAY_MS, MAX_WAIT_MS),
     topics: topics(options.topics),
     currentManager: currentManager(options.currentManager),
     shutdownTimeoutMs: whole('shutdownTimeoutMs', options.shutdownTimeoutMs, 10_000, MAX_TIMER_MS),
@@ -155,6 +180,13 @@ function checkKeys(options: IdempotentMqOptions): void {
       throw new InvalidOptionError(path || 'forRoot(options)', value, 'an object');
     }
     const unknown = Object.keys(value).find((key) => !known.includes(key));
+    if (unknown && !path && BESIDE_THE_FACTORY.includes(unknown)) {
+      throw new InvalidOptionError(
+        unknown,
+        (value as Record<string, unknown>)[unknown],
+        `left out of what the factory returns: it belongs beside useFactory, forRootAsync({ ${unknown}, useFactory })`,
+      );
+    }
     if (unknown) {
       throw new InvalidOptionError(
         path ? `${path}.${unknown}` : unknown,
@@ -182,8 +214,8 @@ function topics(value: unknown): readonly AnyTopic[] {
   if (!Array.isArray(value)) throw new InvalidOptionError('topics', value, 'an array of topics');
   const given = value as readonly (AnyTopic | null | undefined)[];
   return given.map((topic) => {
-    if (typeof topic?.name === 'string' && typeof topic.bizId === 'function') return topic;
-    throw new InvalidOptionError('topics', topic, 'topics made by defineTopic()');
+    checkTopic('topics', topic);
+    return topic;
   });
 }
 

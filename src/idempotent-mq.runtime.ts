@@ -1,8 +1,8 @@
 import { Logger } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
 import { BrokerService } from './broker/index.js';
-import { IdempotentExecutor, Scenarios } from './consumer/index.js';
-import { describeError } from './errors/index.js';
+import { IdempotentExecutor, Scenarios, WorksUnderWay } from './consumer/index.js';
+import { NotDurableError, describeError } from './errors/index.js';
 import { IdempotentMqEvents } from './events/index.js';
 import type { ResolvedOptions } from './idempotent-mq.options.js';
 import { logEvents } from './log-events.js';
@@ -12,13 +12,14 @@ import {
   type LibraryConnections,
   checkSchema,
   checkServer,
+  findDurabilityProblems,
   databaseOf,
   makeSqliteSafe,
   maxPacketBytes,
   migrate,
   openConnections,
 } from './storage/index.js';
-import { definedTopicNames } from './topic/index.js';
+import { ambiguousTopicNames, definedTopicNames } from './topic/index.js';
 import { refuseOuterUse } from './transaction/index.js';
 import { localTransport } from './transport/local.transport.js';
 import type { Transport } from './transport/port.js';
@@ -39,6 +40,7 @@ export class IdempotentMqRuntime {
   readonly transport: Transport;
   readonly publisher: OutboxPublisher;
   readonly executor: IdempotentExecutor;
+  readonly executing = new WorksUnderWay();
   readonly scenarios: Scenarios;
   private closing: Promise<void> | undefined;
 
@@ -63,7 +65,12 @@ export class IdempotentMqRuntime {
       limits: options.payload,
       currentManager: options.currentManager,
     });
-    this.executor = new IdempotentExecutor({ ...this.scopeDeps(), scenarios: this.scenarios });
+    this.executor = new IdempotentExecutor({
+      ...this.scopeDeps(),
+      scenarios: this.scenarios,
+      timeoutMs: options.consumers.timeoutMs,
+      works: this.executing,
+    });
   }
 
   /**
@@ -80,12 +87,16 @@ export class IdempotentMqRuntime {
     try {
       await connections.control((on) => checkServer(database, on));
       await connections.control((on) => checkSchema(database, on));
+      const problems = await connections.control((on) => findDurabilityProblems(database, on));
       const packet = await connections.control((on) => maxPacketBytes(database, on));
+      if (problems.length > 0 && options.durability === 'require') throw new NotDurableError(problems);
       const runtime = new IdempotentMqRuntime(dataSource, options, connections, packet ?? Infinity);
+      if (problems.length > 0) runtime.logger.warn(new NotDurableError(problems).message);
       await runtime.broker.registerTopics([
         ...definedTopicNames(),
         ...options.topics.map(({ name }) => name),
       ]);
+      for (const name of ambiguousTopicNames()) runtime.logger.warn(ambiguous(name));
       refuseOuterUse(dataSource);
       return runtime;
     } catch (error) {
@@ -110,10 +121,18 @@ export class IdempotentMqRuntime {
   }
 
   private async closeParts(): Promise<void> {
+    await this.executing.close();
     await this.broker.close();
     await this.connections.close();
     this.events.close();
   }
+}
+
+function ambiguous(topic: string): string {
+  return (
+    `Topic ${topic} is defined more than once in this process, with bizId functions that differ. ` +
+    'Which of them counts depends on who publishes: define it once, in the contract, and import it from there.'
+  );
 }
 
 async function openLibraryConnections(

@@ -20,9 +20,22 @@ export {
   InjectOutboxPublisher,
   OutboxPublisher,
   getOutboxPublisherToken,
+  type JoinTransactionOptions,
   type PublishOptions,
+  type TimingOptions,
 } from './publisher/index.js';
-export { BrokerService, type AttemptError, type DeadLetter } from './broker/index.js';
+export {
+  BrokerService,
+  type AttemptError,
+  type DeadLetter,
+  type DeadLetterFilter,
+  type DeadLetterListOptions,
+  type DeadLetterSelector,
+  type DeadLetters,
+  type GroupSelector,
+  type GroupStatus,
+  type Groups,
+} from './broker/index.js';
 export {
   AtLeastOnceConsumer,
   AtLeastOnceDelivery,
@@ -35,6 +48,9 @@ export {
   type IdempotentConsumerOptions,
   type IdempotentKey,
   type IdempotentResult,
+  type IdempotentRunOptions,
+  type IdempotentWork,
+  type IdempotentWorkContext,
   type RetryOptions,
 } from './consumer/index.js';
 export { ambientManager, outsideTransaction } from './transaction/index.js';

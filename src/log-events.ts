@@ -1,19 +1,32 @@
 import type { Logger } from '@nestjs/common';
-import type { IdempotentMqEvents } from './events/index.js';
+import type { IdempotentMqEvent, IdempotentMqEvents } from './events/index.js';
+
+type Of<T extends IdempotentMqEvent['type']> = Extract<IdempotentMqEvent, { type: T }>;
 
 /** What an operator must hear of without having subscribed to anything: one line a change, not one a failure. */
 export function logEvents({ events$ }: IdempotentMqEvents, logger: Logger): void {
   const failing = new Set<string>();
   const unheard = new Set<string>();
+  const parking = new Set<string>();
   events$.subscribe((event) => {
     switch (event.type) {
+      case 'consuming':
+        logger.log(`Consuming: ${event.handler}`);
+        return;
+      case 'parked':
+        if (!isNew(parking, event.topic)) return;
+        logger.warn(
+          `${event.topic} has no group yet: its messages are kept for one (parked). ` +
+            "Is its consumer's class in the providers of a module, in some process with roles.consume on?",
+        );
+        return;
+      case 'retry-scheduled':
+        if (event.failures === 1 && !event.requested) logger.warn(firstFailure(event));
+        return;
       case 'dead-lettered':
         if (event.reason !== 'unrouted') {
-          logger.error(
-            `Dead letter (${event.reason}): ${event.bizId} of ${event.topic} for group ${event.group}: ${event.error}`,
-          );
-        } else if (!unheard.has(event.topic)) {
-          unheard.add(event.topic);
+          logger.error(deadLetter(event));
+        } else if (isNew(unheard, event.topic)) {
           logger.error(
             `Dead letters (unrouted) of ${event.topic}, beginning with ${event.bizId}: ${event.error}`,
           );
@@ -26,18 +39,35 @@ export function logEvents({ events$ }: IdempotentMqEvents, logger: Logger): void
         return;
       case 'worker-error': {
         const worker = `${event.group} of ${event.topic}`;
-        if (!failing.has(worker))
+        if (isNew(failing, worker)) {
           logger.warn(`The worker of ${worker} could not do its work, and keeps trying: ${event.error}`);
-        failing.add(worker);
+        }
         return;
       }
       case 'acknowledged':
       case 'worker-recovered':
-        if (!failing.has(`${event.group} of ${event.topic}`)) return;
-        failing.delete(`${event.group} of ${event.topic}`);
+        if (!failing.delete(`${event.group} of ${event.topic}`)) return;
         logger.log(`The worker of ${event.group} of ${event.topic} works again.`);
         return;
       default:
     }
   });
+}
+
+function isNew(known: Set<string>, name: string): boolean {
+  const isNew = !known.has(name);
+  known.add(name);
+  return isNew;
+}
+
+/** The failures that follow are told by the dead letter, or not at all: then it has succeeded. */
+function firstFailure({ handler, bizId, attempts, delayMs, stack }: Of<'retry-scheduled'>): string {
+  const seconds = (delayMs / 1000).toFixed(delayMs < 10_000 ? 1 : 0);
+  return `${handler} failed for ${bizId}, attempt 1 of ${attempts}, again in ${seconds} s: ${stack}`;
+}
+
+function deadLetter({ reason, handler, bizId, topic, group, error, stack }: Of<'dead-lettered'>): string {
+  const whose = handler ?? `group ${group}, topic ${topic}`;
+  const why = reason === 'process-lost' ? error : (stack ?? error);
+  return `Dead letter (${reason}): ${bizId} for ${whose}; broker.deadLetters lists and requeues it: ${why}`;
 }

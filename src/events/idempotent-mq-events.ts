@@ -7,8 +7,17 @@ interface AboutDelivery {
   bizId: string;
 }
 
+interface AboutHandler {
+  /** `CardIssuing.issue (group card-issuing, topic payment.succeeded)` */
+  handler: string;
+  /** The error with its stack. */
+  stack: string;
+}
+
 /** What happened, for logs, metrics and tests. Where a delivery is meant, it says whose. */
 export type IdempotentMqEvent =
+  /** At start: messages of this topic are handed to this handler from here on. */
+  | { type: 'consuming'; topic: string; group: string; handler: string }
   /** Their transaction has committed. */
   | { type: 'published'; topic: string; count: number }
   /** As published, and no group has subscribed to the topic yet. */
@@ -17,8 +26,19 @@ export type IdempotentMqEvent =
   | ({ type: 'acknowledged' } & AboutDelivery)
   | ({ type: 'duplicate-absorbed' } & AboutDelivery)
   | ({ type: 'given-back'; reason: string; delayMs: number } & AboutDelivery)
-  | ({ type: 'retry-scheduled'; failures: number; delayMs: number; error: string } & AboutDelivery)
-  | ({ type: 'dead-lettered'; reason: DeadLetterReason; error: string } & AboutDelivery)
+  | ({
+      type: 'retry-scheduled';
+      /** How often it has failed so far, of so many `attempts`. */
+      failures: number;
+      attempts: number;
+      /** It has not failed: its handler threw RetryLaterError. */
+      requested: boolean;
+      delayMs: number;
+      error: string;
+    } & AboutHandler &
+      AboutDelivery)
+  | ({ type: 'dead-lettered'; reason: DeadLetterReason; error: string } & Partial<AboutHandler> &
+      AboutDelivery)
   | ({ type: 'lease-lost' } & AboutDelivery)
   | ({ type: 'commit-unknown'; error: string } & AboutDelivery)
   | { type: 'message-dropped'; count: number }
@@ -37,6 +57,8 @@ export type DeadLetterReason =
   | 'torn'
   /** The process that ran it, alone, died or stalled too often. */
   | 'process-lost'
+  /** Its time was over (`expiresAt`) before a handler began. */
+  | 'expired'
   /** No group subscribed in time: the event's group is empty. */
   | 'unrouted';
 

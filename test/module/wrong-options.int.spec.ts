@@ -49,6 +49,27 @@ describe('forRoot refuses', () => {
     ['a table prefix with a quote', { tablePrefix: 'mq`' }, 'tablePrefix', '"mq`"'],
     ['an empty table prefix', { tablePrefix: '' }, 'tablePrefix', '""'],
     ['a table prefix that is no text', { tablePrefix: 7 }, 'tablePrefix', '7'],
+    ['a deeper nesting than can be walked', { payload: { maxDepth: 1e9 } }, 'payload.maxDepth', '1000000000'],
+    ['a body longer than a packet', { payload: { maxBytes: 1e12 } }, 'payload.maxBytes', '1000000000000'],
+    [
+      'as many connections as no server has',
+      { consumers: { connections: 1e9 } },
+      'consumers.connections',
+      '1000000000',
+    ],
+    [
+      'a wait that no clock can add',
+      { retention: { unroutedMs: 9e15 } },
+      'retention.unroutedMs',
+      '9000000000000000',
+    ],
+    [
+      'a retry option that every object has',
+      { consumers: { retry: { toString: 1 } } },
+      'consumers.retry.toString',
+      '1',
+    ],
+    ['a topic without a name', { topics: [{ name: '', bizId: () => 'x' }] }, 'topics', '""'],
     ['topics that are names', { topics: ['payment.succeeded'] }, 'topics', '"payment.succeeded"'],
     ['topics that are no list', { topics: 'payment.succeeded' }, 'topics', '"payment.succeeded"'],
     ['a manager for a function', { currentManager: 1 }, 'currentManager', '1'],
@@ -100,6 +121,28 @@ describe('a consumer’s decorator refuses', () => {
       expect(decorate).toThrow(`(payment.succeeded)`);
       expect(decorate).toThrow(option);
     }
+  });
+
+  it('a static method, which Nest never calls', () => {
+    const decorate = () => {
+      class CardIssuing {
+        @IdempotentConsumer(PaymentSucceeded, { group: 'g' })
+        static issue(): void {}
+      }
+      return CardIssuing;
+    };
+    expect(decorate).toThrow('CardIssuing.issue (topic payment.succeeded) is a static method');
+  });
+
+  it('a generator, of which calling it runs nothing', () => {
+    const decorate = () => {
+      class CardIssuing {
+        @IdempotentConsumer(PaymentSucceeded, { group: 'g' })
+        async *issue(): AsyncGenerator<void> {}
+      }
+      return CardIssuing;
+    };
+    expect(decorate).toThrow('CardIssuing.issue (topic payment.succeeded) is a generator');
   });
 
   it('what only the other kind of consumer has', () => {

@@ -1,0 +1,118 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { createConnection } from 'mysql2/promise';
+import { DeliveryContext, IdempotentConsumer, type PayloadOf } from '../../src/index.js';
+import { type TestApp, startApp } from '../support/app.js';
+import { CardRow, CardTable, PaymentSucceeded, PaymentTable, payment } from '../support/cards.js';
+import { type Engine, type TestDatabase, createDatabase, engines } from '../support/engines.js';
+import { OwnServer } from '../support/own-server.js';
+import { tableSizes } from '../support/tables.js';
+import { until } from '../support/until.js';
+
+// Property: whatever happens to the database, the workers are at work again within seconds of its return, nothing is
+// lost or doubled, and the log tells of it once. (SQLite is a file: what can happen to it is in storage/ and processes/.)
+
+const COUNT = 200;
+/** Of its return, in milliseconds. On a machine that may be busy. */
+const RECOVERS_WITHIN_MS = 20_000;
+
+@Injectable()
+class CardIssuing {
+  @IdempotentConsumer(PaymentSucceeded, { group: 'card-issuing' })
+  async issue(paid: PayloadOf<typeof PaymentSucceeded>, delivery: DeliveryContext): Promise<void> {
+    await delivery.manager.insert(CardRow, { paymentId: paid.paymentId, issuedBy: delivery.group });
+  }
+}
+
+const servers = engines.filter((engine): engine is 'mariadb' | 'mysql' => engine !== 'sqlite');
+const describeOnServers = servers.length > 0 ? describe.each(servers) : describe.skip.each(['no server']);
+
+describeOnServers('a database that goes away, %s', (engine) => {
+  let server: OwnServer;
+  let database: TestDatabase;
+  let app: TestApp;
+  let logged: string[];
+
+  beforeAll(async () => {
+    server = await OwnServer.start(engine as 'mariadb' | 'mysql');
+  }, 120_000);
+
+  afterAll(() => server?.close());
+
+  beforeEach(async () => {
+    database = await createDatabase(engine as Engine, 'utf8mb4', server.url);
+    app = await startApp(database, {
+      entities: [PaymentTable, CardTable],
+      providers: [CardIssuing],
+      options: { statementTimeoutMs: 1_000, consumers: { leaseMs: 2_000, concurrency: 4 } },
+    });
+    logged = [];
+    for (const level of ['warn', 'error'] as const) {
+      jest
+        .spyOn(Logger.prototype, level)
+        .mockImplementation((...line: unknown[]) => void logged.push(String(line[0])));
+    }
+  });
+
+  afterEach(async () => {
+    jest.restoreAllMocks();
+    await app?.close();
+    await database?.drop();
+  });
+
+  /** While the payments are being worked off, this happens to the server. */
+  async function whileItWorks(happens: () => Promise<void>): Promise<void> {
+    const ids = Array.from({ length: COUNT }, (_, i) => `P-${String(i).padStart(3, '0')}`);
+    await app.outbox.publishAll(PaymentSucceeded, ids.map(payment), { standalone: true });
+    await app.events('acknowledged', 10);
+    await happens();
+    let left: object | undefined;
+    const isThrough = async () => {
+      left = await tableSizes(app.dataSource).catch(() => undefined);
+      return left !== undefined && Object.keys(left).length === 0;
+    };
+    await until('everything is through', isThrough, { limitMs: RECOVERS_WITHIN_MS, everyMs: 50 }).catch(
+      (error: Error) => {
+        throw new Error(`${error.message}; left: ${JSON.stringify(left)}; log: ${logged.join(' | ')}`);
+      },
+    );
+    const cards = await app.dataSource.getRepository(CardRow).find();
+    expect(cards.map(({ paymentId }) => paymentId).sort()).toEqual(ids);
+    expect(app.seen.filter(({ type }) => type === 'dead-lettered')).toEqual([]);
+    // One line when it goes, and perhaps one for the sweeper or a delivery in flight; not one for each attempt.
+    expect(logged.length).toBeLessThanOrEqual(10);
+  }
+
+  it('is killed and comes back', async () => {
+    await whileItWorks(async () => {
+      await server.kill();
+      await app.events('worker-error');
+      await server.startAgain();
+    });
+  }, 60_000);
+
+  it('freezes for longer than leases and statements last', async () => {
+    await whileItWorks(async () => {
+      server.freeze();
+      await app.events('worker-error');
+      server.thaw();
+    });
+  }, 60_000);
+
+  it('closes every connection, again and again', async () => {
+    await whileItWorks(async () => {
+      for (let round = 0; round < 5; round++) await closeConnections();
+    });
+  }, 60_000);
+
+  async function closeConnections(): Promise<void> {
+    const connection = await createConnection(server.url);
+    const [rows] = await connection.query(
+      'SELECT id FROM information_schema.processlist WHERE id <> CONNECTION_ID() AND db IS NOT NULL',
+    );
+    for (const { id } of rows as { id: number }[]) {
+      // It may have gone by itself.
+      await connection.query(`KILL CONNECTION ${id}`).catch(() => undefined);
+    }
+    await connection.end();
+  }
+});
