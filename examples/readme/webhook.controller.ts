@@ -1,4 +1,4 @@
-import { Body, Controller, Headers, HttpCode, Post } from '@nestjs/common';
+import { BadRequestException, Body, Controller, Headers, HttpCode, Post } from '@nestjs/common';
 import { Push } from './entities.js';
 // #region webhook
 import { IdempotentExecutor } from '../../src/index.js';
@@ -9,7 +9,8 @@ export class WebhookController {
 
   @Post('github')
   @HttpCode(200)
-  async receive(@Headers('x-github-delivery') deliveryId: string, @Body() body: { ref: string }) {
+  async receive(@Body() body: { ref: string }, @Headers('x-github-delivery') deliveryId?: string) {
+    if (!deliveryId) throw new BadRequestException('X-GitHub-Delivery is missing');
     const key = { scenario: 'github-webhook', bizId: deliveryId };
     const { executed, result } = await this.once.run(key, async (manager) => {
       await manager.insert(Push, { deliveryId });

@@ -10,6 +10,7 @@ import migrationsDataSource from '../../examples/readme/migrations.js';
 import { Operating } from '../../examples/readme/operating.js';
 import { GoldCards } from '../../examples/readme/outcomes.js';
 import { PaymentSucceeded } from '../../examples/readme/payment-succeeded.js';
+import { PaymentsImport } from '../../examples/readme/payments-import.js';
 import { Payments } from '../../examples/readme/payments.service.js';
 import { PointsEarned } from '../../examples/readme/points-earned.js';
 import { Loyalty, PointsService } from '../../examples/readme/points.js';
@@ -21,12 +22,14 @@ import { type TestDatabase, createDatabase, engines } from '../support/engines.j
 import { codeBlocks, filesBelow, read } from './markdown.js';
 import { eventsOf } from './seen-events.js';
 
-/** The README's code is cut out of the files of examples/readme, which run here. */
-describe('the code of the README', () => {
-  const regions = filesBelow('examples/readme').flatMap(regionsOf);
-  const blocks = codeBlocks(read('README.md'), 'ts');
+/** The code of the README and of the guides is cut out of files in examples/, which run here. */
+describe('the code of the README, of docs/operations.md and docs/testing.md', () => {
+  const regions = ['examples/readme', 'examples/testing'].flatMap(filesBelow).flatMap(regionsOf);
+  const blocks = ['README.md', 'docs/operations.md', 'docs/testing.md'].flatMap((path) =>
+    codeBlocks(read(path), 'ts'),
+  );
 
-  it('is that of the regions of examples/readme, each shown once', () => {
+  it('is that of the regions of the examples, each shown once', () => {
     expect(blocks.length).toBeGreaterThan(5);
     expect([...blocks].sort()).toEqual([...regions].sort());
   });
@@ -82,8 +85,8 @@ describe.each(engines)('the code of the README, on %s', (engine) => {
 
     beforeEach(async () => {
       app = await startApp(database, {
-        entities: [Card, Points],
-        providers: [PointsService, Loyalty, GoldCards, CardPrinter, Operating],
+        entities: [Card, Payment, Points],
+        providers: [PointsService, Loyalty, GoldCards, CardPrinter, Operating, PaymentsImport],
       });
     });
 
@@ -106,6 +109,14 @@ describe.each(engines)('the code of the README, on %s', (engine) => {
         [Buffer.from(PointsEarned.name)],
       );
       expect(Number(n)).toBe(1);
+    });
+
+    it('publishes a whole import with its rows', async () => {
+      const payments = ['P-1', 'P-2', 'P-3'].map((id) => ({ id, userId: 'u-1', amount: 7 }));
+      await app.nest.get(PaymentsImport).importAll(payments);
+      await app.events('acknowledged', 3, ({ group }) => group === 'loyalty');
+      expect(await app.dataSource.getRepository(Payment).count()).toBe(3);
+      expect(await app.dataSource.getRepository(Points).count()).toBe(3);
     });
 
     it('lets the service write by itself where there is no handler', async () => {
@@ -158,6 +169,8 @@ describe.each(engines)('the code of the README, on %s', (engine) => {
           headers: { 'content-type': 'application/json', 'x-github-delivery': 'd-1' },
           body: JSON.stringify({ ref: 'main' }),
         }).then(async (response) => (await response.json()) as { accepted: string; repeated: boolean });
+      const nameless = await fetch(`http://127.0.0.1:${port}/webhooks/github`, { method: 'POST' });
+      expect(nameless.status).toBe(400);
       const answers = [...(await Promise.all([post(), post(), post()])), await post()];
       expect(answers.map(({ accepted }) => accepted)).toEqual(['main', 'main', 'main', 'main']);
       expect(answers.filter(({ repeated }) => !repeated)).toHaveLength(1);

@@ -3,7 +3,7 @@ import { type IdempotentMqOptions, resolveOptions } from '../../src/idempotent-m
 import { DEFAULT_PAYLOAD_LIMITS, MAX_BIZ_ID_BYTES } from '../../src/topic/index.js';
 import { read, tableUnder } from './markdown.js';
 
-/** The README's tables of options and of error codes, and the limits, are those of the code. */
+/** The documented tables of options, of error codes, of events and of limits are those of the code. */
 const readme = read('README.md');
 const dataSource = { options: {} } as DataSource;
 
@@ -32,13 +32,27 @@ describe('the options of the README', () => {
   });
 });
 
-describe('the error codes of the README', () => {
-  it('are all codes that there are', () => {
-    const documented = tableUnder(readme, '## Error codes').flatMap(([codes]) => codes!.split(', '));
+describe('docs/operations.md', () => {
+  const operations = read('docs/operations.md');
+
+  it('says of every error code what it means and what to do', () => {
+    const rows = tableUnder(operations, '## Error codes');
+    const documented = rows.map(([code]) => code!);
+    expect(rows.filter(([, meaning, remedy]) => !meaning || !remedy)).toEqual([]);
     const union = read('src/errors/idempotent-mq.error.ts').matchAll(/^ {2}\| '([A-Z_]+)'/gm);
     const codes = [...union].map(([, code]) => code!);
     expect(codes.length).toBeGreaterThan(20);
     expect(documented.sort()).toEqual(codes.sort());
+  });
+
+  it('says of every event when it comes', () => {
+    const documented = tableUnder(operations, '## Events').map(([type]) => type!);
+    const source = read('src/events/idempotent-mq-events.ts').split('export type DeadLetterReason')[0]!;
+    const types = [...source.matchAll(/\btype: ((?:'[a-z-]+'(?: \| )?)+)/g)].flatMap(([, union]) =>
+      union!.split(' | ').map((type) => type.replaceAll("'", '')),
+    );
+    expect(types.length).toBeGreaterThan(10);
+    expect(documented.sort()).toEqual(types.sort());
   });
 });
 
