@@ -133,6 +133,11 @@ export class BrokerService {
   }
 
   /** @internal */
+  groupOf(subscriptionId: number): Promise<string | undefined> {
+    return this.groups.nameOf(subscriptionId);
+  }
+
+  /** @internal */
   acknowledgeWithin(on: Connection, held: Lease): Promise<boolean> {
     return this.acks.acknowledgeWithin(on, held);
   }

@@ -3,6 +3,7 @@ import {
   type GroupRow,
   type LibraryConnections,
   countBySubscription,
+  findGroup,
   listGroups,
   setPaused,
 } from '../storage/index.js';
@@ -56,6 +57,12 @@ export class Groups {
   /** @throws InvalidOptionError when there is no such group */
   resume(which: GroupSelector): Promise<void> {
     return this.setPaused('groups.resume', which, false);
+  }
+
+  /** @internal */
+  async nameOf(subscriptionId: number): Promise<string | undefined> {
+    const { database } = this.connections;
+    return this.connections.control((on) => findGroup(database, on, subscriptionId));
   }
 
   private async setPaused(call: string, which: GroupSelector, paused: boolean): Promise<void> {

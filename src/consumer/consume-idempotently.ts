@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm';
-import { AckMissingError, ScopeDoomedError, ScopeTornError } from '../errors/index.js';
+import { AckMissingError, ScenarioSharedError, ScopeDoomedError, ScopeTornError } from '../errors/index.js';
 import {
   type DedupKey,
   type DedupRow,
@@ -115,6 +115,11 @@ async function absorbDuplicate(
     await scope.rollback();
     return { kind: 'not-run', error: new ScopeDoomedError(`${scope.name}: its dedup row is gone again`) };
   }
+  const other = await otherGroup(transport, row, held);
+  if (other !== undefined) {
+    await scope.rollback();
+    return { kind: 'rejected', error: new ScenarioSharedError(scope.name, other) };
+  }
   if (!(await transport.colocated.acknowledgeWithin(scope.own, held.claimed))) {
     await scope.rollback();
     return { kind: 'lease-lost' };
@@ -125,6 +130,19 @@ async function absorbDuplicate(
     return { kind: 'commit-unknown', error };
   }
   return { kind: 'absorbed' };
+}
+
+/**
+ * Whose effect of this very message stands in the dedup log, if it is another group's. A former subscription of this
+ * group, which was removed and came back, is nobody else.
+ */
+async function otherGroup(
+  transport: Transport,
+  { seq, subscriptionId }: DedupRow,
+  { claimed }: HeldDelivery,
+): Promise<string | undefined> {
+  if (seq !== claimed.seq || subscriptionId === claimed.subscriptionId) return undefined;
+  return transport.colocated.groupOf(subscriptionId);
 }
 
 async function runHandler(

@@ -63,3 +63,15 @@ export class TopicLockedError extends IdempotentMqError {
     );
   }
 }
+
+/** Two groups share a scenario: the message had its effect in the other one, and is not skipped for it. */
+export class ScenarioSharedError extends IdempotentMqError {
+  readonly code = 'SCENARIO_SHARED';
+
+  constructor(consumer: string, otherGroup: string) {
+    super(
+      `${consumer}: this very message had its effect in group ${otherGroup}, whose consumer has the same scenario, so this group would skip it. ` +
+        'Give each group a scenario of its own (or leave it out), and requeue the dead letter.',
+    );
+  }
+}

@@ -131,6 +131,9 @@ export interface ColocatedBroker {
     dedup: { scenarioId: number; bizId: Buffer; token: Buffer },
   ): Promise<{ acknowledged: boolean; autocommit: boolean }>;
 
+  /** The group of a subscription; undefined when there is none of that number (any more). */
+  groupOf(subscriptionId: number): Promise<string | undefined>;
+
   /** Step 5 for a duplicate, in the transaction that found it to be one. @returns false when the lease was lost */
   acknowledgeWithin(on: StatementRunner, held: Lease): Promise<boolean>;
 }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource, InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
-import { DataSource, Repository } from 'typeorm';
+import { DataSource, type QueryRunner, Repository } from 'typeorm';
 import { ambientManager, outsideTransaction } from '../../src/index.js';
 import { CardRow, PaymentRow } from '../support/cards.js';
 import { engines } from '../support/engines.js';
@@ -31,10 +31,22 @@ describe.each(engines)("a handler that reaches for the app's DataSource, on %s",
   const services = () => worker.app.nest.get(Services);
   const card = (paymentId: string) => ({ paymentId, issuedBy: 'outside' });
 
+  let madeBefore: QueryRunner;
+
+  beforeAll(() => {
+    madeBefore = services().dataSource.createQueryRunner();
+  });
+
+  afterAll(() => madeBefore.release());
+
   const ways: [string, Handler][] = [
     ['an injected repository', ({ paymentId }) => services().cards.insert(card(paymentId))],
     ['save() of an injected repository', ({ paymentId }) => services().cards.save(card(paymentId))],
     ['a read of an injected repository', () => services().cards.find()],
+    [
+      'a query runner that was made before',
+      ({ paymentId }) => madeBefore.manager.insert(CardRow, card(paymentId)),
+    ],
     [
       'its query()',
       ({ paymentId }) =>

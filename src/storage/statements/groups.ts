@@ -29,6 +29,19 @@ export async function listGroups({ tables }: Database, on: Connection): Promise<
   }));
 }
 
+export async function findGroup(
+  { tables }: Database,
+  on: Connection,
+  subscriptionId: number,
+): Promise<string | undefined> {
+  const rows = await read<{ group_name: Buffer }>(
+    on,
+    `SELECT group_name FROM ${tables.subscription} WHERE id = ?`,
+    [subscriptionId],
+  );
+  return rows[0]?.group_name.toString('utf8');
+}
+
 /** How many rows each subscription has in the table. Reads all of its primary key. */
 export async function countBySubscription(
   { tables }: Database,
