@@ -13,11 +13,19 @@ export class Operating {
     events$.subscribe(({ type }) => this.counts.set(type, (this.counts.get(type) ?? 0) + 1));
   }
 
-  /** After the cause was mended. */
-  async requeueFailed(): Promise<void> {
-    for (const letter of await this.broker.deadLetters.list({ limit: 1000 })) {
-      if (letter.reason === 'failed') await this.broker.deadLetters.requeue(letter);
-    }
+  /** While the printer is repaired, in every process; what comes is kept. */
+  async closeCardPrinting(): Promise<void> {
+    await this.broker.groups.pause({ group: 'gold-cards' });
+  }
+
+  async reopenCardPrinting(): Promise<void> {
+    await this.broker.deadLetters.requeue({ group: 'gold-cards', reason: 'failed' });
+    await this.broker.groups.resume({ group: 'gold-cards' });
+  }
+
+  /** For good. */
+  async forgetRejected(): Promise<number> {
+    return this.broker.deadLetters.purge({ group: 'gold-cards', reason: 'rejected' });
   }
 }
 // #endregion

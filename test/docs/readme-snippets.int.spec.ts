@@ -12,6 +12,7 @@ import { GoldCards } from '../../examples/readme/outcomes.js';
 import { PaymentSucceeded } from '../../examples/readme/payment-succeeded.js';
 import { PaymentsImport } from '../../examples/readme/payments-import.js';
 import { Payments } from '../../examples/readme/payments.service.js';
+import { ReminderDue, Reminders } from '../../examples/readme/reminders.js';
 import { PointsEarned } from '../../examples/readme/points-earned.js';
 import { Loyalty, PointsService } from '../../examples/readme/points.js';
 import { SmsGateway } from '../../examples/readme/sms-gateway.js';
@@ -19,6 +20,7 @@ import { WebhookController } from '../../examples/readme/webhook.controller.js';
 import { IdempotentMqModule, OutboxPublisher, idempotentMqMigrations } from '../../src/index.js';
 import { type TestApp, startApp } from '../support/app.js';
 import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
+import { countRows, letPass } from '../support/tables.js';
 import { codeBlocks, filesBelow, read } from './markdown.js';
 import { eventsOf } from './seen-events.js';
 
@@ -86,7 +88,7 @@ describe.each(engines)('the code of the README, on %s', (engine) => {
     beforeEach(async () => {
       app = await startApp(database, {
         entities: [Card, Payment, Points],
-        providers: [PointsService, Loyalty, GoldCards, CardPrinter, Operating, PaymentsImport],
+        providers: [PointsService, Loyalty, GoldCards, CardPrinter, Operating, PaymentsImport, Reminders],
       });
     });
 
@@ -94,8 +96,8 @@ describe.each(engines)('the code of the README, on %s', (engine) => {
       await app.close();
     });
 
-    const paid = (amount: number) =>
-      app.outbox.publish(PaymentSucceeded, { paymentId: 'P-1', userId: 'u-1', amount }, { standalone: true });
+    const paid = (amount: number, paymentId = 'P-1') =>
+      app.outbox.publish(PaymentSucceeded, { paymentId, userId: 'u-1', amount }, { standalone: true });
 
     it('lets a service write, and a handler publish, in the transaction of the delivery', async () => {
       await app.broker.subscribe({ topic: PointsEarned.name, group: 'newsletter', version: 1 });
@@ -137,17 +139,35 @@ describe.each(engines)('the code of the README, on %s', (engine) => {
       expect(put).toMatchObject({ failures: 0, delayMs: 30_000 });
     });
 
-    it('requeues what failed, and nothing else', async () => {
+    it('holds a group up, and gives it what failed and what came when it goes on', async () => {
       app.nest.get(CardPrinter).isBusy = () => {
         throw new Error('out of paper');
       };
       await paid(7);
       await app.events('dead-lettered', 1, ({ reason }) => reason === 'failed');
+      await paid(0, 'P-2');
+      await app.events('dead-lettered', 1, ({ reason }) => reason === 'rejected');
+      await app.nest.get(Operating).closeCardPrinting();
+      await paid(7, 'P-3');
       app.nest.get(CardPrinter).isBusy = () => false;
-      await app.nest.get(Operating).requeueFailed();
-      await app.events('acknowledged', 1, ({ group }) => group === 'gold-cards');
-      expect(await app.dataSource.getRepository(Card).count()).toBe(1);
+      await app.nest.get(Operating).reopenCardPrinting();
+      await app.events('acknowledged', 2, ({ group }) => group === 'gold-cards');
+      expect(await app.dataSource.getRepository(Card).count()).toBe(2);
+      expect(await app.nest.get(Operating).forgetRejected()).toBe(1);
       expect(await app.broker.deadLetters.list()).toEqual([]);
+    });
+
+    it('reminds a day later, unless the order was paid, and not when it is too late', async () => {
+      const reminders = app.nest.get(Reminders);
+      const due = await app.broker.subscribe({ topic: ReminderDue.name, group: 'reminders', version: 1 });
+      for (const id of ['O-1', 'O-2']) {
+        await app.dataSource.transaction((manager) => reminders.ordered(id, manager));
+      }
+      await app.dataSource.transaction((manager) => reminders.paid('O-1', manager));
+      expect(await countRows(app.dataSource, 'waiting', `subscription_id = ${due.id}`)).toBe(1);
+      expect((await app.broker.poll(due, 0)).claimable).toBe(false);
+      await letPass(app.dataSource, 24 * 3_600_000);
+      expect((await app.broker.poll(due, 0)).claimable).toBe(true);
     });
   });
 
