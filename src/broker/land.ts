@@ -6,7 +6,6 @@ import {
   type Timing,
   deleteJustInserted,
   fanOut,
-  fanOutLater,
   insertMessages,
   parkMessages,
 } from '../storage/index.js';
@@ -78,10 +77,7 @@ export class Landing {
       );
     }
     const batch = { topicId: rows[0]!.topicId, firstSeq, count: rows.length };
-    const deliveries = isLater(timing)
-      ? await fanOutLater(database, runner, batch, timing)
-      : await fanOut(database, runner, batch);
-    if (deliveries > 0) return 0;
+    if ((await fanOut(database, runner, batch, timing)) > 0) return 0;
     if ((await parkMessages(database, runner, batch, timing)) !== rows.length) {
       // Its number was remembered from before somebody emptied or restored the tables.
       this.topics.forget(topic);
@@ -119,10 +115,6 @@ export class Landing {
     }
     if (batch.length > 0) yield batch;
   }
-}
-
-function isLater({ delayMs, deliverAt }: Timing): boolean {
-  return delayMs !== undefined || deliverAt !== undefined;
 }
 
 function tooLargeForServer(size: number, packetBytes: number): InvalidPayloadError {

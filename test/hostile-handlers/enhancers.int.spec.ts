@@ -13,6 +13,7 @@ import {
   Subject,
   catchError,
   defer,
+  firstValueFrom,
   from,
   map,
   of,
@@ -125,10 +126,15 @@ describe.each(engines)('interceptors and pipes around a handler, on %s', (engine
   });
 
   it('waits for the handler when an interceptor has run out of patience', async () => {
+    const impatient = new Subject<void>();
+    const giveUp = () => {
+      impatient.next();
+      return throwError(() => new Error('the interceptor has waited long enough'));
+    };
     const end = await meets(
-      (next) => next.handle().pipe(timeout(5)),
+      (next) => next.handle().pipe(timeout({ first: 5, with: giveUp })),
       async (paid, delivery) => {
-        await new Promise((resolve) => setTimeout(resolve, 50));
+        await firstValueFrom(impatient);
         await issueCard(paid, delivery);
       },
     );

@@ -76,8 +76,9 @@ export interface FanOut {
 }
 
 /**
- * One delivery for each message and subscription. It share-locks the topic's row in the same statement: without that, a
- * group could subscribe and commit between the read of the groups and the publisher's commit, and miss the message.
+ * One delivery for each message and subscription; where the messages have a time, each waits for it. It share-locks the
+ * topic's row in the same statement: without that, a group could subscribe and commit between the read of the groups and
+ * the publisher's commit, and miss the message.
  *
  * @returns how many deliveries were made: 0 when nobody has subscribed
  */
@@ -85,32 +86,14 @@ export async function fanOut(
   { dialect, tables }: Database,
   on: Connection,
   { topicId, firstSeq, count }: FanOut,
-): Promise<number> {
-  const numbers = consecutiveNumbers(dialect.engine, firstSeq, count);
-  const { affected } = await write(
-    on,
-    `INSERT INTO ${tables.delivery} (subscription_id, seq)
-     SELECT s.id, ${numbers.seq} FROM ${tables.topic} t
-     JOIN ${tables.subscription} s ON s.topic_id = t.id${numbers.join}
-     WHERE t.id = ? AND s.removed = 0${dialect.forShare}`,
-    [...numbers.parameters, topicId],
-  );
-  return affected;
-}
-
-/** The same for messages that have a time: each waits for it in every group. */
-export async function fanOutLater(
-  { dialect, tables }: Database,
-  on: Connection,
-  { topicId, firstSeq, count }: FanOut,
-  timing: Timing,
+  timing: Timing = {},
 ): Promise<number> {
   const numbers = consecutiveNumbers(dialect.engine, firstSeq, count);
   const due = dueTime(dialect, timing);
   const { affected } = await write(
     on,
-    `INSERT INTO ${tables.waiting} (subscription_id, due_at, seq)
-     SELECT s.id, ${due}, ${numbers.seq} FROM ${tables.topic} t
+    `INSERT INTO ${due ? `${tables.waiting} (due_at, subscription_id, seq)` : `${tables.delivery} (subscription_id, seq)`}
+     SELECT ${due ? `${due}, ` : ''}s.id, ${numbers.seq} FROM ${tables.topic} t
      JOIN ${tables.subscription} s ON s.topic_id = t.id${numbers.join}
      WHERE t.id = ? AND s.removed = 0${dialect.forShare}`,
     [...numbers.parameters, topicId],
