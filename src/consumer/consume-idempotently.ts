@@ -199,7 +199,7 @@ async function commitWithAck(
     await scope.commit();
   } catch (error) {
     // SQLite answers for itself: an error of its COMMIT is a no.
-    return { kind: dialect.engine === 'sqlite' ? 'failed' : 'commit-unknown', error };
+    return dialect.engine === 'sqlite' ? outcomeOfError(dialect, error) : { kind: 'commit-unknown', error };
   }
   return { kind: 'done' };
 }

@@ -24,7 +24,14 @@ export type Outcome =
 
 /** What an error of the delivery's own transaction says about the delivery. */
 export function outcomeOfError(dialect: Dialect, error: unknown): Outcome {
-  return judge(error, (cause) => dialect.isContention(cause) || isConnectionLost(cause) || isTimeout(cause));
+  return judge(
+    error,
+    (cause) =>
+      dialect.isContention(cause) ||
+      dialect.isUnwritable(cause) ||
+      isConnectionLost(cause) ||
+      isTimeout(cause),
+  );
 }
 
 /**

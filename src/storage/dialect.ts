@@ -14,6 +14,8 @@ export interface Dialect {
   isDuplicateKey(error: unknown): boolean;
   /** Two transactions got in each other's way: nobody's fault, so it counts as no attempt. */
   isContention(error: unknown): boolean;
+  /** The database takes no writes for now, whoever sends them: it is read-only, or full. Counts as no attempt either. */
+  isUnwritable(error: unknown): boolean;
   /** The whole transaction is gone after this error, whoever swallows it. */
   endsTransaction(error: unknown): boolean;
   /** The server has rolled back the whole transaction, for sure. SQLite is asked instead. */
@@ -28,6 +30,8 @@ const MYSQL_CONTENTION = new Set([
   3572, // NOWAIT
 ]);
 
+const MYSQL_OPTION_PREVENTS_STATEMENT = 1290;
+
 /** Not the others: after a lock wait timeout, or NOWAIT, the transaction goes on, and may publish. */
 const MYSQL_UNDONE = new Set([1213, 1020]);
 
@@ -41,8 +45,12 @@ const mysql: Dialect = {
   forShare: ' LOCK IN SHARE MODE',
   isDuplicateKey: (error) => driverErrno(error) === 1062,
   isContention: (error) => MYSQL_CONTENTION.has(driverErrno(error) ?? 0) || sqlState(error) === '40001',
-  // 1205 ends it only with innodb_rollback_on_timeout, which a handler can't know: treat both alike.
-  endsTransaction: (error) => mysql.isContention(error),
+  // The same error says that LOAD DATA is not allowed here, which does not pass.
+  isUnwritable: (error) =>
+    driverErrno(error) === MYSQL_OPTION_PREVENTS_STATEMENT && /--(super-)?read-only/.test(messageOf(error)),
+  // 1205 ends it only with innodb_rollback_on_timeout, which a handler can't know: treat both alike. And what a read-only
+  // server has refused would be missing, should it take the COMMIT.
+  endsTransaction: (error) => mysql.isContention(error) || mysql.isUnwritable(error),
   undoesTransaction: (error) => MYSQL_UNDONE.has(driverErrno(error) ?? 0),
 };
 
@@ -56,6 +64,7 @@ const sqlite: Dialect = {
   forShare: '',
   isDuplicateKey: (error) => /^SQLITE_CONSTRAINT_(PRIMARYKEY|UNIQUE)$/.test(errorCode(error) ?? ''),
   isContention: (error) => /^SQLITE_(BUSY|LOCKED|WRITE_TIMEOUT)/.test(errorCode(error) ?? ''),
+  isUnwritable: (error) => errorCode(error) === 'SQLITE_FULL',
   endsTransaction: (error) => /^SQLITE_(BUSY|FULL|IOERR|NOMEM|INTERRUPT)/.test(errorCode(error) ?? ''),
   undoesTransaction: () => false,
 };
@@ -83,8 +92,12 @@ function sqlState(error: unknown): string | undefined {
   return driverError(error)?.sqlState;
 }
 
+function messageOf(error: unknown): string {
+  return driverError(error)?.message ?? '';
+}
+
 /** TypeORM's QueryFailedError carries the driver's own error. */
-function driverError(error: unknown): { errno?: number; sqlState?: string } | undefined {
+function driverError(error: unknown): { errno?: number; sqlState?: string; message?: string } | undefined {
   if (typeof error !== 'object' || error === null) return undefined;
   return 'driverError' in error ? (error.driverError as { errno?: number }) : error;
 }

@@ -127,7 +127,7 @@ export class GuardedScope implements AmbientScope {
     } finally {
       this.handlerEnded = true;
       this.over ??= HANDLER_ENDED;
-      void this.unheard.close();
+      await this.unheard.close();
     }
     await this.settle();
     return result;

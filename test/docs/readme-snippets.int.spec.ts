@@ -25,11 +25,15 @@ import { codeBlocks, filesBelow, read } from './markdown.js';
 import { eventsOf } from './seen-events.js';
 
 /** The code of the README and of the guides is cut out of files in examples/, which run here. */
-describe('the code of the README, of docs/operations.md and docs/testing.md', () => {
+describe('the code of the README and of the guides', () => {
   const regions = ['examples/readme', 'examples/testing'].flatMap(filesBelow).flatMap(regionsOf);
-  const blocks = ['README.md', 'docs/operations.md', 'docs/testing.md'].flatMap((path) =>
-    codeBlocks(read(path), 'ts'),
-  );
+  const documents = [
+    'README.md',
+    'docs/operations.md',
+    'docs/testing.md',
+    'docs/transactions-of-other-libraries.md',
+  ];
+  const blocks = documents.flatMap((path) => codeBlocks(read(path), 'ts'));
 
   it('is that of the regions of the examples, each shown once', () => {
     expect(blocks.length).toBeGreaterThan(5);

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { createDatabase, engines } from '../support/engines.js';
 
 const repository = resolve(__dirname, '../..');
 const BUILT_FROM = [
@@ -14,6 +15,17 @@ const BUILT_FROM = [
   'scripts',
   'nest-cli.json',
 ];
+
+/** How an app may load the package, and the file in apps/ that does. */
+const LOADED = [
+  ['imported by an ESM app', 'esm.mjs'],
+  ['required by a CommonJS app', 'require.cjs'],
+  ['loaded in its CommonJS copy', 'commonjs.cjs'],
+] as const;
+/** Beside the version that runs the tests. `npm ci --prefix test/packaging/nodes` brings them, on Linux for x64. */
+const OTHER_NODES = ['22', '24'].map(
+  (version) => [version, join(__dirname, `nodes/node_modules/node-${version}/bin/node`)] as const,
+);
 
 /** The package as npm would publish it, installed into an app. Dependencies are those of the repository. */
 describe('the packed package', () => {
@@ -39,12 +51,23 @@ describe('the packed package', () => {
 
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  it.each([
-    ['imported by an ESM app', 'esm.mjs'],
-    ['required by a CommonJS app', 'require.cjs'],
-    ['loaded in its CommonJS copy', 'commonjs.cjs'],
-  ])('publishes and consumes when it is %s', (_, file) => {
+  it.each(LOADED)('publishes and consumes when it is %s', (_, file) => {
     expect(JSON.parse(run(process.execPath, [file], app))).toEqual([{ payment_id: 'P-1' }]);
+  });
+
+  describe.each(OTHER_NODES)('on Node %s', (_, node) => {
+    const server = engines.find((engine) => engine !== 'sqlite');
+    const itRuns = server && existsSync(node) ? it : it.skip;
+
+    itRuns.each(LOADED)('publishes and consumes when it is %s', async (_how, file) => {
+      const database = await createDatabase(server!);
+      try {
+        const env = { ...process.env, APP_DATABASE: JSON.stringify(database.options) };
+        expect(JSON.parse(run(node, [file], app, env))).toEqual([{ payment_id: 'P-1' }]);
+      } finally {
+        await database.drop();
+      }
+    });
   });
 
   it('finds a handler that the other copy of it has decorated', () => {
@@ -83,9 +106,10 @@ describe('the packed package', () => {
   }
 });
 
-function run(command: string, args: string[], cwd: string): string {
+function run(command: string, args: string[], cwd: string, env = process.env): string {
   return execFileSync(command, args, {
     cwd,
+    env,
     encoding: 'utf8',
     timeout: 120_000,
     stdio: ['ignore', 'pipe', 'pipe'],

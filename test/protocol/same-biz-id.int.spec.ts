@@ -103,7 +103,7 @@ describe.each(engines)('messages with one biz-id on %s', (engine) => {
       await left.outbox.publishAll(PaymentSucceeded, copies.map(payment), { standalone: true });
     }
     const handled = () => seen('acknowledged').length + seen('duplicate-absorbed').length;
-    await until('all are handled', () => handled() === 10_000, { limitMs: 280_000, everyMs: 20 });
+    await until('all are handled', () => handled() === 10_000, { limitMs: 560_000, everyMs: 100 });
     expect(seen('acknowledged')).toHaveLength(200);
     expect(await cards(left)).toEqual(ids);
     expect(seen('dead-lettered')).toEqual([]);
@@ -112,7 +112,7 @@ describe.each(engines)('messages with one biz-id on %s', (engine) => {
     }
     await until('all messages are dropped', async () => (await countRows(left.dataSource, 'message')) === 0);
     expect(await tableSizes(left.dataSource)).toEqual({});
-  }, 300_000);
+  }, 600_000);
 
   it('take effect each when they are of two topics of one group', async () => {
     const app = await start();

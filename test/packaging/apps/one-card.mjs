@@ -4,6 +4,11 @@ import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule, getDataSourceToken } from '@nestjs/typeorm';
 
+/** A database that is empty: better-sqlite3 is compiled for one version of Node, and MariaDB's driver runs on each. */
+const database = process.env.APP_DATABASE
+  ? JSON.parse(process.env.APP_DATABASE)
+  : { type: 'better-sqlite3', database: ':memory:' };
+
 /** Decorators are functions: this file is run as it is, by each Node and each module system. */
 export async function issueOneCard(lib, decoratedBy = lib) {
   const topic = decoratedBy.defineTopic({ name: 'payment.succeeded', bizId: ({ paymentId }) => paymentId });
@@ -18,10 +23,7 @@ export async function issueOneCard(lib, decoratedBy = lib) {
 
   class App {}
   Module({
-    imports: [
-      TypeOrmModule.forRoot({ type: 'better-sqlite3', database: ':memory:' }),
-      lib.IdempotentMqModule.forRoot({ schema: 'ensure' }),
-    ],
+    imports: [TypeOrmModule.forRoot(database), lib.IdempotentMqModule.forRoot({ schema: 'ensure' })],
     providers: [CardIssuing],
   })(App);
 
