@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Injectable, Module, type INestApplication, type Type } from '@nestjs/common';
 import { TransactionHost, Propagation as ClsPropagation } from '@nestjs-cls/transactional';
 import { Test } from '@nestjs/testing';
@@ -304,9 +303,6 @@ describe.each(
     });
   }
 });
-
-// A scope lets go of unheard rejections a turn after its end; Jest would have taken its globals away by then.
-afterAll(() => nextTurn());
 
 /** The ShopModule of the example to the letter, but for the database. */
 async function startShop(library: Library, database: TestDatabase): Promise<INestApplication> {
