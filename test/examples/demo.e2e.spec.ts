@@ -32,7 +32,7 @@ describe.each(databases)('npm run demo, on $name', ({ name, args }) => {
       // Two groups get each message, and what a killed worker had begun comes once more.
       expect(numbers.redelivered).toBeGreaterThan(0);
       expect(numbers.delivered).toBeGreaterThanOrEqual(2 * numbers.landed!);
-      expect(numbers['workers killed']).toBeGreaterThanOrEqual(5);
+      expect(numbers['workers killed']).toBeGreaterThan(0);
       expect(numbers['duplicates absorbed']).toBeGreaterThan(0);
       expect(numbers['SMS sent']).toBeGreaterThanOrEqual(PAYMENTS + TWICE);
       expect(status).toBe(0);

@@ -129,7 +129,7 @@ describeOnServers('an app that holds all connections of its pool, on %s', (engin
       expect(types).not.toContain(trouble);
     }
     expect(log).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 });
 
 interface ServerOptions {

@@ -11,9 +11,9 @@ import { until } from '../support/until.js';
 // Property: whatever happens to the database, the workers are at work again within seconds of its return, nothing is
 // lost or doubled, and the log tells of it once. (SQLite is a file: what can happen to it is in storage/ and processes/.)
 
-const COUNT = 200;
+const COUNT = 100;
 /** Of its return, in milliseconds. On a machine that may be busy. */
-const RECOVERS_WITHIN_MS = 20_000;
+const RECOVERS_WITHIN_MS = 60_000;
 
 @Injectable()
 class CardIssuing {
@@ -88,7 +88,7 @@ describeOnServers('a database that goes away, %s', (engine) => {
       await app.events('worker-error');
       await server.startAgain();
     });
-  }, 60_000);
+  }, 120_000);
 
   it('freezes for longer than leases and statements last', async () => {
     await whileItWorks(async () => {
@@ -96,13 +96,13 @@ describeOnServers('a database that goes away, %s', (engine) => {
       await app.events('worker-error');
       server.thaw();
     });
-  }, 60_000);
+  }, 120_000);
 
   it('closes every connection, again and again', async () => {
     await whileItWorks(async () => {
       for (let round = 0; round < 5; round++) await closeConnections();
     });
-  }, 60_000);
+  }, 120_000);
 
   async function closeConnections(): Promise<void> {
     const connection = await createConnection(server.url);

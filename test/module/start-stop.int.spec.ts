@@ -52,7 +52,7 @@ describe.each(engines)('an app that starts and stops, on %s', (engine) => {
     const last = await startApp(database, { ...parts, dataSource: { synchronize: false } });
     const cards = () => last.dataSource.getRepository(CardRow).find();
     await until('all cards are issued', async () => (await cards()).length >= ids.length, {
-      limitMs: 60_000,
+      limitMs: 180_000,
     });
     expect((await cards()).map(({ paymentId }) => paymentId).sort()).toEqual(ids.sort());
     expect(await last.broker.deadLetters.list()).toEqual([]);

@@ -11,7 +11,7 @@ const ONE_CARD_MS = 12;
 /** What has been said before a worker was frozen has arrived by then, in milliseconds. */
 const SILENCE_MS = 100;
 /** How long others get to go on and to take over, in milliseconds. */
-const PATIENCE_MS = { goOn: 1_000, takeOver: 15_000 };
+const PATIENCE_MS = { goOn: 2_000, takeOver: 15_000 };
 
 /** Does to the card workers what bad days in production do. */
 export class Chaos {
