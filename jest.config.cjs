@@ -39,4 +39,6 @@ module.exports = {
   moduleNameMapper: { ...nest11Modules, '^(\\.{1,2}/.*)\\.js$': '$1' },
   testTimeout: 60_000,
   maxWorkers: 2,
+  // Jest keeps the modules of each file that it has run; a worker that holds many of them only collects garbage.
+  workerIdleMemoryLimit: '512MB',
 };
