@@ -2,7 +2,7 @@ import { CardRow } from '../support/cards.js';
 import { engines } from '../support/engines.js';
 import { effectOnce, failedTwice, hostileWorker, issueCard, servers, torn } from '../support/hostile.js';
 
-/** protocol.md 8: what a handler commits itself takes effect once or is Torn; what it rolls back leaves nothing. */
+/** Property: what a handler commits itself takes effect once or is Torn; what it rolls back leaves nothing. */
 
 describe.each(engines)('a handler that reaches for the transaction itself, on %s', (engine) => {
   const worker = hostileWorker(engine);

@@ -12,7 +12,7 @@ import {
 } from '../support/hostile.js';
 
 /**
- * rules.md: a query that nobody awaits runs outside of the transaction once that has ended. None of these may reject
+ * Property: a query that nobody awaits runs outside of the transaction once that has ended. None of these may reject
  * unheard either, which would end the process: Jest fails a test where one does.
  */
 

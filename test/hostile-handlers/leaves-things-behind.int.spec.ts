@@ -1,7 +1,7 @@
 import { engines } from '../support/engines.js';
 import { type Handler, effectOnce, hostileWorker, issueCard, servers, torn } from '../support/hostile.js';
 
-/** rules.md 9: what a handler set on its connection must not meet the next one, which may be anybody's. */
+/** Property: what a handler set on its connection must not meet the next one, which may be anybody's. */
 
 for (const engine of servers) {
   describe(`a handler that changes its session, on ${engine}`, () => {

@@ -3,7 +3,7 @@ import { CardRow } from '../support/cards.js';
 import { engines } from '../support/engines.js';
 import { type Handler, effectOnce, failedTwice, hostileWorker, issueCard } from '../support/hostile.js';
 
-/** protocol.md 8: two overlapping `manager.transaction` calls in one scope lost one's row silently. */
+/** Property: two overlapping `manager.transaction` calls in one scope lost one's row silently. */
 
 const onFire = new Error('the card printer is on fire');
 

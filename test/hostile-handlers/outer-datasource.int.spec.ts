@@ -13,7 +13,7 @@ import {
   servers,
 } from '../support/hostile.js';
 
-/** rules.md 8: work on the app's DataSource would stand outside of the transaction, so it is refused before it runs. */
+/** Property: work on the app's DataSource would stand outside of the transaction, so it is refused before it runs. */
 
 @Injectable()
 class Services {

@@ -11,7 +11,7 @@ import {
   servers,
 } from '../support/hostile.js';
 
-/** rules.md: an error that the engine answers by ending the transaction may not be swallowed without consequences. */
+/** Property: an error that the engine answers by ending the transaction may not be swallowed without consequences. */
 
 class Voucher {
   code!: string;
