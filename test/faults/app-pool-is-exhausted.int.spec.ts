@@ -5,7 +5,7 @@ import { DeliveryContext, IdempotentConsumer, OutboxPublisher, type PayloadOf } 
 import { type TestApp, startApp } from '../support/app.js';
 import { CardRow, CardTable, PaymentSucceeded, PaymentTable, payment } from '../support/cards.js';
 import { type Engine, type TestDatabase, createDatabase } from '../support/engines.js';
-import { servers } from '../support/hostile.js';
+import { describeOnServers } from '../support/hostile.js';
 import { logLines } from '../support/log-lines.js';
 import { tableSizes } from '../support/tables.js';
 import { until } from '../support/until.js';
@@ -38,8 +38,6 @@ class CardIssuing {
     if (/^P-\d+$/.test(paymentId)) await this.outbox.publish(PaymentSucceeded, payment(`${paymentId}-again`));
   }
 }
-
-const describeOnServers = servers.length > 0 ? describe.each(servers) : describe.skip.each(['no server']);
 
 describeOnServers('an app that holds all connections of its pool, on %s', (engine) => {
   let database: TestDatabase;

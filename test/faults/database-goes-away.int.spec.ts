@@ -3,7 +3,8 @@ import { createConnection } from 'mysql2/promise';
 import { DeliveryContext, IdempotentConsumer, type PayloadOf } from '../../src/index.js';
 import { type TestApp, startApp } from '../support/app.js';
 import { CardRow, CardTable, PaymentSucceeded, PaymentTable, payment } from '../support/cards.js';
-import { type Engine, type TestDatabase, createDatabase, engines } from '../support/engines.js';
+import { type Engine, type TestDatabase, createDatabase } from '../support/engines.js';
+import { describeOnServers } from '../support/hostile.js';
 import { OwnServer } from '../support/own-server.js';
 import { tableSizes } from '../support/tables.js';
 import { until } from '../support/until.js';
@@ -22,9 +23,6 @@ class CardIssuing {
     await delivery.manager.insert(CardRow, { paymentId: paid.paymentId, issuedBy: delivery.group });
   }
 }
-
-const servers = engines.filter((engine): engine is 'mariadb' | 'mysql' => engine !== 'sqlite');
-const describeOnServers = servers.length > 0 ? describe.each(servers) : describe.skip.each(['no server']);
 
 describeOnServers('a database that goes away, %s', (engine) => {
   let server: OwnServer;

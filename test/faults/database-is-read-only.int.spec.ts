@@ -4,7 +4,7 @@ import { DeliveryContext, IdempotentConsumer, type PayloadOf } from '../../src/i
 import { type TestApp, startApp } from '../support/app.js';
 import { CardRow, CardTable, PaymentSucceeded, PaymentTable, payment } from '../support/cards.js';
 import { type TestDatabase, createDatabase } from '../support/engines.js';
-import { servers } from '../support/hostile.js';
+import { describeOnServers } from '../support/hostile.js';
 import { logLines } from '../support/log-lines.js';
 import { OwnServer } from '../support/own-server.js';
 import { tableSizes } from '../support/tables.js';
@@ -57,8 +57,6 @@ class CardIssuing {
     return this.gates.get(at)!.opened;
   }
 }
-
-const describeOnServers = servers.length > 0 ? describe.each(servers) : describe.skip.each(['no server']);
 
 describeOnServers('a database that is read-only for a while, %s', (engine) => {
   let server: OwnServer;

@@ -4,7 +4,7 @@ import { DeliveryContext, IdempotentConsumer, type PayloadOf } from '../../src/i
 import { type TestApp, startApp } from '../support/app.js';
 import { PaymentSucceeded, payment } from '../support/cards.js';
 import { type TestDatabase, createDatabase } from '../support/engines.js';
-import { servers } from '../support/hostile.js';
+import { describeOnServers } from '../support/hostile.js';
 import { logLines } from '../support/log-lines.js';
 import { tableSizes } from '../support/tables.js';
 import { until } from '../support/until.js';
@@ -51,8 +51,6 @@ function inRandomOrder(count: number): number[] {
     .sort((one, other) => one.at - other.at)
     .map(({ id }) => id);
 }
-
-const describeOnServers = servers.length > 0 ? describe.each(servers) : describe.skip.each(['no server']);
 
 describeOnServers('a storm of deadlocks, on %s', (engine) => {
   let database: TestDatabase;

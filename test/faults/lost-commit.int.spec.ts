@@ -2,9 +2,9 @@ import { Injectable } from '@nestjs/common';
 import { DeliveryContext, IdempotentConsumer, type PayloadOf } from '../../src/index.js';
 import { type TestApp, startApp } from '../support/app.js';
 import { CardRow, CardTable, PaymentRow, PaymentSucceeded, PaymentTable, payment } from '../support/cards.js';
-import { type TestDatabase, createDatabase } from '../support/engines.js';
+import { type Engine, type TestDatabase, createDatabase } from '../support/engines.js';
 import { type CommitFault, type FaultProxy, faultProxy } from '../support/fault-proxy.js';
-import { servers } from '../support/hostile.js';
+import { describeOnServers } from '../support/hostile.js';
 import { tableSizes } from '../support/tables.js';
 import { until } from '../support/until.js';
 
@@ -22,13 +22,13 @@ class CardIssuing {
   }
 }
 
-describe.each(servers)('a COMMIT whose answer is lost, on %s', (engine) => {
+describeOnServers('a COMMIT whose answer is lost, on %s', (engine) => {
   let database: TestDatabase;
   let proxy: FaultProxy;
   let app: TestApp;
 
   beforeEach(async () => {
-    database = await createDatabase(engine);
+    database = await createDatabase(engine as Engine);
     proxy = await faultProxy(database);
     app = await startApp(proxy.database, {
       entities: [PaymentTable, CardTable],

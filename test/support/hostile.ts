@@ -20,6 +20,10 @@ export type Handler = (paid: Payment, delivery: DeliveryContext) => unknown;
 /** Engines with a server, where a second connection can get in a handler's way. */
 export const servers = engines.filter((engine) => engine !== 'sqlite');
 
+/** Skipped, under a title that says why, where there is none. */
+export const describeOnServers =
+  servers.length > 0 ? describe.each(servers) : describe.skip.each(['no server: none could be had']);
+
 export async function issueCard(paid: Payment, { manager }: Pick<DeliveryContext, 'manager'>): Promise<void> {
   await manager.insert(CardRow, { paymentId: paid.paymentId, issuedBy: 'card-issuing' });
 }
