@@ -1,5 +1,12 @@
 import type { QueryRunner } from 'typeorm';
-import { type LibraryConnections, deleteScheduled, findScheduled } from '../storage/index.js';
+import {
+  type LibraryConnections,
+  deleteScheduled,
+  findScheduled,
+  lockDeliveries,
+  stillScheduled,
+  subscriptionsOf,
+} from '../storage/index.js';
 import type { Topics } from './topics.js';
 
 /** Takes back messages that are still scheduled. */
@@ -13,6 +20,14 @@ export class Cancelling {
     const { database } = this.connections;
     const topicId = await this.topics.idWithin(runner, topic);
     const seqs = await findScheduled(database, runner, { topicId, bizId });
-    return seqs.length === 0 ? 0 : deleteScheduled(database, runner, { topicId, seqs });
+    if (seqs.length === 0) return 0;
+    // Else one whose time comes just now would be moved, and perhaps handled, in between.
+    const subscriptionIds = await subscriptionsOf(database, runner, topicId);
+    for (const subscriptionId of subscriptionIds) {
+      await lockDeliveries(database, runner, { subscriptionId, seqs });
+    }
+    const still = await stillScheduled(database, runner, seqs);
+    if (still.length === 0) return 0;
+    return deleteScheduled(database, runner, { topicId, subscriptionIds, seqs: still });
   }
 }

@@ -275,9 +275,10 @@ export class IdempotentExecutor {
     const { database } = connections;
     if (session.autocommitSeen || session.mayBeDurable) {
       const { token } = mark;
-      await connections.controlTransaction((on) =>
-        insertDedup(database, on, mark, { token, ...NO_DELIVERY }),
-      );
+      // If that can't be written, the caller still has to hear that it is torn, and not that it may try again.
+      await connections
+        .controlTransaction((on) => insertDedup(database, on, mark, { token, ...NO_DELIVERY }))
+        .catch(this.deps.onStray);
       return true;
     }
     if (!session.endedWithin) return false;

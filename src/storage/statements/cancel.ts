@@ -25,20 +25,62 @@ export async function findScheduled(
   return rows.map(({ seq }) => Number(seq));
 }
 
+/** The subscriptions that may have deliveries of the topic's messages. */
+export async function subscriptionsOf(
+  { tables }: Database,
+  on: Connection,
+  topicId: number,
+): Promise<number[]> {
+  const rows = await read<{ id: number | string }>(
+    on,
+    `SELECT id FROM ${tables.subscription} WHERE topic_id = ?`,
+    [topicId],
+  );
+  return rows.map(({ id }) => Number(id));
+}
+
+/** Keeps them where they are: who moves what is due, and who claims, passes over what is locked. */
+export async function lockDeliveries(
+  { dialect, tables: t }: Database,
+  on: Connection,
+  { subscriptionId, seqs }: { subscriptionId: number; seqs: readonly number[] },
+): Promise<void> {
+  for (const table of [t.waiting, t.delivery]) {
+    await read(
+      on,
+      `SELECT seq FROM ${table} WHERE subscription_id = ? AND seq IN (${placeholders(seqs.length)})${dialect.forUpdate}`,
+      [subscriptionId, ...seqs],
+    );
+  }
+}
+
+/** Those whose time has not come in the meantime. */
+export async function stillScheduled(
+  { dialect, tables }: Database,
+  on: Connection,
+  seqs: readonly number[],
+): Promise<number[]> {
+  const rows = await read<{ seq: number | string }>(
+    on,
+    `SELECT seq FROM ${tables.message} WHERE seq IN (${placeholders(seqs.length)}) AND deliver_at > ${dialect.now}`,
+    [...seqs],
+  );
+  return rows.map(({ seq }) => Number(seq));
+}
+
 /** @returns how many were still there: another one may have been quicker */
 export async function deleteScheduled(
   database: Database,
   on: Connection,
-  { topicId, seqs }: { topicId: number; seqs: readonly number[] },
+  {
+    topicId,
+    subscriptionIds,
+    seqs,
+  }: { topicId: number; subscriptionIds: readonly number[]; seqs: readonly number[] },
 ): Promise<number> {
   const { tables: t } = database;
-  const subscriptions = await read<{ id: number | string }>(
-    on,
-    `SELECT id FROM ${t.subscription} WHERE topic_id = ?`,
-    [topicId],
-  );
-  for (const { id } of subscriptions) {
-    const owner = { column: 'subscription_id', id: Number(id) } as const;
+  for (const id of subscriptionIds) {
+    const owner = { column: 'subscription_id', id } as const;
     await deleteBySeq(database, on, t.waiting, seqs, owner);
     await deleteBySeq(database, on, t.delivery, seqs, owner);
   }
