@@ -2,13 +2,14 @@
 const rooms = {
   errors: [],
   events: [],
+  waiting: [],
   topic: ['errors'],
   storage: ['errors'],
   transaction: ['storage', 'errors', 'events'],
   broker: ['storage', 'transaction', 'topic', 'events', 'errors'],
   transport: ['topic', 'errors'],
-  publisher: ['transport', 'transaction', 'topic', 'storage', 'events', 'errors'],
-  consumer: ['transport', 'transaction', 'topic', 'storage', 'events', 'errors'],
+  publisher: ['transport', 'transaction', 'topic', 'storage', 'events', 'waiting', 'errors'],
+  consumer: ['transport', 'transaction', 'topic', 'storage', 'events', 'waiting', 'errors'],
 };
 
 const roomRules = Object.entries(rooms).map(([room, allowed]) => ({

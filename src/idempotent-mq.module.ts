@@ -139,13 +139,16 @@ export class IdempotentMqModule
 
   async onApplicationBootstrap(): Promise<void> {
     await this.consumers.start(this.discovered);
-    if (this.runtime.options.roles.sweep) this.runtime.broker.startSweeping();
+    const { broker, options, relay } = this.runtime;
+    if (options.roles.relay) relay?.start();
+    if (options.roles.sweep) broker.startSweeping();
   }
 
   /** Before the app's DataSource is closed, which Nest does in onApplicationShutdown. */
   async beforeApplicationShutdown(): Promise<void> {
-    const { executing, options } = this.runtime;
+    const { executing, options, relay } = this.runtime;
     await Promise.all([
+      relay?.stop(),
       this.consumers.stop(options.shutdownTimeoutMs),
       executing.stop(options.shutdownTimeoutMs),
     ]);

@@ -1,7 +1,8 @@
-import type { DataSource, EntityManager } from 'typeorm';
+import { DataSource, type DataSourceOptions, type EntityManager } from 'typeorm';
 import { CONSUMER_DEFAULTS, type ConsumerDefaults, resolveConsumerOptions } from './consumer/index.js';
 import { InvalidOptionError } from './errors/index.js';
 import { DEFAULT_TABLE_PREFIX } from './storage/index.js';
+import type { Transport } from './transport/port.js';
 import { DEFAULT_PAYLOAD_LIMITS, type AnyTopic, checkTopic } from './topic/index.js';
 
 /*
@@ -15,6 +16,11 @@ import { DEFAULT_PAYLOAD_LIMITS, type AnyTopic, checkTopic } from './topic/index
  * biz-id         put into the body by the sending business; what the receiving business deduplicates on
  * scenario       the namespace in which a biz-id is unique: (group, topic) unless it is given
  * land           the broker stores a message (step 2)
+ * outbox         where a message waits in the publisher's own database for its ACK (3), if the broker has another one
+ * relay          sends what is in the outbox, again and again under the same inner-msg-id, until its ACK (3) comes
+ * accepted id    an inner-msg-id that the broker has stored a message for, and remembers
+ * floor          the inner-msg-id at or below which the broker has forgotten the accepted ones
+ * quarantine     for a message that nobody can tell from a repeat: neither stored nor dropped
  * delivery       what a subscription still has to do about a message
  * claim, lease   a worker takes deliveries, each for a time that it renews; the claim's id is the lease token
  * ACK            the receiving business says that it is done
@@ -42,10 +48,36 @@ export interface IdempotentMqOptions {
    * @default 'require'
    */
   durability?: 'require' | 'warn';
+  /**
+   * Where the broker's tables are. Left out, they are in the app's own database: then a publish and a consume are one
+   * commit each. In a database of its own, each business keeps an outbox and a dedup log in its own database, and a relay
+   * sends from the one to the other.
+   *
+   * @default the app's own database
+   */
+  broker?: {
+    /** The broker's database: TypeORM's options for it, or a DataSource that is initialized. */
+    dataSource: DataSourceOptions | DataSource;
+    /** Puts something between this process and the broker: a test loses ACKs here. */
+    through?: (broker: Transport) => Transport;
+  };
+  /** How what is in the outbox gets to a broker with a database of its own. */
+  relay?: {
+    /** Most messages that are sent together. @default 500 */
+    batch?: number;
+    /** How long to wait for an ACK before the same is sent again, in milliseconds. @default 10000 */
+    ackTimeoutMs?: number;
+    /** How often an idle relay looks, in milliseconds. A publish in its own process wakes it at once. @default 200 */
+    pollMs?: number;
+    /** Wait before a message is sent again, in milliseconds; it doubles. @default 500 */
+    delayMs?: number;
+    /** Longest wait before a message is sent again, in milliseconds. @default 30000 */
+    maxDelayMs?: number;
+  };
   /** Put before the names of the library's tables. @default 'mq_' */
   tablePrefix?: string;
   /** What this process does. @default all of it */
-  roles?: { consume?: boolean; sweep?: boolean };
+  roles?: { consume?: boolean; relay?: boolean; sweep?: boolean };
   /** Settings for all consumers; each may have its own. */
   consumers?: ConsumerDefaults & {
     /**
@@ -68,6 +100,13 @@ export interface IdempotentMqOptions {
   retention?: {
     /** How long a message waits for a first group to subscribe before it is dead-lettered, in milliseconds. @default 7 days */
     unroutedMs?: number;
+    /**
+     * How long the broker remembers an inner-msg-id that a relay sent, in milliseconds. What is sent again later is
+     * quarantined. It has to be much longer than a message may take to get through.
+     *
+     * @default 7 days
+     */
+    innerMsgIdWindowMs?: number;
   };
   /** Topics to register at start that are defined in files which this process has not loaded yet. */
   topics?: readonly AnyTopic[];
@@ -100,6 +139,9 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 const MAX_WAIT_MS = 100 * 365 * DAY_MS;
 const MAX_CONNECTIONS = 10_000;
 const MAX_LOST_LEASES = 10_000;
+/** SQLite takes 32,766 parameters in a statement. */
+const MAX_SHIPMENT = 5_000;
+const RESENDS_A_WINDOW = 20;
 /** MySQL's largest packet is 1 GiB, and a body may be twice its size on the wire. */
 const MAX_BYTES = 256 * 1024 * 1024;
 /** JSON.stringify and what walks a payload call themselves for each level. */
@@ -109,6 +151,8 @@ const KNOWN: Record<string, readonly string[]> = {
   '': [
     'schema',
     'durability',
+    'broker',
+    'relay',
     'tablePrefix',
     'roles',
     'consumers',
@@ -120,11 +164,13 @@ const KNOWN: Record<string, readonly string[]> = {
     'statementTimeoutMs',
     'sqlite',
   ],
-  roles: ['consume', 'sweep'],
+  broker: ['dataSource', 'through'],
+  relay: ['batch', 'ackTimeoutMs', 'pollMs', 'delayMs', 'maxDelayMs'],
+  roles: ['consume', 'relay', 'sweep'],
   consumers: ['concurrency', 'leaseMs', 'timeoutMs', 'retry', 'connections', 'pollMs', 'maxLostLeases'],
   'consumers.retry': ['attempts', 'delayMs', 'maxDelayMs', 'retryIf'],
   payload: ['maxBytes', 'maxDepth'],
-  retention: ['unroutedMs'],
+  retention: ['unroutedMs', 'innerMsgIdWindowMs'],
   sqlite: ['leaveDataSourceAlone', 'writeWaitMs'],
 };
 
@@ -134,7 +180,7 @@ const BESIDE_THE_FACTORY = ['name', 'dataSource', 'isGlobal'];
 /** @throws InvalidOptionError naming the option and what came */
 export function resolveOptions(options: IdempotentMqOptions, dataSource: DataSource) {
   checkKeys(options);
-  const { consumers = {}, payload = {}, retention = {}, roles = {}, sqlite = {} } = options;
+  const { consumers = {}, payload = {}, relay = {}, retention = {}, roles = {}, sqlite = {} } = options;
   const { extra, poolSize } = dataSource.options as {
     extra?: { connectionLimit?: number };
     poolSize?: number;
@@ -142,9 +188,12 @@ export function resolveOptions(options: IdempotentMqOptions, dataSource: DataSou
   return {
     schema: oneOf('schema', options.schema, ['ensure', 'migrations'] as const, 'migrations'),
     durability: oneOf('durability', options.durability, ['require', 'warn'] as const, 'require'),
+    broker: brokerOption(options.broker),
+    relay: relayOptions(relay),
     tablePrefix: options.tablePrefix ?? DEFAULT_TABLE_PREFIX,
     roles: {
       consume: bool('roles.consume', roles.consume, true),
+      relay: bool('roles.relay', roles.relay, true),
       sweep: bool('roles.sweep', roles.sweep, true),
     },
     consumers: resolveConsumerOptions('consumers', consumers, CONSUMER_DEFAULTS),
@@ -161,6 +210,7 @@ export function resolveOptions(options: IdempotentMqOptions, dataSource: DataSou
       maxDepth: whole('payload.maxDepth', payload.maxDepth, DEFAULT_PAYLOAD_LIMITS.maxDepth, MAX_DEPTH),
     },
     unroutedMs: whole('retention.unroutedMs', retention.unroutedMs, 7 * DAY_MS, MAX_WAIT_MS),
+    innerMsgIdWindowMs: windowOption(retention.innerMsgIdWindowMs, relayOptions(relay)),
     topics: topics(options.topics),
     currentManager: currentManager(options.currentManager),
     shutdownTimeoutMs: whole('shutdownTimeoutMs', options.shutdownTimeoutMs, 10_000, MAX_TIMER_MS),
@@ -207,6 +257,49 @@ function whole(
   if (!Number.isSafeInteger(value) || value < 1 || value > max)
     throw new InvalidOptionError(option, value, `a whole number from 1 to ${max}`);
   return value;
+}
+
+function brokerOption(value: IdempotentMqOptions['broker']): IdempotentMqOptions['broker'] {
+  if (value === undefined) return undefined;
+  const { dataSource, through } = value;
+  const isOne = typeof dataSource === 'object' && dataSource !== null;
+  if (!isOne || !('type' in dataSource || dataSource instanceof DataSource || 'driver' in dataSource)) {
+    throw new InvalidOptionError(
+      'broker.dataSource',
+      dataSource,
+      "TypeORM's options for the broker's database, or a DataSource that is initialized",
+    );
+  }
+  if (through !== undefined && typeof through !== 'function') {
+    throw new InvalidOptionError('broker.through', through, 'a function from a transport to a transport');
+  }
+  return value;
+}
+
+function relayOptions(relay: NonNullable<IdempotentMqOptions['relay']>) {
+  const delayMs = whole('relay.delayMs', relay.delayMs, 500, MAX_TIMER_MS);
+  const maxDelayMs = whole('relay.maxDelayMs', relay.maxDelayMs, 30_000, MAX_TIMER_MS);
+  if (delayMs > maxDelayMs) {
+    throw new InvalidOptionError('relay.delayMs', delayMs, `at most relay.maxDelayMs (${maxDelayMs})`);
+  }
+  return {
+    batch: whole('relay.batch', relay.batch, 500, MAX_SHIPMENT),
+    ackTimeoutMs: whole('relay.ackTimeoutMs', relay.ackTimeoutMs, 10_000, MAX_TIMER_MS),
+    pollMs: whole('relay.pollMs', relay.pollMs, 200, MAX_TIMER_MS),
+    retry: { delayMs, maxDelayMs },
+  };
+}
+
+/** A message must get many chances before its id is forgotten, or an outage of the network would fill the quarantine. */
+function windowOption(value: number | undefined, { retry, ackTimeoutMs }: ReturnType<typeof relayOptions>) {
+  const windowMs = whole('retention.innerMsgIdWindowMs', value, 7 * DAY_MS, MAX_WAIT_MS);
+  const least = RESENDS_A_WINDOW * (retry.maxDelayMs + ackTimeoutMs);
+  if (windowMs >= least) return windowMs;
+  throw new InvalidOptionError(
+    'retention.innerMsgIdWindowMs',
+    windowMs,
+    `at least ${RESENDS_A_WINDOW} times relay.maxDelayMs and relay.ackTimeoutMs together (${least}): raise it, or lower those`,
+  );
 }
 
 function topics(value: unknown): readonly AnyTopic[] {

@@ -1,21 +1,17 @@
 import { Logger } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
 import { BrokerService } from './broker/index.js';
+import { type BrokerSide, checkDatabase, openBrokerSide } from './broker-side.js';
 import { IdempotentExecutor, Scenarios, WorksUnderWay } from './consumer/index.js';
 import { NotDurableError, describeError } from './errors/index.js';
 import { IdempotentMqEvents } from './events/index.js';
 import type { ResolvedOptions } from './idempotent-mq.options.js';
 import { logEvents } from './log-events.js';
-import { OutboxPublisher } from './publisher/index.js';
+import { Outbox, OutboxClaims, OutboxPublisher, Relay } from './publisher/index.js';
 import {
-  type Database,
   type LibraryConnections,
-  checkSchema,
-  checkServer,
-  findDurabilityProblems,
   databaseOf,
   makeSqliteSafe,
-  maxPacketBytes,
   migrate,
   openConnections,
 } from './storage/index.js';
@@ -39,6 +35,9 @@ export class IdempotentMqRuntime {
   readonly broker: BrokerService;
   readonly transport: Transport;
   readonly publisher: OutboxPublisher;
+  /** Set when the broker has a database of its own. */
+  readonly outbox: Outbox | undefined;
+  readonly relay: Relay | undefined;
   readonly executor: IdempotentExecutor;
   readonly executing = new WorksUnderWay();
   readonly scenarios: Scenarios;
@@ -49,18 +48,34 @@ export class IdempotentMqRuntime {
     readonly options: ResolvedOptions,
     readonly connections: LibraryConnections,
     packetBytes: number,
+    private readonly brokerSide: BrokerSide | undefined,
   ) {
     logEvents(this.events, this.logger);
-    this.broker = new BrokerService(dataSource, connections, this.events, {
-      landing: { maxRows: LANDING_ROWS, maxBytes: Math.min(LANDING_BYTES, packetBytes / 2), packetBytes },
-      unroutedMs: options.unroutedMs,
-      sweepIntervalMs: SWEEP_INTERVAL_MS,
-      dropDelayMs: DROP_DELAY_MS,
-      onSweepError: (error) => this.logger.warn(`The sweeper will try again: ${describeError(error)}`),
-    });
-    this.transport = localTransport(this.broker);
+    this.broker = new BrokerService(
+      brokerSide?.connections ?? connections,
+      this.events,
+      {
+        landing: statementLimits(brokerSide?.packetBytes ?? packetBytes),
+        unroutedMs: options.unroutedMs,
+        innerMsgIdWindowMs: options.innerMsgIdWindowMs,
+        sweepIntervalMs: SWEEP_INTERVAL_MS,
+        dropDelayMs: DROP_DELAY_MS,
+        onSweepError: (error) => this.logger.warn(`The sweeper will try again: ${describeError(error)}`),
+      },
+      brokerSide ? undefined : dataSource,
+    );
+    const local = localTransport(this.broker);
+    this.transport = options.broker?.through?.(local) ?? local;
+    if (brokerSide) {
+      const outbox = new Outbox(dataSource, connections, this.events, statementLimits(packetBytes));
+      const claims = new OutboxClaims(connections, this.events);
+      this.outbox = outbox;
+      this.relay = new Relay(claims, this.transport, this.events, options.relay, (listener) =>
+        outbox.onCommitted(listener),
+      );
+    }
     this.scenarios = new Scenarios(connections);
-    this.publisher = new OutboxPublisher(this.transport, {
+    this.publisher = new OutboxPublisher(this.outbox ?? this.transport.colocated!, {
       dataSource,
       limits: options.payload,
       currentManager: options.currentManager,
@@ -83,14 +98,16 @@ export class IdempotentMqRuntime {
       makeSqliteSafe(dataSource, { writeWaitMs: options.writeWaitMs });
     }
     if (options.schema === 'ensure') await migrate(dataSource, options.tablePrefix);
-    const connections = await openLibraryConnections(dataSource, database, options);
+    const connections = await openConnections(dataSource, database, connectionsOptions(options));
+    let brokerSide: BrokerSide | undefined;
     try {
-      await connections.control((on) => checkServer(database, on));
-      await connections.control((on) => checkSchema(database, on));
-      const problems = await connections.control((on) => findDurabilityProblems(database, on));
-      const packet = await connections.control((on) => maxPacketBytes(database, on));
+      const own = await checkDatabase(connections);
+      if (options.broker) {
+        brokerSide = await openBrokerSide(options.broker.dataSource, options, connectionsOptions(options));
+      }
+      const problems = [...own.problems, ...(brokerSide?.problems ?? [])];
       if (problems.length > 0 && options.durability === 'require') throw new NotDurableError(problems);
-      const runtime = new IdempotentMqRuntime(dataSource, options, connections, packet ?? Infinity);
+      const runtime = new IdempotentMqRuntime(dataSource, options, connections, own.packetBytes, brokerSide);
       if (problems.length > 0) runtime.logger.warn(new NotDurableError(problems).message);
       await runtime.broker.registerTopics([
         ...definedTopicNames(),
@@ -100,6 +117,7 @@ export class IdempotentMqRuntime {
       refuseOuterUse(dataSource);
       return runtime;
     } catch (error) {
+      await brokerSide?.close();
       await connections.close();
       throw error;
     }
@@ -122,7 +140,10 @@ export class IdempotentMqRuntime {
 
   private async closeParts(): Promise<void> {
     await this.executing.close();
+    await this.relay?.stop();
+    this.outbox?.close();
     await this.broker.close();
+    await this.brokerSide?.close();
     await this.connections.close();
     this.events.close();
   }
@@ -135,17 +156,17 @@ function ambiguous(topic: string): string {
   );
 }
 
-async function openLibraryConnections(
-  dataSource: DataSource,
-  database: Database,
-  { connections, consumers, statementTimeoutMs, writeWaitMs }: ResolvedOptions,
-): Promise<LibraryConnections> {
-  return openConnections(dataSource, database, {
+function statementLimits(packetBytes: number) {
+  return { maxRows: LANDING_ROWS, maxBytes: Math.min(LANDING_BYTES, packetBytes / 2), packetBytes };
+}
+
+function connectionsOptions({ connections, consumers, statementTimeoutMs, writeWaitMs }: ResolvedOptions) {
+  return {
     scopeConnections: connections,
     controlConnections: CONTROL_CONNECTIONS,
     statementTimeoutMs,
     writeWaitMs,
     // Two leases: within one of them a handler's connection is always pinged.
     idleTimeoutSeconds: Math.max(2, Math.ceil((2 * consumers.leaseMs) / 1000)),
-  });
+  };
 }

@@ -35,6 +35,10 @@ export {
   type GroupSelector,
   type GroupStatus,
   type Groups,
+  type Quarantine,
+  type QuarantineListOptions,
+  type QuarantineReason,
+  type QuarantinedMessage,
 } from './broker/index.js';
 export {
   AtLeastOnceConsumer,
@@ -53,6 +57,7 @@ export {
   type IdempotentWorkContext,
   type RetryOptions,
 } from './consumer/index.js';
+export type * from './transport/port.js';
 export { ambientManager, outsideTransaction } from './transaction/index.js';
 export { IdempotentMqEvents, type DeadLetterReason, type IdempotentMqEvent } from './events/index.js';
 export {

@@ -1,14 +1,23 @@
-import type { DataSource, QueryRunner } from 'typeorm';
+import type { DataSource } from 'typeorm';
 import type { IdempotentMqEvents } from '../events/index.js';
-import type { AttemptRecord, Connection, Lease, LibraryConnections, Timing } from '../storage/index.js';
+import {
+  type AttemptRecord,
+  type Lease,
+  type LibraryConnections,
+  type StatementLimits,
+  oldestUnfinishedAge,
+} from '../storage/index.js';
+import { Accepting, type IncomingShipment } from './accept.js';
 import { Cancelling } from './cancel.js';
+import { ColocatedBroker } from './colocated-broker.js';
 import { DeadLetters } from './dead-letters.js';
 import { type ClaimRequest, Delivering } from './deliver.js';
 import { Dropping } from './drop.js';
 import { Groups } from './groups.js';
-import { type IncomingMessage, Landing, type LandingLimits } from './land.js';
+import { ForgettingAccepted } from './forget-accepted.js';
+import { Landing } from './land.js';
 import { LandedBell } from './landed-bell.js';
-import { PublishingTransactions } from './publishing-transactions.js';
+import { Quarantine } from './quarantine.js';
 import { type SubscribeRequest, Subscriptions } from './subscriptions.js';
 import { Sweeper } from './sweeper.js';
 import { TakingAcks } from './take-acks.js';
@@ -16,8 +25,9 @@ import { Topics } from './topics.js';
 import { Unrouted } from './unrouted.js';
 
 export interface BrokerOptions {
-  landing: LandingLimits;
+  landing: StatementLimits;
   unroutedMs: number;
+  innerMsgIdWindowMs: number;
   sweepIntervalMs: number;
   dropDelayMs: number;
   onSweepError: (error: unknown) => void;
@@ -30,48 +40,49 @@ export interface BrokerOptions {
 export class BrokerService {
   readonly deadLetters: DeadLetters;
   readonly groups: Groups;
+  readonly quarantine: Quarantine;
+  /** @internal Set when the broker's tables are in the app's own database. */
+  readonly colocated: ColocatedBroker | undefined;
   private readonly topics: Topics;
   private readonly subscriptions: Subscriptions;
-  private readonly landing: Landing;
-  private readonly cancelling: Cancelling;
+  private readonly accepting: Accepting;
   private readonly delivering: Delivering;
   private readonly acks: TakingAcks;
   private readonly dropping: Dropping;
   private readonly sweeper: Sweeper;
-  private readonly bell: LandedBell;
-  private readonly transactions: PublishingTransactions;
+  private readonly bell = new LandedBell();
 
-  /** @internal */
+  /**
+   * @internal
+   * @param app the DataSource of the business, where its database is the broker's too
+   */
   constructor(
-    dataSource: DataSource,
-    connections: LibraryConnections,
+    private readonly connections: LibraryConnections,
     events: IdempotentMqEvents,
     options: BrokerOptions,
+    app?: DataSource,
   ) {
     this.topics = new Topics(connections);
     this.subscriptions = new Subscriptions(connections, this.topics);
-    this.transactions = new PublishingTransactions(dataSource, connections.database.dialect);
-    this.landing = new Landing(connections, this.topics, this.transactions, options.landing);
-    this.cancelling = new Cancelling(connections, this.topics);
+    const landing = new Landing(connections, this.topics, options.landing);
+    this.quarantine = new Quarantine(connections, this.topics, landing, this.bell);
+    this.accepting = new Accepting(connections, this.topics, landing, this.quarantine, this.bell, events, {
+      windowMs: options.innerMsgIdWindowMs,
+      limits: options.landing,
+    });
     this.groups = new Groups(connections);
     this.delivering = new Delivering(connections, events);
     this.acks = new TakingAcks(connections);
     this.dropping = new Dropping(connections, events, options.dropDelayMs);
     this.deadLetters = new DeadLetters(connections, this.dropping);
     const unrouted = new Unrouted(connections, events, options.unroutedMs);
-    this.sweeper = new Sweeper(this.dropping, unrouted, this.subscriptions, {
+    const forgetting = new ForgettingAccepted(connections, events, options.innerMsgIdWindowMs);
+    this.sweeper = new Sweeper(this.dropping, unrouted, this.subscriptions, forgetting, {
       intervalMs: options.sweepIntervalMs,
       onError: options.onSweepError,
     });
-    this.bell = new LandedBell(dataSource, ({ topic, count, parked }) => {
-      events.emit({ type: 'published', topic, count });
-      if (parked > 0) events.emit({ type: 'parked', topic, count: parked });
-    });
-  }
-
-  /** @internal A broker in the app's own database: see ColocatedBroker. */
-  get colocated(): this {
-    return this;
+    const cancelling = new Cancelling(connections, this.topics);
+    this.colocated = app && new ColocatedBroker(app, connections, landing, cancelling, this.bell, events);
   }
 
   /** @internal */
@@ -89,22 +100,14 @@ export class BrokerService {
     return this.subscriptions.remove(request);
   }
 
-  /** @internal */
-  async land(
-    runner: QueryRunner,
-    topic: string,
-    messages: readonly IncomingMessage[],
-    timing?: Timing,
-  ): Promise<void> {
-    const parked = await this.transactions.join(runner, () =>
-      this.landing.land(runner, topic, messages, timing),
-    );
-    this.bell.expect(runner, { topic, count: messages.length, parked });
+  /** @internal Steps 1 to 3 for what a relay sends. */
+  send(shipment: IncomingShipment) {
+    return this.accepting.accept(shipment);
   }
 
-  /** @internal Takes back messages whose time has not come, in the transaction of this runner. @returns how many there were */
-  cancel(runner: QueryRunner, topic: string, bizId: Buffer): Promise<number> {
-    return this.transactions.join(runner, () => this.cancelling.cancel(runner, topic, bizId));
+  /** @internal */
+  acceptance(origin: Buffer) {
+    return this.accepting.acceptance(origin);
   }
 
   /** @internal */
@@ -138,17 +141,10 @@ export class BrokerService {
   }
 
   /** @internal */
-  acknowledgeWithin(on: Connection, held: Lease): Promise<boolean> {
-    return this.acks.acknowledgeWithin(on, held);
-  }
-
-  /** @internal */
-  acknowledgeWithEffect(
-    on: Connection,
-    held: Lease,
-    dedup: { scenarioId: number; bizId: Buffer; token: Buffer },
-  ) {
-    return this.acks.acknowledgeWithEffect(on, held, dedup);
+  async oldestUnfinished({ id }: { id: number }): Promise<number | undefined> {
+    const { database } = this.connections;
+    const age = await this.connections.control((on) => oldestUnfinishedAge(database, on, id));
+    return age === undefined ? undefined : age / 1000;
   }
 
   /** @internal */
@@ -192,6 +188,6 @@ export class BrokerService {
     await this.sweeper.stop();
     await this.dropping.close();
     this.bell.close();
-    this.transactions.close();
+    this.colocated?.close();
   }
 }

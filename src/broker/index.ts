@@ -2,3 +2,9 @@ export { BrokerService, type BrokerOptions } from './broker.service.js';
 export type { AttemptError, DeadLetter, DeadLetterListOptions, DeadLetters } from './dead-letters.js';
 export type { DeadLetterFilter, DeadLetterSelector } from './dead-letter-selector.js';
 export type { GroupSelector, GroupStatus, Groups } from './groups.js';
+export type {
+  QuarantineListOptions,
+  QuarantineReason,
+  QuarantinedMessage,
+  Quarantine,
+} from './quarantine.js';

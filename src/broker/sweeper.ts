@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Dropping } from './drop.js';
+import type { ForgettingAccepted } from './forget-accepted.js';
 import type { Subscriptions } from './subscriptions.js';
 import type { Unrouted } from './unrouted.js';
 
@@ -17,6 +18,7 @@ export class Sweeper {
     private readonly dropping: Dropping,
     private readonly unrouted: Unrouted,
     private readonly subscriptions: Subscriptions,
+    private readonly forgetting: ForgettingAccepted,
     private readonly options: { intervalMs: number; onError: (error: unknown) => void },
   ) {}
 
@@ -35,6 +37,7 @@ export class Sweeper {
   /** One walk over everything, at leisure as long as the signal is not aborted; without one at full speed. */
   async sweep(signal?: AbortSignal): Promise<void> {
     await this.subscriptions.sweep();
+    await this.forgetting.sweep(signal);
     for (const seq of await this.unrouted.sweep()) this.dropping.note(seq);
     let after: number | undefined = 0;
     while (after !== undefined && !signal?.aborted) {

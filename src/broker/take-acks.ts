@@ -4,7 +4,6 @@ import {
   type Lease,
   type LibraryConnections,
   acknowledge,
-  acknowledgeWithEffect,
   extendLeases,
   findHeld,
   giveBack,
@@ -20,19 +19,6 @@ export class TakingAcks {
   async acknowledge(held: Lease): Promise<boolean> {
     const { database } = this.connections;
     return this.connections.controlTransaction((on) => acknowledge(database, on, held));
-  }
-
-  async acknowledgeWithin(on: Connection, held: Lease): Promise<boolean> {
-    return acknowledge(this.connections.database, on, held);
-  }
-
-  async acknowledgeWithEffect(
-    on: Connection,
-    held: Lease,
-    dedup: { scenarioId: number; bizId: Buffer; token: Buffer },
-  ) {
-    const { affected, session } = await acknowledgeWithEffect(this.connections.database, on, held, dedup);
-    return { acknowledged: affected === 1, autocommit: session?.autocommit ?? false };
   }
 
   async giveBack(held: Lease, delayMs: number): Promise<boolean> {

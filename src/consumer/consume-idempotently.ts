@@ -1,16 +1,11 @@
 import type { DataSource } from 'typeorm';
 import { AckMissingError, ScenarioSharedError, ScopeDoomedError, ScopeTornError } from '../errors/index.js';
-import {
-  type DedupKey,
-  type DedupRow,
-  type LibraryConnections,
-  insertDedup,
-  readDedup,
-} from '../storage/index.js';
+import { type DedupKey, type DedupRow, type LibraryConnections, readDedup } from '../storage/index.js';
 import { decodePayload, validatePayload } from '../topic/index.js';
 import { type DedupMark, GuardedScope } from '../transaction/index.js';
 import type { Transport } from '../transport/port.js';
 import type { DiscoveredConsumer } from './consumer.explorer.js';
+import { type AckPath, ackPathOf, notProven } from './ack-path.js';
 import { idempotentDelivery } from './delivery.js';
 import type { HandlerCaller } from './handler-caller.js';
 import type { HeldDelivery } from './held-delivery.js';
@@ -30,15 +25,17 @@ export interface ConsumptionDeps {
 }
 
 /**
- * One attempt of an `@IdempotentConsumer`: the dedup row first, then the handler, then the ACK, which is taken only if
- * the dedup row is still there, then one COMMIT for all of it.
+ * One attempt of an `@IdempotentConsumer`: the dedup row first, then the handler, then the witness, which finds its row
+ * only if the dedup row is still there, then one COMMIT for all of it. The ACK is the witness itself, or follows the COMMIT.
  */
 export async function consumeIdempotently(
   deps: ConsumptionDeps,
   consumer: DiscoveredConsumer,
   held: HeldDelivery,
 ): Promise<Outcome> {
-  const { dialect } = deps.connections.database;
+  const { database } = deps.connections;
+  const { dialect } = database;
+  const path = ackPathOf(deps.transport, database, consumer.settings.leaseMs);
   let payload: unknown;
   let key: DedupKey;
   let scope: GuardedScope;
@@ -57,14 +54,14 @@ export async function consumeIdempotently(
     return { kind: 'not-run', error };
   }
   try {
-    const inserted = insertDedup(deps.connections.database, scope.own, key, held.claimed);
+    const inserted = path.begin(scope, key, held);
     // It waits for whoever has the same biz-id under way.
-    if (!(await untilAbandoned(inserted, held))) return await absorbDuplicate(deps, scope, key, held);
+    if (!(await untilAbandoned(inserted, held))) return await absorbDuplicate(deps, path, scope, key, held);
   } catch (error) {
     await scope.rollback();
     return { kind: 'not-run', error };
   }
-  noteUnderWay(scope, deps.connections.database, key);
+  noteUnderWay(scope, database, key);
   const mark = scope.markedBy(key, held.claimed.token);
   try {
     await runHandler(deps, consumer, held, payload, scope);
@@ -77,7 +74,7 @@ export async function consumeIdempotently(
       outcomeOfHandler(dialect, error, scope.session.doomedBy)
     );
   }
-  return commitWithAck(deps, scope, mark, held);
+  return commitAndAck(deps, path, scope, mark, held);
 }
 
 async function openScope(
@@ -101,12 +98,13 @@ async function openScope(
 /** The biz-id is in the dedup log, or was a moment ago. */
 async function absorbDuplicate(
   { connections, transport }: ConsumptionDeps,
+  path: AckPath,
   scope: GuardedScope,
   key: DedupKey,
   held: HeldDelivery,
 ): Promise<Outcome> {
   const row = await readDedup(connections.database, scope.own, key);
-  if (row && isOwnRow(row, held)) {
+  if (row && isOwnRow(row, held) && path.isTorn(row)) {
     await scope.rollback();
     return { kind: 'torn', error: tornError(scope.name) };
   }
@@ -120,16 +118,7 @@ async function absorbDuplicate(
     await scope.rollback();
     return { kind: 'rejected', error: new ScenarioSharedError(scope.name, other) };
   }
-  if (!(await transport.colocated.acknowledgeWithin(scope.own, held.claimed))) {
-    await scope.rollback();
-    return { kind: 'lease-lost' };
-  }
-  try {
-    await scope.commit();
-  } catch (error) {
-    return { kind: 'commit-unknown', error };
-  }
-  return { kind: 'absorbed' };
+  return path.absorb(scope, held);
 }
 
 /**
@@ -142,7 +131,7 @@ async function otherGroup(
   { claimed }: HeldDelivery,
 ): Promise<string | undefined> {
   if (seq !== claimed.seq || subscriptionId === claimed.subscriptionId) return undefined;
-  return transport.colocated.groupOf(subscriptionId);
+  return transport.groupOf(subscriptionId);
 }
 
 async function runHandler(
@@ -171,28 +160,27 @@ async function runHandler(
   await withinTimeLimit(work, held, { name: consumer.name, timeoutMs });
 }
 
-async function commitWithAck(
+async function commitAndAck(
   deps: ConsumptionDeps,
+  path: AckPath,
   scope: GuardedScope,
   mark: DedupMark,
   held: HeldDelivery,
 ): Promise<Outcome> {
   const { dialect } = deps.connections.database;
-  let witness: { acknowledged: boolean; autocommit: boolean };
+  let witness: { isProven: boolean; autocommit: boolean };
   try {
-    witness = await deps.transport.colocated.acknowledgeWithEffect(scope.own, held.claimed, mark);
+    witness = await path.witness(scope, mark, held);
     // A statement that nobody awaited may have come meanwhile.
     scope.throwIfDoomed();
   } catch (error) {
     await scope.rollback();
     return (await tornOutcome(deps, scope, mark, held, error)) ?? outcomeOfError(dialect, error);
   }
-  if (!witness.acknowledged || witness.autocommit) {
+  if (!witness.isProven || witness.autocommit) {
     scope.session.autocommitSeen ||= witness.autocommit;
     await scope.rollback();
-    const error = new ScopeDoomedError(
-      `The transaction of ${scope.name} was rolled back before its end, or its lease was lost: nothing of it is left.`,
-    );
+    const error = notProven(scope.name);
     return (await tornOutcome(deps, scope, mark, held, error)) ?? { kind: 'failed', error };
   }
   try {
@@ -201,7 +189,7 @@ async function commitWithAck(
     // SQLite answers for itself: an error of its COMMIT is a no.
     return dialect.engine === 'sqlite' ? outcomeOfError(dialect, error) : { kind: 'commit-unknown', error };
   }
-  return { kind: 'done' };
+  return path.afterCommit(held);
 }
 
 /** Of this very delivery: a message that was parked may come again to a group that was removed and returned. */

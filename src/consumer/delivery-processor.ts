@@ -1,12 +1,13 @@
 import { describeError, describeErrorAtLength } from '../errors/index.js';
 import type { IdempotentMqEvents, DeadLetterReason } from '../events/index.js';
+import { backoffMs } from '../waiting/index.js';
 import { withError } from './attempt-history.js';
 import { consumeAtLeastOnce } from './consume-at-least-once.js';
 import { type ConsumptionDeps, consumeIdempotently } from './consume-idempotently.js';
 import type { DiscoveredConsumer } from './consumer.explorer.js';
 import type { HeldDelivery } from './held-delivery.js';
 import type { Outcome } from './outcome.js';
-import { backoffMs, contentionDelayMs, isWorthRetrying } from './retry-policy.js';
+import { contentionDelayMs, isWorthRetrying } from './retry-policy.js';
 
 export interface ProcessorDeps extends ConsumptionDeps {
   events: IdempotentMqEvents;
@@ -37,7 +38,9 @@ export class DeliveryProcessor {
   async giveUpOn(held: HeldDelivery): Promise<void> {
     const { lostLeases } = held.claimed;
     const error = new Error(
-      `The process that ran it died or stalled ${lostLeases} times, ${lostLeases - 1} of them while it ran nothing else.`,
+      `The process that ran it died or stalled ${lostLeases} times, ${lostLeases - 1} of them while it ran nothing else.${
+        this.deps.transport.colocated ? '' : OUTCOME_UNKNOWN
+      }`,
     );
     await this.deadLetter(held, 'process-lost', error);
   }
@@ -79,6 +82,8 @@ export class DeliveryProcessor {
         // If it committed, the delivery is gone and this changes nothing; if not, it saves waiting for the lease.
         await this.giveBack(held, 'COMMIT got no answer', contentionDelayMs());
         return this.deps.transport.finished(held.claimed.seq);
+      case 'ack-lost':
+        return this.emit(held, { type: 'ack-lost', error: describeError(outcome.error) });
       case 'lease-lost':
         return this.emit(held, { type: 'lease-lost' });
     }
@@ -152,6 +157,10 @@ export class DeliveryProcessor {
   }
 }
 
+/** Where the ACK comes after the COMMIT. */
+const OUTCOME_UNKNOWN =
+  ' Outcome unknown: it may have taken effect, and only its ACK have been lost. A requeue meets its dedup row then, and does no harm.';
+
 type DeliveryEvent =
   | { type: 'delivered'; attempt: number; redelivered: boolean }
   | { type: 'acknowledged' | 'duplicate-absorbed' | 'lease-lost' }
@@ -164,7 +173,7 @@ type DeliveryEvent =
       delayMs: number;
     } & AboutError)
   | ({ type: 'dead-lettered'; reason: DeadLetterReason } & AboutError)
-  | { type: 'commit-unknown'; error: string };
+  | { type: 'commit-unknown' | 'ack-lost'; error: string };
 
 interface AboutError {
   handler: string;

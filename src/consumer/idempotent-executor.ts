@@ -290,7 +290,7 @@ export class IdempotentExecutor {
 /** An executor's row without a result was committed by the work itself, which then didn't come to its end. */
 function storedResult<T>(row: DedupRow, key: IdempotentKey): IdempotentResult<T> {
   // A consumer that shares the scenario stores no result.
-  if (row.result === null && row.seq === NO_DELIVERY.seq) throw torn(key);
+  if (row.unfinished || (row.result === null && row.seq === NO_DELIVERY.seq)) throw torn(key);
   const result = !row.result?.length ? undefined : (JSON.parse(row.result.toString('utf8')) as unknown);
   return { executed: false, result: result as T };
 }

@@ -19,6 +19,8 @@ export type Outcome =
   | { kind: 'torn'; error: unknown }
   /** COMMIT got no answer. Whatever it did, a redelivery finds out. */
   | { kind: 'commit-unknown'; error: unknown }
+  /** The effect is durable, or was before, but the broker doesn't know: the redelivery meets the dedup row. */
+  | { kind: 'ack-lost'; error: unknown }
   /** Somebody else has it by now. */
   | { kind: 'lease-lost' };
 

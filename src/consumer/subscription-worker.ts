@@ -3,12 +3,12 @@ import { describeError } from '../errors/index.js';
 import type { IdempotentMqEvents } from '../events/index.js';
 import { outsideTransaction } from '../transaction/index.js';
 import type { ClaimedDelivery, Subscription, Transport } from '../transport/port.js';
+import { WakeUp } from '../waiting/index.js';
 import type { DiscoveredConsumer } from './consumer.explorer.js';
 import type { DeliveryProcessor } from './delivery-processor.js';
 import { HeldDelivery } from './held-delivery.js';
 import type { IsolationGate } from './isolation-gate.js';
 import { LeaseKeeper } from './lease-keeper.js';
-import { WakeUp } from './wake-up.js';
 
 export interface WorkerOptions {
   /** How often an idle worker asks the broker, in milliseconds. */

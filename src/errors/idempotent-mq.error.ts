@@ -1,6 +1,7 @@
 /** Every code that an error of this library can carry; docs/operations.md says what to do about each. */
 export type IdempotentMqErrorCode =
   | 'ACK_MISSING'
+  | 'ACK_TIMEOUT'
   | 'BIZ_ID_INVALID'
   | 'COMMIT_UNKNOWN'
   | 'DEDUP_KEY_IN_PROGRESS'

@@ -57,3 +57,8 @@ export class TransactionEndedError extends IdempotentMqError {
     );
   }
 }
+
+/** The broker did not acknowledge what a relay had sent in time. It is sent again. */
+export class AckTimeoutError extends IdempotentMqError {
+  readonly code = 'ACK_TIMEOUT';
+}

@@ -1,6 +1,11 @@
 import { type Observable, Subject } from 'rxjs';
 import { GuardedObservable } from './guarded-observable.js';
 
+interface AboutMessage {
+  topic: string;
+  bizId: string;
+}
+
 interface AboutDelivery {
   topic: string;
   group: string;
@@ -20,6 +25,28 @@ export type IdempotentMqEvent =
   | { type: 'consuming'; topic: string; group: string; handler: string }
   /** Their transaction has committed. */
   | { type: 'published'; topic: string; count: number }
+  /** A relay sends it to a broker in another database; `sends` counts, and from 2 on it is the same inner-msg-id again. */
+  | ({ type: 'sent'; sends: number } & AboutMessage)
+  /** Its ACK (3) did not come, so it is sent again after `delayMs`. */
+  | ({ type: 'ack-missed'; delayMs: number; error: string } & AboutMessage)
+  /** The broker does not take it as it is. It stays in the outbox, and is tried again. */
+  | ({ type: 'refused'; error: string } & AboutMessage)
+  /** The broker has stored what a relay sent. */
+  | ({ type: 'landed' } & AboutMessage)
+  /** The upper half's duplicate: the broker had stored it before, under this inner-msg-id. */
+  | ({ type: 'resend-absorbed' } & AboutMessage)
+  /** Nobody can tell whether it is a repeat: neither stored nor dropped, until an operator decides. */
+  | ({ type: 'quarantined'; reason: 'forgotten' | 'other-body' } & AboutMessage)
+  /** Messages have left the outbox: their ACK (3) has come. */
+  | { type: 'relayed'; count: number }
+  | { type: 'relay-error'; error: string }
+  | { type: 'relay-recovered' }
+  /** A backup of the publisher's database was restored: what was in its outbox keeps its inner-msg-ids. */
+  | { type: 'outbox-restored'; claims: number; knownClaims: number }
+  /** What was older than its retention is gone. */
+  | { type: 'forgotten'; what: 'inner-msg-ids'; count: number }
+  /** The broker's clock doesn't go as time does: nothing is forgotten until it does, or the process starts anew. */
+  | { type: 'clock-jumped'; byMs: number }
   /** As published, and no group has subscribed to the topic yet. */
   | { type: 'parked'; topic: string; count: number }
   | ({ type: 'delivered'; attempt: number; redelivered: boolean } & AboutDelivery)
@@ -40,6 +67,8 @@ export type IdempotentMqEvent =
   | ({ type: 'dead-lettered'; reason: DeadLetterReason; error: string } & Partial<AboutHandler> &
       AboutDelivery)
   | ({ type: 'lease-lost' } & AboutDelivery)
+  /** The effect is durable, and its ACK (5) did not get through: the redelivery meets the dedup row. */
+  | ({ type: 'ack-lost'; error: string } & AboutDelivery)
   | ({ type: 'commit-unknown'; error: string } & AboutDelivery)
   | { type: 'message-dropped'; count: number }
   /** A delivery was dropped because somebody had deleted its message by hand. */

@@ -48,3 +48,8 @@ function encode(ms: number, counter: bigint): Buffer {
   id.writeBigUInt64BE((0b10n << LOW_BITS) | (counter & ((1n << LOW_BITS) - 1n)), 8);
   return id;
 }
+
+/** The millisecond that stands in an id. */
+export function timeOf(innerMsgId: Buffer): number {
+  return innerMsgId.readUIntBE(0, 6);
+}

@@ -1,7 +1,7 @@
 import type { DataSource, QueryRunner } from 'typeorm';
 import { InvalidOptionError, type PublishCall, TransactionEndedError, errorCode } from '../errors/index.js';
 import { currentScope, outsideTransaction } from '../transaction/index.js';
-import type { Transport, OutgoingMessage } from '../transport/port.js';
+import type { OutgoingMessage, PublishTarget } from '../transport/port.js';
 import {
   type PayloadLimits,
   type PublishedBy,
@@ -32,7 +32,7 @@ export class OutboxPublisher {
   private readonly ids = InnerMsgIds.ofProcess();
 
   constructor(
-    private readonly transport: Transport,
+    private readonly target: PublishTarget,
     private readonly options: OutboxPublisherOptions,
   ) {}
 
@@ -74,9 +74,7 @@ export class OutboxPublisher {
     checkTopic('cancel(topic)', topic);
     checkPublishOptions('cancel', options);
     const id = encodeBizId(bizId, 'cancel(topic, bizId): the biz-id must be');
-    return this.within('cancel', options, (runner) =>
-      this.transport.colocated.cancel(runner, topic.name, id),
-    );
+    return this.within('cancel', options, (runner) => this.target.cancel(runner, topic.name, id));
   }
 
   private async send(
@@ -95,9 +93,7 @@ export class OutboxPublisher {
       call,
       options,
       (runner) =>
-        messages.length > 0
-          ? this.transport.colocated.land(runner, topic.name, messages, timing)
-          : Promise.resolve(),
+        messages.length > 0 ? this.target.put(runner, topic.name, messages, timing) : Promise.resolve(),
       async () => {
         messages = await identify(call, topic, encoded);
       },

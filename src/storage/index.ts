@@ -4,6 +4,7 @@ export * from './tables.js';
 export * from './check-server.js';
 export * from './check-durability.js';
 export * from './statements/index.js';
+export * from './batches.js';
 export * from './named-ids.js';
 export * from './connections/app-data-source.js';
 export * from './connections/deadline.js';

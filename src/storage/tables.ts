@@ -14,6 +14,13 @@ export const TABLES = [
   'dead_letter',
   'scenario',
   'dedup',
+  'outbox',
+  'outbox_scheduled',
+  'outbox_origin',
+  'accepted',
+  'accepted_floor',
+  'known_origin',
+  'quarantine',
 ] as const;
 
 export type TableKey = (typeof TABLES)[number];

@@ -18,6 +18,45 @@ export interface Timing {
   readonly expiresAt?: number;
 }
 
+/** A message as an outbox sends it: it names its topic, and its expiry is its own. */
+export interface SentMessage extends OutgoingMessage {
+  readonly topic: string;
+  /** Microseconds since 1970 UTC. */
+  readonly expiresAt: number | undefined;
+}
+
+/** Messages of one outbox, claimed together. */
+export interface Shipment {
+  /** Tells this outbox from others. */
+  readonly origin: Buffer;
+  /** How many claims the outbox has counted, this one included: only a restored backup counts back. */
+  readonly claims: number;
+  readonly messages: readonly SentMessage[];
+}
+
+/** What became of a message that was sent. All but `refused` are final: an ACK (3). */
+export type SendAnswer =
+  /** Stored just now. */
+  | { readonly kind: 'landed' }
+  /** Stored before, under this inner-msg-id. */
+  | { readonly kind: 'duplicate' }
+  /** Kept aside, because nobody can tell whether it is a repeat: an operator decides. */
+  | { readonly kind: 'quarantined' }
+  /** Not taken, and not until something is changed. The message stays with its sender. */
+  | { readonly kind: 'refused'; readonly reason: string };
+
+/** What a relay has to know before it claims. */
+export interface Acceptance {
+  /** The broker's clock, in microseconds since 1970 UTC. */
+  readonly now: number;
+  /** At or below this inner-msg-id the broker has forgotten what it accepted; undefined: nowhere yet. */
+  readonly floor: Buffer | undefined;
+  /** How long an inner-msg-id is remembered at least, in milliseconds. */
+  readonly windowMs: number;
+  /** The highest `claims` that this outbox has sent; 0 for one that never did. */
+  readonly knownClaims: number;
+}
+
 /** Who receives what: one group's subscription to one topic. */
 export interface Subscription {
   readonly id: number;
@@ -77,6 +116,16 @@ export interface Attempt {
 export interface Transport {
   registerTopics(names: readonly string[]): Promise<void>;
 
+  /**
+   * Steps 1 to 3 for a broker in another database: stores what it has not stored before, each message once, however often
+   * it is sent. All of it is durable when this resolves.
+   *
+   * @returns an answer for each message, in their order
+   */
+  send(shipment: Shipment): Promise<SendAnswer[]>;
+  /** What a relay has to know before it claims. */
+  acceptance(origin: Buffer): Promise<Acceptance>;
+
   /** From the moment that this resolves, the group receives every message whose publishing transaction commits. */
   subscribe(request: { topic: string; group: string; version: number }): Promise<Subscription>;
 
@@ -97,6 +146,11 @@ export interface Transport {
   /** Renews leases. @returns those that were lost */
   extend(subscription: Subscription, held: readonly Lease[], leaseMs: number): Promise<Lease[]>;
 
+  /** The group of a subscription; undefined when there is none of that number (any more). */
+  groupOf(subscriptionId: number): Promise<string | undefined>;
+  /** How old the oldest message is that can still reach this subscription, in milliseconds; undefined: there is none. */
+  oldestUnfinished(subscription: Subscription): Promise<number | undefined>;
+
   /** Says that this delivery's message may not be needed any more. */
   finished(seq: number): void;
 
@@ -104,13 +158,13 @@ export interface Transport {
   onLanded(topic: string, listener: () => void): () => void;
 
   /** Set when the broker's tables are in the app's own database: then a publish and a consume are one commit each. */
-  readonly colocated: ColocatedBroker;
+  readonly colocated?: ColocatedBroker | undefined;
 }
 
-/** A broker in the same database as the business: its steps ride on the business's transactions. */
-export interface ColocatedBroker {
-  /** Steps 1 to 3: stores the messages in the transaction of this runner. Its COMMIT is the ACK. */
-  land(
+/** Where a publish puts its messages: into a broker in the business's own database, or into its outbox. */
+export interface PublishTarget {
+  /** Writes the messages in the transaction of this runner: they are published when it commits. */
+  put(
     runner: QueryRunner,
     topic: string,
     messages: readonly OutgoingMessage[],
@@ -119,7 +173,10 @@ export interface ColocatedBroker {
 
   /** Takes back messages whose time has not come, in the transaction of this runner. @returns how many there were */
   cancel(runner: QueryRunner, topic: string, bizId: Buffer): Promise<number>;
+}
 
+/** A broker in the same database as the business: its steps ride on the business's transactions. Steps 1 to 3 are a COMMIT. */
+export interface ColocatedBroker extends PublishTarget {
   /**
    * Step 5 as the last statement of the consumer's transaction: takes the ACK only if this attempt's dedup row is there.
    *
@@ -130,9 +187,6 @@ export interface ColocatedBroker {
     held: Lease,
     dedup: { scenarioId: number; bizId: Buffer; token: Buffer },
   ): Promise<{ acknowledged: boolean; autocommit: boolean }>;
-
-  /** The group of a subscription; undefined when there is none of that number (any more). */
-  groupOf(subscriptionId: number): Promise<string | undefined>;
 
   /** Step 5 for a duplicate, in the transaction that found it to be one. @returns false when the lease was lost */
   acknowledgeWithin(on: StatementRunner, held: Lease): Promise<boolean>;

@@ -13,9 +13,10 @@ describeBrokenVariant('publishing outside of the transaction', {
   },
 
   breakIt({ app: { broker, dataSource } }) {
-    const land = broker.land.bind(broker);
-    jest.spyOn(broker, 'land').mockImplementation(async (_, topic, messages) => {
-      const published = dataSource.transaction(({ queryRunner }) => land(queryRunner!, topic, messages));
+    const colocated = broker.colocated!;
+    const put = colocated.put.bind(colocated);
+    jest.spyOn(colocated, 'put').mockImplementation(async (_, topic, messages) => {
+      const published = dataSource.transaction(({ queryRunner }) => put(queryRunner!, topic, messages));
       // Not awaited here: on SQLite it stands behind the very transaction that it is called from.
       outside.push(published);
     });

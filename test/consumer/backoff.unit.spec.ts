@@ -1,5 +1,6 @@
 import { CONSUMER_DEFAULTS } from '../../src/consumer/consumer-options.js';
-import { backoffMs, contentionDelayMs, isWorthRetrying } from '../../src/consumer/retry-policy.js';
+import { contentionDelayMs, isWorthRetrying } from '../../src/consumer/retry-policy.js';
+import { backoffMs } from '../../src/waiting/index.js';
 
 const ALMOST_ONE = 1 - Number.EPSILON;
 const { retry } = CONSUMER_DEFAULTS;

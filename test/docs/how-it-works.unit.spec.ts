@@ -1,5 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { backoffMs } from '../../src/consumer/retry-policy.js';
+import { backoffMs } from '../../src/waiting/index.js';
 import { CONSUMER_DEFAULTS } from '../../src/consumer/consumer-options.js';
 import { TABLES } from '../../src/storage/tables.js';
 import { read, tableUnder } from './markdown.js';

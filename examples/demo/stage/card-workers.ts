@@ -69,5 +69,5 @@ export class CardWorkers {
 
 /** Tells deliveries apart by what a business knows of them. */
 export function deliveryOf(event: IdempotentMqEvent): string | undefined {
-  return 'bizId' in event ? `${event.group} ${event.bizId}` : undefined;
+  return 'bizId' in event && 'group' in event ? `${event.group} ${event.bizId}` : undefined;
 }

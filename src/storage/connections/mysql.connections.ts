@@ -26,6 +26,16 @@ interface PooledConnection {
   stream?: { destroy(): void };
 }
 
+/** One pool of the library's own, for a broker whose database no handler runs on. */
+export async function openMysqlControl(
+  broker: DataSource,
+  database: Database,
+  options: MysqlConnectionsOptions,
+): Promise<LibraryConnections> {
+  const control = await new DataSource(controlOptions(broker, options.controlConnections)).initialize();
+  return new MysqlConnections(database, control, undefined, options);
+}
+
 /** Two pools of the library's own, made from the options of the app's DataSource. */
 export async function openMysqlConnections(
   app: DataSource,
@@ -45,7 +55,7 @@ export async function openMysqlConnections(
   standFor(scopes, app);
   const scopeRunners = ownRunners(scopes);
   leadToApp(scopes, app);
-  return new MysqlConnections(database, control, scopes, scopeRunners, options);
+  return new MysqlConnections(database, control, { pool: scopes, runners: scopeRunners }, options);
 }
 
 class MysqlConnections implements LibraryConnections {
@@ -55,8 +65,7 @@ class MysqlConnections implements LibraryConnections {
   constructor(
     readonly database: Database,
     private readonly controlPool: DataSource,
-    private readonly scopePool: DataSource,
-    private readonly scopeRunners: () => QueryRunner,
+    private readonly scopes: { pool: DataSource; runners: () => QueryRunner } | undefined,
     private readonly options: MysqlConnectionsOptions,
   ) {
     const { scopeConnections } = options;
@@ -124,8 +133,9 @@ class MysqlConnections implements LibraryConnections {
 
   private async seatedRunner(leaveSeat: () => void): Promise<ScopeRunner> {
     const { idleTimeoutSeconds } = this.options;
+    if (!this.scopes) throw new Error('No scope can be opened in the database of a broker.');
     const { runner, connection } = await this.acquire(
-      this.scopeRunners(),
+      this.scopes.runners(),
       consumerSession(idleTimeoutSeconds),
     );
     const lease = new RunnerLease(runner, connection, leaveSeat);
@@ -140,7 +150,7 @@ class MysqlConnections implements LibraryConnections {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.controlPool.destroy(), this.scopePool.destroy()]);
+    await Promise.all([this.controlPool.destroy(), this.scopes?.pool.destroy()]);
   }
 
   private async acquire(runner: QueryRunner, session: string[]) {

@@ -1,7 +1,7 @@
 import type { DataSource } from 'typeorm';
 import type { Database } from '../tables.js';
 import type { LibraryConnections } from './library-connections.js';
-import { openMysqlConnections } from './mysql.connections.js';
+import { openMysqlConnections, openMysqlControl } from './mysql.connections.js';
 import { openSqliteConnections } from './sqlite.connections.js';
 
 export interface ConnectionsOptions {
@@ -26,4 +26,15 @@ export async function openConnections(
   return database.dialect.engine === 'sqlite'
     ? openSqliteConnections(app, database, options)
     : openMysqlConnections(app, database, options);
+}
+
+/** Opens connections to the database of a broker that is not the app's own. */
+export async function openBrokerConnections(
+  broker: DataSource,
+  database: Database,
+  options: ConnectionsOptions,
+): Promise<LibraryConnections> {
+  return database.dialect.engine === 'sqlite'
+    ? openSqliteConnections(broker, database, options)
+    : openMysqlControl(broker, database, options);
 }

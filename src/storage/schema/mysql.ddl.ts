@@ -90,5 +90,70 @@ export function mysqlTables(t: Database['tables']): string[] {
       result MEDIUMBLOB NULL,
       PRIMARY KEY (scenario_id, biz_id)
     ) ${engine}`,
+    `CREATE TABLE IF NOT EXISTS ${t.outbox} (
+      seq BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
+      inner_msg_id BINARY(16) NOT NULL,
+      topic VARBINARY(200) NOT NULL,
+      biz_id VARBINARY(255) NOT NULL,
+      body LONGBLOB NOT NULL,
+      headers BLOB NULL,
+      expires_at BIGINT NULL,
+      available_at BIGINT NOT NULL DEFAULT 0,
+      token BINARY(16) NULL,
+      first_sent_at BIGINT NULL,
+      sends INT UNSIGNED NOT NULL DEFAULT 0,
+      PRIMARY KEY (seq)
+    ) ${engine}`,
+    `CREATE TABLE IF NOT EXISTS ${t.outbox_scheduled} (
+      due_at BIGINT NOT NULL,
+      inner_msg_id BINARY(16) NOT NULL,
+      topic VARBINARY(200) NOT NULL,
+      biz_id VARBINARY(255) NOT NULL,
+      body LONGBLOB NOT NULL,
+      headers BLOB NULL,
+      expires_at BIGINT NULL,
+      first_sent_at BIGINT NULL,
+      PRIMARY KEY (due_at, inner_msg_id)
+    ) ${engine}`,
+    `CREATE TABLE IF NOT EXISTS ${t.outbox_origin} (
+      id TINYINT UNSIGNED NOT NULL,
+      origin BINARY(16) NOT NULL,
+      claims BIGINT UNSIGNED NOT NULL DEFAULT 0,
+      PRIMARY KEY (id)
+    ) ${engine}`,
+    // With the table: a backup that has an outbox has the name by which the broker knows it.
+    `INSERT INTO ${t.outbox_origin} (id, origin)
+      SELECT 1, UNHEX(REPLACE(UUID(), '-', '')) FROM (SELECT 1 AS one) once WHERE NOT EXISTS (SELECT 1 FROM ${t.outbox_origin} o)`,
+    `CREATE TABLE IF NOT EXISTS ${t.accepted} (
+      inner_msg_id BINARY(16) NOT NULL,
+      body_hash BINARY(16) NOT NULL,
+      PRIMARY KEY (inner_msg_id)
+    ) ${engine}`,
+    `CREATE TABLE IF NOT EXISTS ${t.accepted_floor} (
+      id TINYINT UNSIGNED NOT NULL,
+      floor BINARY(16) NOT NULL,
+      clock BIGINT NOT NULL,
+      PRIMARY KEY (id)
+    ) ${engine}`,
+    `CREATE TABLE IF NOT EXISTS ${t.known_origin} (
+      origin BINARY(16) NOT NULL,
+      claims BIGINT UNSIGNED NOT NULL,
+      PRIMARY KEY (origin)
+    ) ${engine}`,
+    `CREATE TABLE IF NOT EXISTS ${t.quarantine} (
+      id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
+      inner_msg_id BINARY(16) NOT NULL,
+      body_hash BINARY(16) NOT NULL,
+      topic VARBINARY(200) NOT NULL,
+      biz_id VARBINARY(255) NOT NULL,
+      body LONGBLOB NOT NULL,
+      headers BLOB NULL,
+      expires_at BIGINT NULL,
+      reason VARBINARY(40) NOT NULL,
+      copies INT UNSIGNED NOT NULL DEFAULT 1,
+      quarantined_at BIGINT NOT NULL,
+      PRIMARY KEY (id),
+      UNIQUE KEY quarantine_copy (inner_msg_id, body_hash)
+    ) ${engine}`,
   ];
 }

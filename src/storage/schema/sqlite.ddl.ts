@@ -79,5 +79,65 @@ export function sqliteTables(t: Database['tables']): string[] {
       result BLOB NULL,
       PRIMARY KEY (scenario_id, biz_id)
     ) WITHOUT ROWID`,
+    // AUTOINCREMENT: the number of a row that is gone must not come again, or a late answer would delete its successor.
+    `CREATE TABLE IF NOT EXISTS ${t.outbox} (
+      seq INTEGER PRIMARY KEY AUTOINCREMENT,
+      inner_msg_id BLOB NOT NULL,
+      topic BLOB NOT NULL,
+      biz_id BLOB NOT NULL,
+      body BLOB NOT NULL,
+      headers BLOB NULL,
+      expires_at INTEGER NULL,
+      available_at INTEGER NOT NULL DEFAULT 0,
+      token BLOB NULL,
+      first_sent_at INTEGER NULL,
+      sends INTEGER NOT NULL DEFAULT 0
+    )`,
+    `CREATE TABLE IF NOT EXISTS ${t.outbox_scheduled} (
+      due_at INTEGER NOT NULL,
+      inner_msg_id BLOB NOT NULL,
+      topic BLOB NOT NULL,
+      biz_id BLOB NOT NULL,
+      body BLOB NOT NULL,
+      headers BLOB NULL,
+      expires_at INTEGER NULL,
+      first_sent_at INTEGER NULL,
+      PRIMARY KEY (due_at, inner_msg_id)
+    ) WITHOUT ROWID`,
+    `CREATE TABLE IF NOT EXISTS ${t.outbox_origin} (
+      id INTEGER NOT NULL PRIMARY KEY,
+      origin BLOB NOT NULL,
+      claims INTEGER NOT NULL DEFAULT 0
+    )`,
+    // With the table: a backup that has an outbox has the name by which the broker knows it.
+    `INSERT INTO ${t.outbox_origin} (id, origin)
+      SELECT 1, randomblob(16) FROM (SELECT 1 AS one) once WHERE NOT EXISTS (SELECT 1 FROM ${t.outbox_origin} o)`,
+    `CREATE TABLE IF NOT EXISTS ${t.accepted} (
+      inner_msg_id BLOB NOT NULL PRIMARY KEY,
+      body_hash BLOB NOT NULL
+    ) WITHOUT ROWID`,
+    `CREATE TABLE IF NOT EXISTS ${t.accepted_floor} (
+      id INTEGER NOT NULL PRIMARY KEY,
+      floor BLOB NOT NULL,
+      clock INTEGER NOT NULL
+    )`,
+    `CREATE TABLE IF NOT EXISTS ${t.known_origin} (
+      origin BLOB NOT NULL PRIMARY KEY,
+      claims INTEGER NOT NULL
+    ) WITHOUT ROWID`,
+    `CREATE TABLE IF NOT EXISTS ${t.quarantine} (
+      id INTEGER PRIMARY KEY AUTOINCREMENT,
+      inner_msg_id BLOB NOT NULL,
+      body_hash BLOB NOT NULL,
+      topic BLOB NOT NULL,
+      biz_id BLOB NOT NULL,
+      body BLOB NOT NULL,
+      headers BLOB NULL,
+      expires_at INTEGER NULL,
+      reason BLOB NOT NULL,
+      copies INTEGER NOT NULL DEFAULT 1,
+      quarantined_at INTEGER NOT NULL,
+      UNIQUE (inner_msg_id, body_hash)
+    )`,
   ];
 }

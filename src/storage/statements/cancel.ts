@@ -81,10 +81,10 @@ export async function deleteScheduled(
   const { tables: t } = database;
   for (const id of subscriptionIds) {
     const owner = { column: 'subscription_id', id } as const;
-    await deleteBySeq(database, on, t.waiting, seqs, owner);
-    await deleteBySeq(database, on, t.delivery, seqs, owner);
+    await deleteBySeq(database, on, t.waiting, seqs, { owner });
+    await deleteBySeq(database, on, t.delivery, seqs, { owner });
   }
-  await deleteBySeq(database, on, t.parked, seqs, { column: 'topic_id', id: topicId });
+  await deleteBySeq(database, on, t.parked, seqs, { owner: { column: 'topic_id', id: topicId } });
   const { affected } = await write(
     on,
     `DELETE FROM ${t.message} WHERE seq IN (${placeholders(seqs.length)})`,

@@ -108,7 +108,7 @@ export async function deleteDeadLetters(
   { subscriptionId, seqs }: DeadLetterBatch,
 ): Promise<void> {
   const owner = { column: 'subscription_id', id: subscriptionId } as const;
-  await deleteBySeq(database, on, database.tables.dead_letter, seqs, owner);
+  await deleteBySeq(database, on, database.tables.dead_letter, seqs, { owner });
 }
 
 export async function findTopicOf(

@@ -8,17 +8,26 @@ export interface DedupKey {
   bizId: Buffer;
 }
 
+/** Stands in place of a result from the first statement of a transaction to its last; see {@link insertDedup}. */
+const UNFINISHED = Buffer.of(0);
+const DONE = Buffer.alloc(0);
+
 export interface DedupRow {
   token: Buffer;
   /** The delivery that took effect; both are 0 where there was none (IdempotentExecutor). */
   seq: number;
   subscriptionId: number;
   result: Buffer | null;
+  /** Its transaction was committed by something else than its own last statement. */
+  unfinished: boolean;
 }
 
 /**
  * A plain INSERT: INSERT IGNORE would hide a truncated key, and ON DUPLICATE KEY UPDATE answers a duplicate like a first
  * insert, because mysql2 asks for found rows.
+ *
+ * Where the broker has another database, no ACK rides on the COMMIT: then the row is `unfinished` until the transaction's
+ * last statement, {@link markDone}.
  *
  * @returns the answer, or undefined when the key is there already (whose table's key it was is for the caller to see)
  */
@@ -26,10 +35,15 @@ export async function insertDedup(
   { dialect, tables }: Database,
   on: Connection,
   { scenarioId, bizId }: DedupKey,
-  { token, seq, subscriptionId }: { token: Buffer; seq: number; subscriptionId: number },
+  {
+    token,
+    seq,
+    subscriptionId,
+    unfinished = false,
+  }: { token: Buffer; seq: number; subscriptionId: number; unfinished?: boolean },
 ): Promise<WriteResult | undefined> {
-  const insert = `INSERT INTO ${tables.dedup} (scenario_id, biz_id, token, seq, subscription_id, created_at) VALUES (?, ?, ?, ?, ?, ${dialect.now})`;
-  const values = [scenarioId, bizId, token, seq, subscriptionId];
+  const insert = `INSERT INTO ${tables.dedup} (scenario_id, biz_id, token, seq, subscription_id, created_at${unfinished ? ', result' : ''}) VALUES (?, ?, ?, ?, ?, ${dialect.now}${unfinished ? ', ?' : ''})`;
+  const values = [scenarioId, bizId, token, seq, subscriptionId, ...(unfinished ? [UNFINISHED] : [])];
   if (dialect.engine === 'sqlite') {
     const result = await write(on, `${insert} ON CONFLICT DO NOTHING`, values);
     return result.affected === 1 ? result : undefined;
@@ -63,12 +77,17 @@ export async function readDedup(
     [scenarioId, bizId],
   );
   const bytes = (hex: string) => Buffer.from(hex, 'hex');
-  return rows.map(({ token, seq, subscription_id, result }) => ({
-    token: bytes(token),
-    seq: Number(seq),
-    subscriptionId: Number(subscription_id),
-    result: result === null ? null : bytes(result),
-  }))[0];
+  return rows.map(({ token, seq, subscription_id, result }) => {
+    const stored = result === null ? null : bytes(result);
+    const unfinished = stored?.equals(UNFINISHED) ?? false;
+    return {
+      token: bytes(token),
+      seq: Number(seq),
+      subscriptionId: Number(subscription_id),
+      result: unfinished ? null : stored,
+      unfinished,
+    };
+  })[0];
 }
 
 /** Marks the row anew, in the transaction that follows one which may have made it durable. One row means that it is there. */
@@ -83,6 +102,19 @@ export async function replaceDedupToken(
     `UPDATE ${tables.dedup} SET token = ? WHERE scenario_id = ? AND biz_id = ? AND token = ?`,
     [next, scenarioId, bizId, token],
   );
+}
+
+/**
+ * The witness where the broker has another database: the last statement before COMMIT. One row means that the dedup row of
+ * this very attempt is there, and that it and the effect stand or fall together.
+ */
+export async function markDone(
+  database: Database,
+  on: Connection,
+  key: DedupKey,
+  token: Buffer,
+): Promise<WriteResult> {
+  return recordResult(database, on, key, { token, result: DONE });
 }
 
 /**

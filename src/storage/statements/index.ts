@@ -10,3 +10,8 @@ export * from './session.js';
 export * from './boundary.js';
 export * from './cancel.js';
 export * from './groups.js';
+export * from './timing.js';
+export * from './outbox.js';
+export * from './accept.js';
+export * from './quarantine.js';
+export * from './watermark.js';

@@ -1,5 +1,6 @@
 import { type Connection, type SessionState, placeholders, write } from '../execute.js';
 import type { Database } from '../tables.js';
+import { type Timing, dueTime } from './timing.js';
 
 /** Step 2, the broker stores the message: two statements, in the publisher's own transaction. */
 
@@ -9,16 +10,6 @@ export interface MessageRow {
   bizId: Buffer;
   body: Buffer;
   headers: Buffer | null;
-}
-
-/** When messages are to be delivered, and from when on no more. All of one publish share it. */
-export interface Timing {
-  /** Milliseconds from now, by the database's clock. */
-  delayMs?: number;
-  /** Microseconds since 1970 UTC. */
-  deliverAt?: number;
-  /** Microseconds since 1970 UTC. */
-  expiresAt?: number;
 }
 
 export interface LandedMessages {
@@ -122,15 +113,6 @@ export async function parkMessages(
     [...numbers.parameters, topicId],
   );
   return affected;
-}
-
-/**
- * By the database's clock, so that no message is early because a publisher's clock is ahead. Written out: SQLite takes
- * 32,766 parameters in a statement, which thousands of rows need for themselves.
- */
-function dueTime({ now }: Database['dialect'], { delayMs, deliverAt }: Timing): string | undefined {
-  if (delayMs !== undefined) return `${now} + ${Math.trunc(delayMs * 1000)}`;
-  return deliverAt === undefined ? undefined : `${Math.trunc(deliverAt)}`;
 }
 
 /**

@@ -95,5 +95,5 @@ export async function deleteWaiting(
   { subscriptionId, seqs }: { subscriptionId: number; seqs: readonly number[] },
 ): Promise<void> {
   const owner = { column: 'subscription_id', id: subscriptionId } as const;
-  await deleteBySeq(database, on, database.tables.waiting, seqs, owner);
+  await deleteBySeq(database, on, database.tables.waiting, seqs, { owner });
 }

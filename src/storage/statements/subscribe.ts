@@ -183,7 +183,9 @@ export async function deleteParked(
   on: Connection,
   { topicId, seqs }: { topicId: number; seqs: readonly number[] },
 ): Promise<void> {
-  await deleteBySeq(database, on, database.tables.parked, seqs, { column: 'topic_id', id: topicId });
+  await deleteBySeq(database, on, database.tables.parked, seqs, {
+    owner: { column: 'topic_id', id: topicId },
+  });
 }
 
 export async function listTopics(
@@ -216,7 +218,7 @@ export async function deleteDeliveriesOf(
   );
   const seqs = rows.map(({ seq }) => Number(seq));
   if (seqs.length > 0) {
-    await deleteBySeq(database, on, name, seqs, { column: 'subscription_id', id: subscriptionId });
+    await deleteBySeq(database, on, name, seqs, { owner: { column: 'subscription_id', id: subscriptionId } });
   }
   return seqs.length;
 }

@@ -1,7 +1,7 @@
 import type { DataSource, EntitySubscriberInterface, QueryRunner } from 'typeorm';
 import { PublishIncompleteError, TransactionEndedError, describeError } from '../errors/index.js';
-import { type Dialect, boundaryOf } from '../storage/index.js';
-import { doomScopeOf, isGuarded } from '../transaction/index.js';
+import { type Dialect, type SessionState, boundaryOf } from '../storage/index.js';
+import { doomScopeOf, isGuarded } from './guarded-runner.js';
 import { depthOf } from './transaction-depth.js';
 
 interface Publishing {
@@ -61,6 +61,34 @@ export class PublishingTransactions {
     } finally {
       publishing.inFlight.delete(publication);
     }
+  }
+
+  /**
+   * Before a publish writes: SQLite says where it stands before a statement, and would make it durable at once.
+   *
+   * @throws TransactionEndedError
+   */
+  async refuseOutside(runner: QueryRunner): Promise<void> {
+    if (this.dialect.engine !== 'sqlite') return;
+    const handle = (await runner.connect()) as { inTransaction?: boolean };
+    if (handle.inTransaction === false) {
+      throw new TransactionEndedError(
+        'SQLite says that the connection is in no transaction (an earlier error has ended it)',
+      );
+    }
+  }
+
+  /**
+   * After it has written: MySQL and MariaDB say then whether it was in a transaction.
+   *
+   * @throws TransactionEndedError when it was in none, and what it wrote was taken back
+   */
+  async takeBackOutside(session: SessionState | undefined, takeBack: () => Promise<void>): Promise<void> {
+    if (!session || session.inTransaction) return;
+    await takeBack();
+    throw new TransactionEndedError(
+      'the server says that the session is in no transaction (an earlier error, such as a deadlock, or DDL has ended it)',
+    );
   }
 
   /** A publish of several batches failed when some of them were written. */

@@ -1,0 +1,191 @@
+import type { IdempotentMqEvents } from '../events/index.js';
+import {
+  type Connection,
+  type Database,
+  type LibraryConnections,
+  type QuarantinedCopy,
+  type StatementLimits,
+  deleteAccepted,
+  findAccepted,
+  findKnownClaims,
+  insertAccepted,
+  insertKnownOrigin,
+  raiseKnownClaims,
+  readClock,
+  readFloor,
+  wireSize,
+} from '../storage/index.js';
+import { isName, NAME_RULE } from '../topic/index.js';
+import { type SentCopy, bodyHashOf } from './body-hash.js';
+import type { Landing } from './land.js';
+import type { LandedBell } from './landed-bell.js';
+import { type QuarantineReason, type Quarantine } from './quarantine.js';
+import type { Topics } from './topics.js';
+
+export interface IncomingShipment {
+  origin: Buffer;
+  claims: number;
+  messages: readonly SentCopy[];
+}
+
+type Answer = { kind: 'landed' | 'duplicate' | 'quarantined' } | { kind: 'refused'; reason: string };
+
+interface Judged extends QuarantinedCopy {
+  answer: Answer | undefined;
+  reason?: QuarantineReason;
+}
+
+/** Two relays that send the same id at the same moment: the second one waits for the first, and looks again. */
+const RACES = 5;
+
+/** Step 2 for what a relay sends: one message stored for each inner-msg-id, however often it comes. */
+export class Accepting {
+  constructor(
+    private readonly connections: LibraryConnections,
+    private readonly topics: Topics,
+    private readonly landing: Landing,
+    private readonly quarantine: Quarantine,
+    private readonly bell: LandedBell,
+    private readonly events: IdempotentMqEvents,
+    private readonly options: { windowMs: number; limits: StatementLimits },
+  ) {}
+
+  async accept(shipment: IncomingShipment): Promise<Answer[]> {
+    const { dialect } = this.connections.database;
+    const judged = () => shipment.messages.map((message) => this.inspect(message));
+    // Before the transaction: an unknown topic takes one of its own.
+    for (const copy of judged()) if (!copy.answer) await this.topics.idOf(copy.topic);
+    for (let attempt = 1; ; attempt++) {
+      const copies = judged();
+      try {
+        const parked = await this.connections.controlTransaction((on) => this.decide(on, copies, shipment));
+        this.tell(copies, parked);
+        return copies.map(({ answer }) => answer!);
+      } catch (error) {
+        if (attempt >= RACES || !dialect.isDuplicateKey(error)) throw error;
+      }
+    }
+  }
+
+  async acceptance(origin: Buffer) {
+    const { database } = this.connections;
+    return this.connections.control(async (on) => ({
+      now: await readClock(database, on),
+      floor: (await readFloor(database, on))?.floor,
+      windowMs: this.options.windowMs,
+      knownClaims: (await findKnownClaims(database, on, origin)) ?? 0,
+    }));
+  }
+
+  private inspect(message: SentCopy): Judged {
+    const copy = { ...message, bodyHash: bodyHashOf(message) };
+    const size = wireSize(message);
+    const { packetBytes } = this.options.limits;
+    if (!isName(message.topic)) {
+      return { ...copy, answer: refused(`its topic's name must be ${NAME_RULE}`) };
+    }
+    if (size > packetBytes) {
+      const reason = `it takes ${size} bytes on the wire, more than the broker's database accepts in one packet (max_allowed_packet = ${packetBytes})`;
+      return { ...copy, answer: refused(reason) };
+    }
+    return { ...copy, answer: undefined };
+  }
+
+  /** @returns how many messages of which topic found no group */
+  private async decide(
+    on: Connection,
+    copies: Judged[],
+    { origin, claims }: IncomingShipment,
+  ): Promise<Map<string, number>> {
+    const { database } = this.connections;
+    const fresh = await this.withoutRepeats(on, copies);
+    if (fresh.length > 0) await insertAccepted(database, on, fresh);
+    // After the ids are in: read before, an id that is forgotten in between would land twice.
+    const floor = (await readFloor(database, on))?.floor;
+    const forgotten = floor ? fresh.filter(({ innerMsgId }) => innerMsgId.compare(floor) <= 0) : [];
+    if (forgotten.length > 0) {
+      await deleteAccepted(
+        database,
+        on,
+        forgotten.map(({ innerMsgId }) => innerMsgId),
+      );
+      for (const copy of forgotten) Object.assign(copy, QUARANTINED, { reason: 'forgotten' });
+    }
+    for (const copy of copies) {
+      if (copy.reason) await this.quarantine.keep(on, copy, copy.reason);
+    }
+    const parked = await this.land(
+      on,
+      fresh.filter(({ answer }) => !answer),
+    );
+    await noteOrigin(database, on, { origin, claims });
+    return parked;
+  }
+
+  /** Answers for those that were accepted before. @returns the others */
+  private async withoutRepeats(on: Connection, copies: Judged[]): Promise<Judged[]> {
+    const open = copies.filter(({ answer }) => !answer);
+    if (open.length === 0) return [];
+    const ids = open.map(({ innerMsgId }) => innerMsgId);
+    const accepted = new Map(
+      (await findAccepted(this.connections.database, on, ids)).map((row) => [
+        row.innerMsgId.toString('hex'),
+        row.bodyHash,
+      ]),
+    );
+    return open.filter((copy) => {
+      const id = copy.innerMsgId.toString('hex');
+      const known = accepted.get(id);
+      // The same id twice in one shipment is a repeat as well.
+      if (!known) accepted.set(id, copy.bodyHash);
+      else if (known.equals(copy.bodyHash)) copy.answer = { kind: 'duplicate' };
+      else Object.assign(copy, QUARANTINED, { reason: 'other-body' });
+      return !known;
+    });
+  }
+
+  private async land(on: Connection, copies: readonly Judged[]): Promise<Map<string, number>> {
+    const parked = new Map<string, number>();
+    const batches = new Map<string, Judged[]>();
+    for (const copy of copies) {
+      const key = `${copy.expiresAt} ${copy.topic}`;
+      batches.set(key, [...(batches.get(key) ?? []), copy]);
+    }
+    for (const batch of batches.values()) {
+      const { topic, expiresAt } = batch[0]!;
+      const timing = expiresAt === undefined ? {} : { expiresAt };
+      const count = await this.landing.land(on, topic, batch, timing);
+      if (count > 0) parked.set(topic, (parked.get(topic) ?? 0) + count);
+      for (const copy of batch) copy.answer = { kind: 'landed' };
+    }
+    return parked;
+  }
+
+  private tell(copies: readonly Judged[], parked: ReadonlyMap<string, number>): void {
+    for (const { answer, topic, bizId: bytes, reason } of copies) {
+      const about = { topic, bizId: bytes.toString('utf8') };
+      if (answer?.kind === 'landed') this.events.emit({ type: 'landed', ...about });
+      if (answer?.kind === 'duplicate') this.events.emit({ type: 'resend-absorbed', ...about });
+      if (answer?.kind === 'quarantined')
+        this.events.emit({ type: 'quarantined', reason: reason!, ...about });
+    }
+    for (const [topic, count] of parked) this.events.emit({ type: 'parked', topic, count });
+    this.bell.ring(copies.filter(({ answer }) => answer?.kind === 'landed').map(({ topic }) => topic));
+  }
+}
+
+const QUARANTINED = { answer: { kind: 'quarantined' } } as const;
+
+function refused(reason: string): Answer {
+  return { kind: 'refused', reason };
+}
+
+async function noteOrigin(
+  database: Database,
+  on: Connection,
+  come: { origin: Buffer; claims: number },
+): Promise<void> {
+  const known = await findKnownClaims(database, on, come.origin);
+  if (known === undefined) await insertKnownOrigin(database, on, come);
+  else if (known < come.claims) await raiseKnownClaims(database, on, come);
+}

@@ -1,0 +1,28 @@
+/** Clocks that are set right by little do no harm. Milliseconds. */
+const TOLERANCE_MS = 60_000;
+
+/**
+ * Notices when the database's clock doesn't go as time does: by a clock of this process that nobody sets, and by the
+ * latest time that any process has seen.
+ */
+export class ClockWatch {
+  private reference: { clockMs: number; monotonicMs: number } | undefined;
+
+  constructor(private readonly monotonicMs: () => number = () => performance.now()) {}
+
+  /**
+   * @param clock what the database's clock shows now, in microseconds
+   * @param latest the latest that it has been seen to show
+   * @returns by how many milliseconds it is wrong; undefined when it seems right
+   */
+  jumpAt(clock: number, latest?: number): number | undefined {
+    const clockMs = clock / 1000;
+    const monotonicMs = this.monotonicMs();
+    this.reference ??= { clockMs, monotonicMs };
+    const behind = latest === undefined ? 0 : Math.min(0, clockMs - latest / 1000);
+    if (behind < -TOLERANCE_MS) return behind;
+    const expected = this.reference.clockMs + (monotonicMs - this.reference.monotonicMs);
+    const off = clockMs - expected;
+    return Math.abs(off) > TOLERANCE_MS ? off : undefined;
+  }
+}

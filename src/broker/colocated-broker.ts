@@ -1,0 +1,78 @@
+import type { DataSource, QueryRunner } from 'typeorm';
+import type { IdempotentMqEvents } from '../events/index.js';
+import {
+  type Connection,
+  type Lease,
+  type LibraryConnections,
+  type Timing,
+  acknowledge,
+  acknowledgeWithEffect,
+} from '../storage/index.js';
+import { CommitBell, PublishingTransactions } from '../transaction/index.js';
+import type { Cancelling } from './cancel.js';
+import type { IncomingMessage, Landing } from './land.js';
+import type { LandedBell } from './landed-bell.js';
+
+interface Landed {
+  topic: string;
+  count: number;
+  parked: number;
+}
+
+/** The broker in the business's own database: its steps ride on the business's transactions. */
+export class ColocatedBroker {
+  private readonly transactions: PublishingTransactions;
+  private readonly committed: CommitBell<Landed>;
+
+  constructor(
+    dataSource: DataSource,
+    private readonly connections: LibraryConnections,
+    private readonly landing: Landing,
+    private readonly cancelling: Cancelling,
+    bell: LandedBell,
+    events: IdempotentMqEvents,
+  ) {
+    this.transactions = new PublishingTransactions(dataSource, connections.database.dialect);
+    this.committed = new CommitBell(dataSource, (landed) => {
+      for (const { topic, count, parked } of landed) {
+        events.emit({ type: 'published', topic, count });
+        if (parked > 0) events.emit({ type: 'parked', topic, count: parked });
+      }
+      bell.ring(landed.map(({ topic }) => topic));
+    });
+  }
+
+  async put(
+    runner: QueryRunner,
+    topic: string,
+    messages: readonly IncomingMessage[],
+    timing?: Timing,
+  ): Promise<void> {
+    const parked = await this.transactions.join(runner, () =>
+      this.landing.landWithin(runner, this.transactions, topic, messages, timing),
+    );
+    this.committed.expect(runner, { topic, count: messages.length, parked });
+  }
+
+  cancel(runner: QueryRunner, topic: string, bizId: Buffer): Promise<number> {
+    return this.transactions.join(runner, () => this.cancelling.cancel(runner, topic, bizId));
+  }
+
+  async acknowledgeWithin(on: Connection, held: Lease): Promise<boolean> {
+    return acknowledge(this.connections.database, on, held);
+  }
+
+  async acknowledgeWithEffect(
+    on: Connection,
+    held: Lease,
+    dedup: { scenarioId: number; bizId: Buffer; token: Buffer },
+  ) {
+    const { affected, session } = await acknowledgeWithEffect(this.connections.database, on, held, dedup);
+    return { acknowledged: affected === 1, autocommit: session?.autocommit ?? false };
+  }
+
+  close(): void {
+    this.committed.close();
+    this.transactions.close();
+  }
+}

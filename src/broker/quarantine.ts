@@ -1,0 +1,131 @@
+import { InvalidOptionError } from '../errors/index.js';
+import {
+  type Connection,
+  type LibraryConnections,
+  type QuarantinedCopy,
+  type QuarantinedRow,
+  countQuarantinedCopy,
+  deleteQuarantined,
+  findQuarantined,
+  insertQuarantined,
+  listQuarantined,
+} from '../storage/index.js';
+import type { Landing } from './land.js';
+import type { LandedBell } from './landed-bell.js';
+import type { Topics } from './topics.js';
+
+export type QuarantineReason =
+  /** Sent again after its inner-msg-id was forgotten (`retention.innerMsgIdWindowMs`): nobody knows whether it landed. */
+  | 'forgotten'
+  /** Another message came before under the same inner-msg-id. */
+  | 'other-body';
+
+/** A message that nobody can tell from a repeat: neither stored nor dropped. */
+export interface QuarantinedMessage {
+  /** What to release or discard it by. */
+  id: string;
+  topic: string;
+  bizId: string;
+  reason: QuarantineReason;
+  /** How often this very copy has come. */
+  copies: number;
+  quarantinedAt: Date;
+}
+
+export interface QuarantineListOptions {
+  /** From 1 to 1000. @default 100 */
+  limit?: number;
+  /** The id of the last one of the page before. */
+  after?: string;
+}
+
+/** Messages about which an operator has to decide. */
+export class Quarantine {
+  constructor(
+    private readonly connections: LibraryConnections,
+    private readonly topics: Topics,
+    private readonly landing: Landing,
+    private readonly bell: LandedBell,
+  ) {}
+
+  /**
+   * A page, newest first.
+   *
+   * @throws InvalidOptionError naming the option and what came
+   */
+  async list({ limit = 100, after }: QuarantineListOptions = {}): Promise<QuarantinedMessage[]> {
+    if (!Number.isSafeInteger(limit) || limit < 1 || limit > 1_000) {
+      throw new InvalidOptionError('quarantine.list({ limit })', limit, 'a whole number from 1 to 1000');
+    }
+    const before = after === undefined ? undefined : numberOf('quarantine.list({ after })', after);
+    const { database } = this.connections;
+    return (await this.connections.control((on) => listQuarantined(database, on, { before, limit }))).map(
+      toMessage,
+    );
+  }
+
+  /** One of them with its body, which is the JSON that was published. Undefined when it is not there (any more). */
+  async get(id: string): Promise<(QuarantinedMessage & { body: string }) | undefined> {
+    const row = await this.find('quarantine.get(id)', id);
+    return row && { ...toMessage(row), body: row.body.toString('utf8') };
+  }
+
+  /**
+   * Lands it as a message of its own: for one that never landed, or where a second delivery does no harm because its
+   * consumers are idempotent.
+   *
+   * @returns false when it is not there (any more)
+   */
+  async release(id: string): Promise<boolean> {
+    const found = await this.find('quarantine.release(id)', id);
+    if (!found) return false;
+    await this.topics.idOf(found.topic);
+    const { database } = this.connections;
+    const released = await this.connections.controlTransaction(async (on) => {
+      if (!(await deleteQuarantined(database, on, found.id))) return false;
+      const { topic, expiresAt } = found;
+      await this.landing.land(on, topic, [found], expiresAt === undefined ? {} : { expiresAt });
+      return true;
+    });
+    if (released) this.bell.ring([found.topic]);
+    return released;
+  }
+
+  /** Deletes it for good: for one that has landed before. @returns false when it is not there (any more) */
+  async discard(id: string): Promise<boolean> {
+    const { database } = this.connections;
+    const number = numberOf('quarantine.discard(id)', id);
+    return this.connections.controlTransaction((on) => deleteQuarantined(database, on, number));
+  }
+
+  /** @internal In the transaction that could not tell. */
+  async keep(on: Connection, copy: QuarantinedCopy, reason: QuarantineReason): Promise<void> {
+    const { database } = this.connections;
+    if (await countQuarantinedCopy(database, on, copy)) return;
+    await insertQuarantined(database, on, copy, reason);
+  }
+
+  private async find(call: string, id: string): Promise<QuarantinedRow | undefined> {
+    const { database } = this.connections;
+    const number = numberOf(call, id);
+    return this.connections.control((on) => findQuarantined(database, on, number));
+  }
+}
+
+function numberOf(call: string, id: unknown): number {
+  if (typeof id !== 'string' || !/^\d{1,15}$/.test(id)) {
+    throw new InvalidOptionError(call, id, "the id of a quarantined message, such as '17'");
+  }
+  return Number(id);
+}
+
+function toMessage({ id, topic, bizId, reason, copies, quarantinedAt }: QuarantinedRow): QuarantinedMessage {
+  return {
+    id: String(id),
+    topic,
+    bizId: bizId.toString('utf8'),
+    reason: reason as QuarantineReason,
+    copies,
+    quarantinedAt: new Date(quarantinedAt / 1000),
+  };
+}

@@ -1,0 +1,153 @@
+import { describeError } from '../errors/index.js';
+import type { IdempotentMqEvents } from '../events/index.js';
+import type { LeasedRow } from '../storage/index.js';
+import { outsideTransaction } from '../transaction/index.js';
+import type { SendAnswer, Transport } from '../transport/port.js';
+import { type BackoffOptions, WakeUp, backoffMs } from '../waiting/index.js';
+import { withinMs } from './ack-timeout.js';
+import type { OutboxClaim, OutboxClaims } from './outbox-claims.js';
+
+export interface RelayOptions {
+  /** Most messages of one shipment. */
+  batch: number;
+  /** How long to wait for ACK 3 before the shipment counts as unanswered, in milliseconds. */
+  ackTimeoutMs: number;
+  /** Wait before a message is sent again, in milliseconds: doubling from the first to the longest. */
+  retry: BackoffOptions;
+  /** How often an idle relay looks, in milliseconds. */
+  pollMs: number;
+}
+
+const MAX_ERROR_PAUSE_MS = 5_000;
+/** Beside the wait for the ACK: claiming and deleting take their time too. Milliseconds. */
+const LEASE_MARGIN_MS = 15_000;
+/** From the third time on, a message is sent alone. */
+const ALONE_FROM = 3;
+
+/**
+ * Steps 1 and 3 where the broker has a database of its own: sends what is in the outbox, waits for the ACK, and sends the
+ * same again under the same inner-msg-id until it comes. Any number of relays may run.
+ */
+export class Relay {
+  private loop: Promise<void> | undefined;
+  private readonly stopped = new AbortController();
+  private stopListening: (() => void) | undefined;
+  private readonly wake = new WakeUp();
+
+  constructor(
+    private readonly claims: OutboxClaims,
+    private readonly transport: Transport,
+    private readonly events: IdempotentMqEvents,
+    private readonly options: RelayOptions,
+    private readonly onCommitted: (listener: () => void) => () => void,
+  ) {}
+
+  /** May be called again. */
+  start(): void {
+    if (this.loop || this.stopped.signal.aborted) return;
+    this.stopListening = this.onCommitted(() => this.wake.ring());
+    outsideTransaction(() => {
+      this.loop = this.run();
+    });
+  }
+
+  /** Sends nothing more, and waits for what is under way. May be called again, and before the start. */
+  async stop(): Promise<void> {
+    this.stopped.abort();
+    this.stopListening?.();
+    this.wake.ring();
+    await this.loop;
+  }
+
+  /** Sends once what there is. @returns how many messages left the outbox; undefined when there was nothing to send */
+  async relayOnce(): Promise<number | undefined> {
+    if (!(await this.claims.poll())) return undefined;
+    const acceptance = await this.transport.acceptance(await this.claims.origin());
+    const leaseMs = this.options.ackTimeoutMs + LEASE_MARGIN_MS;
+    const claim = await this.claims.claim(acceptance, { limit: this.options.batch, leaseMs });
+    return claim && this.send(claim);
+  }
+
+  private async run(): Promise<void> {
+    let errors = 0;
+    while (!this.stopped.signal.aborted) {
+      try {
+        if ((await this.relayOnce()) === undefined) await this.wake.wait(this.options.pollMs);
+        if (errors > 0) this.events.emit({ type: 'relay-recovered' });
+        errors = 0;
+      } catch (error) {
+        errors++;
+        this.events.emit({ type: 'relay-error', error: describeError(error) });
+        await this.wake.wait(Math.min(MAX_ERROR_PAUSE_MS, this.options.pollMs * 2 ** Math.min(errors, 10)));
+      }
+    }
+  }
+
+  /** Together; but those that failed several times each for itself, so that one which can't be sent keeps no other from it. */
+  private async send(claim: OutboxClaim): Promise<number> {
+    const { rows } = claim;
+    const together = rows.filter(({ sends }) => sends < ALONE_FROM);
+    const alone = rows.filter(({ sends }) => sends >= ALONE_FROM);
+    const shipments = [...(together.length > 0 ? [together] : []), ...alone.map((row) => [row])];
+    let relayed = 0;
+    for (const [i, shipment] of shipments.entries()) {
+      try {
+        relayed += await this.ship(claim, shipment);
+      } catch (error) {
+        await this.claims.postpone(claim, seqsOf(shipments.slice(i + 1).flat()), 0);
+        throw error;
+      }
+    }
+    return relayed;
+  }
+
+  private async ship(claim: OutboxClaim, rows: readonly LeasedRow[]): Promise<number> {
+    const { origin, claims } = claim;
+    for (const row of rows) this.events.emit({ type: 'sent', sends: row.sends, ...aboutMessage(row) });
+    let answers: SendAnswer[];
+    try {
+      const sending = this.transport.send({ origin, claims, messages: rows });
+      answers = await withinMs(sending, this.options.ackTimeoutMs);
+    } catch (error) {
+      // Nobody knows what became of it. The same ids again are no second message.
+      await this.sendAgain(claim, rows, error);
+      throw error;
+    }
+    const relayed = await this.claims.acknowledged(claim, seqsOf(rows.filter((_, i) => isAck(answers[i]))));
+    if (relayed > 0) this.events.emit({ type: 'relayed', count: relayed });
+    for (const [i, row] of rows.entries()) {
+      if (!isAck(answers[i])) await this.keepRefused(claim, row, answers[i]);
+    }
+    return relayed;
+  }
+
+  private async keepRefused(
+    claim: OutboxClaim,
+    row: LeasedRow,
+    answer: SendAnswer | undefined,
+  ): Promise<void> {
+    const error = answer?.kind === 'refused' ? answer.reason : 'The broker gave no answer for it.';
+    this.events.emit({ type: 'refused', error, ...aboutMessage(row) });
+    await this.claims.postpone(claim, [row.seq], backoffMs(row.sends, this.options.retry));
+  }
+
+  private async sendAgain(claim: OutboxClaim, rows: readonly LeasedRow[], error: unknown): Promise<void> {
+    const delayMs = backoffMs(Math.min(...rows.map(({ sends }) => sends)), this.options.retry);
+    const why = describeError(error);
+    for (const row of rows)
+      this.events.emit({ type: 'ack-missed', delayMs, error: why, ...aboutMessage(row) });
+    await this.claims.postpone(claim, seqsOf(rows), delayMs);
+  }
+}
+
+function isAck(answer: SendAnswer | undefined): boolean {
+  return answer !== undefined && answer.kind !== 'refused';
+}
+
+function seqsOf(rows: readonly LeasedRow[]): number[] {
+  return rows.map(({ seq }) => seq);
+}
+
+function aboutMessage({ topic, bizId }: LeasedRow) {
+  return { topic, bizId: bizId.toString('utf8') };
+}

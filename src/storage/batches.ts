@@ -1,0 +1,50 @@
+import { InvalidPayloadError } from '../errors/index.js';
+
+export interface StatementLimits {
+  /** Rows of one INSERT. */
+  maxRows: number;
+  /** Bytes of one INSERT's values. */
+  maxBytes: number;
+  /** The server's max_allowed_packet: past it, the connection dies. */
+  packetBytes: number;
+}
+
+interface Sized {
+  body: Buffer;
+  bizId: Buffer;
+  headers: Buffer | null;
+}
+
+/** @throws InvalidPayloadError, before the first batch, when the server takes no packet that long */
+export function batchesOf<Message extends Sized>(
+  messages: readonly Message[],
+  limits: StatementLimits,
+): Message[][] {
+  const batches: Message[][] = [];
+  let bytes = 0;
+  for (const message of messages) {
+    const size = wireSize(message);
+    if (size > limits.packetBytes) throw tooLargeForServer(size, limits.packetBytes);
+    const last = batches.at(-1);
+    if (last && last.length < limits.maxRows && bytes + size <= limits.maxBytes) {
+      last.push(message);
+      bytes += size;
+    } else {
+      batches.push([message]);
+      bytes = size;
+    }
+  }
+  return batches;
+}
+
+/** Bytes travel as hexadecimal digits, two for each. */
+export function wireSize({ body, bizId, headers }: Sized): number {
+  return 2 * (body.length + bizId.length + (headers?.length ?? 0)) + 200;
+}
+
+function tooLargeForServer(size: number, packetBytes: number): InvalidPayloadError {
+  return new InvalidPayloadError(
+    `The message takes ${size} bytes on the wire, more than the server accepts in one packet (max_allowed_packet = ${packetBytes}). ` +
+      'Raise that setting of the server, or store large data elsewhere and publish where it is.',
+  );
+}
