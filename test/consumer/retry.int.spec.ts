@@ -55,12 +55,12 @@ describe.each(engines)('a delivery that fails, on %s', (engine) => {
       for (const [i, delayMs] of schedule.entries()) {
         const scheduled = await app.events('retry-scheduled', i + 1);
         expect(scheduled.at(-1)).toMatchObject({ failures: i + 1, delayMs });
-        const [due] = await app.dataSource.query(
+        const [due] = await app.brokerDataSource.query(
           `SELECT w.due_at - m.landed_at AS waited FROM mq_waiting w JOIN mq_message m ON m.seq = w.seq`,
         );
         // From the failure on, so a little longer from the landing; times that passed since are taken off both.
         expect(Number(due.waited)).toBeGreaterThanOrEqual(delayMs * 1_000);
-        await letPass(app.dataSource, delayMs);
+        await letPass(app.brokerDataSource, delayMs);
       }
       const [dead] = await app.events('dead-lettered');
       expect(dead).toMatchObject({ reason: 'failed' });

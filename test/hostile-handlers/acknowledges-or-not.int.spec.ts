@@ -163,7 +163,7 @@ describe.each(engines)('an at-least-once handler, on %s', (engine) => {
     const id = worker.newId();
     sms().instead.set(id, async (_, delivery) => {
       if (errors.length > 0) return delivery.ack();
-      await worker.app.dataSource.query('UPDATE mq_delivery SET token = NULL, available_at = 0');
+      await worker.app.brokerDataSource.query('UPDATE mq_delivery SET token = NULL, available_at = 0');
       return delivery.ack().catch((error: unknown) => errors.push(error));
     });
     await worker.publish(id);

@@ -23,7 +23,7 @@ describe.each(engines)('a handler that publishes, on %s', (engine) => {
   const posted = () => worker.app.nest.get(CardPosting).posted;
   const publish = ({ paymentId }: Payment) => worker.app.outbox.publish(CardIssued, payment(paymentId));
   const messagesOfBoth = async (id: string) => {
-    const rows = await worker.app.dataSource.query('SELECT seq FROM mq_message WHERE biz_id = ?', [
+    const rows = await worker.app.brokerDataSource.query('SELECT seq FROM mq_message WHERE biz_id = ?', [
       Buffer.from(id),
     ]);
     return rows.length;

@@ -57,7 +57,11 @@ describe.each(engines)('statements that fail unheard while their handler runs, o
   async function consume(ids: string[]): Promise<{ ends: string[]; exit: number | string | null }> {
     await app.outbox.publishAll(PaymentSucceeded, ids.map(payment), { standalone: true });
     worker = spawn(process.execPath, ['--import', 'tsx', join(__dirname, 'unheard.worker.ts')], {
-      env: { ...process.env, WORKER_DATABASE: JSON.stringify(database.options) },
+      env: {
+        ...process.env,
+        WORKER_DATABASE: JSON.stringify(database.options),
+        ...(app.isApart && { WORKER_BROKER: JSON.stringify(app.brokerDataSource.options) }),
+      },
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     const exited = once(worker, 'exit') as Promise<[number | null, string | null]>;

@@ -1,6 +1,6 @@
 /**
  * A process that only consumes, for tests of what ends it: `node --import tsx unheard.worker.ts`, with a DataSource's
- * options in WORKER_DATABASE. It prints the type and biz-id of each event that ends a delivery.
+ * options in WORKER_DATABASE, and those of the broker's in WORKER_BROKER if that has another one. It prints the type and biz-id of each event that ends a delivery.
  */
 import 'reflect-metadata';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -48,7 +48,10 @@ class Worker {}
 Module({
   imports: [
     TypeOrmModule.forRoot({ ...JSON.parse(process.env.WORKER_DATABASE!), entities: [CardTable] }),
-    IdempotentMqModule.forRoot({ consumers: { pollMs: 50, concurrency: 1 } }),
+    IdempotentMqModule.forRoot({
+      ...(process.env.WORKER_BROKER && { broker: { dataSource: JSON.parse(process.env.WORKER_BROKER) } }),
+      consumers: { pollMs: 50, concurrency: 1 },
+    }),
   ],
   providers: [CardIssuing],
 })(Worker);

@@ -2,7 +2,7 @@ import type { DynamicModule, INestApplicationContext, Provider, Type } from '@ne
 import { Test } from '@nestjs/testing';
 import { TypeOrmModule, getDataSourceToken } from '@nestjs/typeorm';
 import { ReplaySubject, filter, firstValueFrom, take, timeout, toArray } from 'rxjs';
-import type { DataSource, EntitySchema } from 'typeorm';
+import { DataSource, type EntitySchema } from 'typeorm';
 import {
   BrokerService,
   IdempotentExecutor,
@@ -12,11 +12,15 @@ import {
   type IdempotentMqOptions,
   OutboxPublisher,
 } from '../../src/index.js';
-import type { TestDatabase } from './engines.js';
+import { type TestDatabase, createDatabase } from './engines.js';
 
 export interface TestApp {
   readonly nest: INestApplicationContext;
   readonly dataSource: DataSource;
+  /** Where the broker's tables are: the same one, unless the broker is apart. */
+  readonly brokerDataSource: DataSource;
+  /** Whether the broker is in a database of its own that the test hasn't chosen. */
+  readonly isApart: boolean;
   readonly outbox: OutboxPublisher;
   readonly broker: BrokerService;
   readonly executor: IdempotentExecutor;
@@ -42,9 +46,29 @@ export interface AppParts {
 
 const EVENT_TIMEOUT_MS = 20_000;
 
+/** With `apart`, a broker that a test doesn't place is in a database of its own, beside the test's. */
+const IS_APART = process.env.MQ_TEST_SHAPE === 'apart';
+const brokers = new WeakMap<TestDatabase, Promise<TestDatabase>>();
+
+async function brokerBeside(database: TestDatabase): Promise<TestDatabase> {
+  const known = brokers.get(database);
+  if (known) return known;
+  const making = createDatabase(database.engine);
+  brokers.set(database, making);
+  const drop = database.drop.bind(database);
+  Object.assign(database, {
+    drop: async () => {
+      await drop();
+      await (await making).drop();
+    },
+  });
+  return making;
+}
+
 /** A small app on a database of its own, started. Polls and backoff are short, so that nobody waits for the clock. */
 export async function startApp(database: TestDatabase, parts: AppParts = {}): Promise<TestApp> {
   const { entities = [], providers = [], controllers = [], imports = [], options = {} } = parts;
+  const apart = IS_APART && !options.broker ? await brokerBeside(database) : undefined;
   const testing = await Test.createTestingModule({
     imports: [
       TypeOrmModule.forRoot({
@@ -56,7 +80,9 @@ export async function startApp(database: TestDatabase, parts: AppParts = {}): Pr
       IdempotentMqModule.forRoot({
         schema: 'ensure',
         shutdownTimeoutMs: 2_000,
+        ...(apart && { broker: { dataSource: apart.options } }),
         ...options,
+        relay: { pollMs: 20, delayMs: 10, maxDelayMs: 50, ...options.relay },
         consumers: { pollMs: 20, retry: { delayMs: 10, maxDelayMs: 50 }, ...options.consumers },
       }),
       ...imports,
@@ -70,10 +96,14 @@ export async function startApp(database: TestDatabase, parts: AppParts = {}): Pr
   source.subscribe((event) => seen.push(event));
   source.subscribe(events);
   const nest = await testing.init();
+  const dataSource = nest.get<DataSource>(getDataSourceToken());
+  const brokerDataSource = apart ? await new DataSource(apart.options).initialize() : dataSource;
   return {
     nest,
     seen,
-    dataSource: nest.get<DataSource>(getDataSourceToken()),
+    dataSource,
+    brokerDataSource,
+    isApart: apart !== undefined,
     outbox: nest.get(OutboxPublisher),
     broker: nest.get(BrokerService),
     executor: nest.get(IdempotentExecutor),
@@ -91,7 +121,10 @@ export async function startApp(database: TestDatabase, parts: AppParts = {}): Pr
           }),
         ),
       ),
-    close: () => nest.close(),
+    close: async () => {
+      await nest.close();
+      if (apart && brokerDataSource.isInitialized) await brokerDataSource.destroy();
+    },
   };
 }
 

@@ -187,7 +187,7 @@ export class HostileWorker {
   }
 
   async end(bizId: string): Promise<End> {
-    const { dataSource, broker } = this.app;
+    const { dataSource, brokerDataSource, broker } = this.app;
     const ofBizId = `biz_id = ${bytes(bizId)}`;
     const ofMessage = `seq IN (SELECT seq FROM mq_message WHERE ${ofBizId})`;
     const deadLetters = (await broker.deadLetters.list({ limit: 1_000 }))
@@ -200,9 +200,9 @@ export class HostileWorker {
       dedup: await countRows(dataSource, 'dedup', ofBizId),
       deadLetters,
       deliveries:
-        (await countRows(dataSource, 'delivery', ofMessage)) +
-        (await countRows(dataSource, 'waiting', ofMessage)),
-      messages: await countRows(dataSource, 'message', ofBizId),
+        (await countRows(brokerDataSource, 'delivery', ofMessage)) +
+        (await countRows(brokerDataSource, 'waiting', ofMessage)),
+      messages: await countRows(brokerDataSource, 'message', ofBizId),
     };
   }
 
@@ -214,9 +214,11 @@ export class HostileWorker {
       .flatMap(({ errors }) => errors.map(({ error }) => error));
   }
 
-  /** What the events say of this payment, in order. */
+  /** What the events say of this payment's deliveries, in order. */
   whatHappened(bizId: string): string[] {
-    return this.app.seen.filter((event) => 'bizId' in event && event.bizId === bizId).map(({ type }) => type);
+    return this.app.seen
+      .filter((event) => 'group' in event && 'bizId' in event && event.bizId === bizId)
+      .map(({ type }) => type);
   }
 
   async expectNothingHeld(): Promise<void> {
@@ -252,7 +254,7 @@ export class HostileWorker {
   private async dropped(bizId: string): Promise<void> {
     for (;;) {
       const drops = this.app.seen.filter(({ type }) => type === 'message-dropped').length;
-      if ((await countRows(this.app.dataSource, 'message', `biz_id = ${bytes(bizId)}`)) === 0) return;
+      if ((await countRows(this.app.brokerDataSource, 'message', `biz_id = ${bytes(bizId)}`)) === 0) return;
       await this.app.events('message-dropped', drops + 1);
     }
   }
