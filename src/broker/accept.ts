@@ -31,6 +31,7 @@ export interface IncomingShipment {
 type Answer = { kind: 'landed' | 'duplicate' | 'quarantined' } | { kind: 'refused'; reason: string };
 
 interface Judged extends QuarantinedCopy {
+  orderingKey?: Buffer | undefined;
   answer: Answer | undefined;
   reason?: QuarantineReason;
 }
@@ -52,7 +53,7 @@ export class Accepting {
 
   async accept(shipment: IncomingShipment): Promise<Answer[]> {
     const { dialect } = this.connections.database;
-    const judged = () => shipment.messages.map((message) => this.inspect(message));
+    const judged = () => keepOrder(shipment.messages.map((message) => this.inspect(message)));
     // Before the transaction: an unknown topic takes one of its own.
     for (const copy of judged()) if (!copy.answer) await this.topics.idOf(copy.topic);
     for (let attempt = 1; ; attempt++) {
@@ -175,6 +176,19 @@ export class Accepting {
 }
 
 const QUARANTINED = { answer: { kind: 'quarantined' } } as const;
+
+/** What follows a refused message of its key stays with the sender too. */
+function keepOrder(copies: Judged[]): Judged[] {
+  const held = new Set<string>();
+  for (const copy of copies) {
+    if (!copy.orderingKey) continue;
+    const key = `${copy.topic} ${copy.orderingKey.toString('hex')}`;
+    if (copy.answer) held.add(key);
+    else if (held.has(key))
+      copy.answer = refused('a message before it, of the same ordering key, is refused');
+  }
+  return copies;
+}
 
 function refused(reason: string): Answer {
   return { kind: 'refused', reason };

@@ -4,13 +4,16 @@ import {
   type Connection,
   type LibraryConnections,
   type LeasedRow,
+  type OutboxTable,
   type SendableRow,
   countClaim,
   deleteSent,
   findDueOutbox,
+  findFirstOfKeys,
   findOrigin,
   findOutboxWork,
   findSendable,
+  findSendableKeys,
   leaseOutbox,
   lockOrigin,
   markAllMaybeSent,
@@ -33,11 +36,17 @@ export interface OutboxClaim {
 }
 
 const DUE_BATCH = 200;
+/** Keys of one claim. */
+const KEYS = 50;
+const FIRST_KEY = Buffer.alloc(0);
 /** Bodies of one shipment. */
 const SHIPMENT_BYTES = 4 * 1024 * 1024;
 
 /** Who sends what: any number of relays, in any number of processes, each row with one of them at a time. */
 export class OutboxClaims {
+  /** Keys get their turn one after the other. */
+  private keyCursor: Buffer = FIRST_KEY;
+
   constructor(
     private readonly connections: LibraryConnections,
     private readonly events: IdempotentMqEvents,
@@ -89,35 +98,57 @@ export class OutboxClaims {
         await markAllMaybeSent(database, on);
       }
       const claims = Math.max(outbox.claims, knownClaims) + 1;
-      const found = withinBytes(await findSendable(database, on, limit));
+      const found = withinBytes(await this.findRows(on, limit));
       if (found.length > 0 || restored) await countClaim(database, on, claims);
       if (found.length === 0) return undefined;
       await this.renewIds(on, found, acceptance);
-      const seqs = found.map(({ seq }) => seq);
-      await leaseOutbox(database, on, { seqs, token, leaseMs });
-      return { origin: outbox.origin, claims, token, rows: await readLeased(database, on, seqs) };
+      const rows: LeasedRow[] = [];
+      for (const those of byTable(found)) {
+        await leaseOutbox(database, on, { ...those, token, leaseMs });
+        rows.push(...(await readLeased(database, on, those)));
+      }
+      return { origin: outbox.origin, claims, token, rows };
     });
     if (restored) this.events.emit({ type: 'outbox-restored', ...restored });
     return claim;
   }
 
   /** Their ACK (3) has come. @returns how many of them were still this relay's */
-  async acknowledged({ token }: OutboxClaim, seqs: readonly number[]): Promise<number> {
-    if (seqs.length === 0) return 0;
+  async acknowledged({ token }: OutboxClaim, rows: readonly LeasedRow[]): Promise<number> {
+    if (rows.length === 0) return 0;
     const { database } = this.connections;
-    return this.connections.controlTransaction((on) => deleteSent(database, on, { seqs, token }));
+    return this.connections.controlTransaction(async (on) => {
+      let deleted = 0;
+      for (const those of byTable(rows)) deleted += await deleteSent(database, on, { ...those, token });
+      return deleted;
+    });
   }
 
-  async postpone({ token }: OutboxClaim, seqs: readonly number[], delayMs: number): Promise<void> {
-    if (seqs.length === 0) return;
+  /** To be sent again after `delayMs`. */
+  async postpone({ token }: OutboxClaim, rows: readonly LeasedRow[], delayMs: number): Promise<void> {
+    if (rows.length === 0) return;
     const { database } = this.connections;
-    await this.connections.controlTransaction((on) => postponeOutbox(database, on, { seqs, token, delayMs }));
+    await this.connections.controlTransaction(async (on) => {
+      for (const those of byTable(rows)) await postponeOutbox(database, on, { ...those, token, delayMs });
+    });
   }
 
   /** For an operator who has restored a backup, and doesn't want to wait until a relay notices. */
   async markRestored(): Promise<void> {
     const { database } = this.connections;
     await this.connections.controlTransaction((on) => markAllMaybeSent(database, on));
+  }
+
+  /** Half of the room for keys, if there are any. Another relay can't claim meanwhile: the origin's row is locked. */
+  private async findRows(on: Connection, limit: number): Promise<SendableRow[]> {
+    const { database } = this.connections;
+    const { keys, last } = await findSendableKeys(database, on, { after: this.keyCursor, limit: KEYS });
+    this.keyCursor = last ?? FIRST_KEY;
+    if (keys.length === 0) return findSendable(database, on, limit);
+    const ofKey = Math.max(1, Math.floor(limit / 2 / keys.length));
+    const keyed = await findFirstOfKeys(database, on, { keys, limit: ofKey });
+    const room = limit - keyed.length;
+    return room > 0 ? [...(await findSendable(database, on, room)), ...keyed] : keyed;
   }
 
   private async renewIds(
@@ -130,13 +161,21 @@ export class OutboxClaims {
     for (const row of rows) {
       const innerMsgId = row.maybeSent ? undefined : fresh.insteadOf(row.innerMsgId);
       if (!innerMsgId) continue;
-      await renewInnerMsgId(database, on, { seq: row.seq, innerMsgId });
+      await renewInnerMsgId(database, on, { ...row, innerMsgId });
     }
   }
 }
 
-/** One at least, however long it is. */
+/** One at least, however long it is, and none behind the first that has no room: it may be of the same key. */
 function withinBytes(rows: readonly SendableRow[]): SendableRow[] {
   let bytes = 0;
   return rows.filter(({ size }, i) => (bytes += size) <= SHIPMENT_BYTES || i === 0);
+}
+
+function byTable(rows: readonly { table: OutboxTable; seq: number }[]) {
+  const tables = [...new Set(rows.map(({ table }) => table))];
+  return tables.map((table) => ({
+    table,
+    seqs: rows.filter((row) => row.table === table).map(({ seq }) => seq),
+  }));
 }

@@ -5,6 +5,7 @@ import { outsideTransaction } from '../transaction/index.js';
 import type { SendAnswer, Transport } from '../transport/port.js';
 import { type BackoffOptions, WakeUp, backoffMs } from '../waiting/index.js';
 import { withinMs } from './ack-timeout.js';
+import { shipmentsOf } from './shipments.js';
 import type { OutboxClaim, OutboxClaims } from './outbox-claims.js';
 
 export interface RelayOptions {
@@ -21,8 +22,6 @@ export interface RelayOptions {
 const MAX_ERROR_PAUSE_MS = 5_000;
 /** Beside the wait for the ACK: claiming and deleting take their time too. Milliseconds. */
 const LEASE_MARGIN_MS = 15_000;
-/** From the third time on, a message is sent alone. */
-const ALONE_FROM = 3;
 
 /**
  * Steps 1 and 3 where the broker has a database of its own: sends what is in the outbox, waits for the ACK, and sends the
@@ -83,18 +82,14 @@ export class Relay {
     }
   }
 
-  /** Together; but those that failed several times each for itself, so that one which can't be sent keeps no other from it. */
   private async send(claim: OutboxClaim): Promise<number> {
-    const { rows } = claim;
-    const together = rows.filter(({ sends }) => sends < ALONE_FROM);
-    const alone = rows.filter(({ sends }) => sends >= ALONE_FROM);
-    const shipments = [...(together.length > 0 ? [together] : []), ...alone.map((row) => [row])];
+    const shipments = shipmentsOf(claim.rows);
     let relayed = 0;
     for (const [i, shipment] of shipments.entries()) {
       try {
         relayed += await this.ship(claim, shipment);
       } catch (error) {
-        await this.claims.postpone(claim, seqsOf(shipments.slice(i + 1).flat()), 0);
+        await this.claims.postpone(claim, shipments.slice(i + 1).flat(), 0);
         throw error;
       }
     }
@@ -113,7 +108,8 @@ export class Relay {
       await this.sendAgain(claim, rows, error);
       throw error;
     }
-    const relayed = await this.claims.acknowledged(claim, seqsOf(rows.filter((_, i) => isAck(answers[i]))));
+    const acknowledged = rows.filter((_, i) => isAck(answers[i]));
+    const relayed = await this.claims.acknowledged(claim, acknowledged);
     if (relayed > 0) this.events.emit({ type: 'relayed', count: relayed });
     for (const [i, row] of rows.entries()) {
       if (!isAck(answers[i])) await this.keepRefused(claim, row, answers[i]);
@@ -128,7 +124,7 @@ export class Relay {
   ): Promise<void> {
     const error = answer?.kind === 'refused' ? answer.reason : 'The broker gave no answer for it.';
     this.events.emit({ type: 'refused', error, ...aboutMessage(row) });
-    await this.claims.postpone(claim, [row.seq], backoffMs(row.sends, this.options.retry));
+    await this.claims.postpone(claim, [row], backoffMs(row.sends, this.options.retry));
   }
 
   private async sendAgain(claim: OutboxClaim, rows: readonly LeasedRow[], error: unknown): Promise<void> {
@@ -136,16 +132,12 @@ export class Relay {
     const why = describeError(error);
     for (const row of rows)
       this.events.emit({ type: 'ack-missed', delayMs, error: why, ...aboutMessage(row) });
-    await this.claims.postpone(claim, seqsOf(rows), delayMs);
+    await this.claims.postpone(claim, rows, delayMs);
   }
 }
 
 function isAck(answer: SendAnswer | undefined): boolean {
   return answer !== undefined && answer.kind !== 'refused';
-}
-
-function seqsOf(rows: readonly LeasedRow[]): number[] {
-  return rows.map(({ seq }) => seq);
 }
 
 function aboutMessage({ topic, bizId }: LeasedRow) {

@@ -15,6 +15,7 @@ export const TABLES = [
   'scenario',
   'dedup',
   'outbox',
+  'outbox_keyed',
   'outbox_scheduled',
   'outbox_origin',
   'accepted',

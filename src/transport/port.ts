@@ -6,6 +6,8 @@ export interface OutgoingMessage {
   bizId: Buffer;
   body: Buffer;
   headers: Buffer | null;
+  /** Messages of one topic and key land in the order in which they were published. */
+  orderingKey?: Buffer | undefined;
 }
 
 /** When messages are to be delivered, and from when on no more. */

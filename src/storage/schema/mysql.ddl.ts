@@ -104,6 +104,23 @@ export function mysqlTables(t: Database['tables']): string[] {
       sends INT UNSIGNED NOT NULL DEFAULT 0,
       PRIMARY KEY (seq)
     ) ${engine}`,
+    `CREATE TABLE IF NOT EXISTS ${t.outbox_keyed} (
+      key_hash BINARY(16) NOT NULL,
+      seq BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
+      ordering_key VARBINARY(255) NOT NULL,
+      inner_msg_id BINARY(16) NOT NULL,
+      topic VARBINARY(200) NOT NULL,
+      biz_id VARBINARY(255) NOT NULL,
+      body LONGBLOB NOT NULL,
+      headers BLOB NULL,
+      expires_at BIGINT NULL,
+      available_at BIGINT NOT NULL DEFAULT 0,
+      token BINARY(16) NULL,
+      first_sent_at BIGINT NULL,
+      sends INT UNSIGNED NOT NULL DEFAULT 0,
+      PRIMARY KEY (key_hash, seq),
+      UNIQUE KEY outbox_keyed_seq (seq)
+    ) ${engine}`,
     `CREATE TABLE IF NOT EXISTS ${t.outbox_scheduled} (
       due_at BIGINT NOT NULL,
       inner_msg_id BINARY(16) NOT NULL,

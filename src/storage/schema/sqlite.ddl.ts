@@ -93,6 +93,22 @@ export function sqliteTables(t: Database['tables']): string[] {
       first_sent_at INTEGER NULL,
       sends INTEGER NOT NULL DEFAULT 0
     )`,
+    `CREATE TABLE IF NOT EXISTS ${t.outbox_keyed} (
+      seq INTEGER PRIMARY KEY AUTOINCREMENT,
+      key_hash BLOB NOT NULL,
+      ordering_key BLOB NOT NULL,
+      inner_msg_id BLOB NOT NULL,
+      topic BLOB NOT NULL,
+      biz_id BLOB NOT NULL,
+      body BLOB NOT NULL,
+      headers BLOB NULL,
+      expires_at INTEGER NULL,
+      available_at INTEGER NOT NULL DEFAULT 0,
+      token BLOB NULL,
+      first_sent_at INTEGER NULL,
+      sends INTEGER NOT NULL DEFAULT 0,
+      UNIQUE (key_hash, seq)
+    )`,
     `CREATE TABLE IF NOT EXISTS ${t.outbox_scheduled} (
       due_at INTEGER NOT NULL,
       inner_msg_id BLOB NOT NULL,

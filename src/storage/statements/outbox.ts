@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { type Connection, type WriteResult, placeholders, read, write } from '../execute.js';
 import type { Database } from '../tables.js';
 import { deleteBySeq } from './delete-by-seq.js';
@@ -8,12 +9,17 @@ import { type Timing, dueTime } from './timing.js';
  * business's transaction, until its ACK (3) has come.
  */
 
+/** What has an ordering key is in a table of its own, clustered by the key: a key whose head waits must not be stepped over row by row. */
+export type OutboxTable = 'outbox' | 'outbox_keyed';
+
 export interface OutboxRow {
   innerMsgId: Buffer;
   topic: string;
   bizId: Buffer;
   body: Buffer;
   headers: Buffer | null;
+  /** Messages of one topic and key land in the order in which they were published. */
+  orderingKey?: Buffer | undefined;
 }
 
 const MESSAGE_COLUMNS = 'inner_msg_id, topic, biz_id, body, headers, expires_at';
@@ -26,18 +32,20 @@ export async function insertOutbox(
   timing: Timing,
 ): Promise<WriteResult> {
   const due = dueTime(dialect, timing);
+  const table = tableFor(rows, due);
   const expires = timing.expiresAt === undefined ? 'NULL' : `${Math.trunc(timing.expiresAt)}`;
-  const row = `(?, ?, ?, ?, ?, ${expires}${due ? `, ${due}` : ''})`;
+  const more = { outbox: '', outbox_keyed: ', key_hash, ordering_key', outbox_scheduled: ', due_at' }[table];
+  const row = `(?, ?, ?, ?, ?, ${expires}${{ outbox: '', outbox_keyed: ', ?, ?', outbox_scheduled: `, ${due}` }[table]})`;
   return write(
     on,
-    `INSERT INTO ${due ? `${tables.outbox_scheduled} (${MESSAGE_COLUMNS}, due_at)` : `${tables.outbox} (${MESSAGE_COLUMNS})`}
-     VALUES ${Array<string>(rows.length).fill(row).join(', ')}`,
-    rows.flatMap(({ innerMsgId, topic, bizId, body, headers }) => [
+    `INSERT INTO ${tables[table]} (${MESSAGE_COLUMNS}${more}) VALUES ${Array<string>(rows.length).fill(row).join(', ')}`,
+    rows.flatMap(({ innerMsgId, topic, bizId, body, headers, orderingKey }) => [
       innerMsgId,
       Buffer.from(topic),
       bizId,
       body,
       headers,
+      ...(table === 'outbox_keyed' ? [keyHashOf(topic, orderingKey!), orderingKey!] : []),
     ]),
   );
 }
@@ -49,12 +57,27 @@ export async function deleteJustInsertedOutbox(
   rows: readonly OutboxRow[],
   timing: Timing,
 ): Promise<void> {
-  const table = dueTime(dialect, timing) ? tables.outbox_scheduled : tables.outbox;
+  const table = tableFor(rows, dueTime(dialect, timing));
   await write(
     on,
-    `DELETE FROM ${table} WHERE inner_msg_id IN (${placeholders(rows.length)})`,
+    `DELETE FROM ${tables[table]} WHERE inner_msg_id IN (${placeholders(rows.length)})`,
     rows.map(({ innerMsgId }) => innerMsgId),
   );
+}
+
+/** All rows of one publish go to the same table. */
+function tableFor(rows: readonly OutboxRow[], due: string | undefined) {
+  if (due) return 'outbox_scheduled';
+  return rows[0]?.orderingKey ? 'outbox_keyed' : 'outbox';
+}
+
+/** 16 bytes for a topic and a key of it; its length stands before the topic, so that no two pairs read the same. */
+export function keyHashOf(topic: string, orderingKey: Buffer): Buffer {
+  return createHash('sha256')
+    .update(`${topic.length}:${topic}:`)
+    .update(orderingKey)
+    .digest()
+    .subarray(0, 16);
 }
 
 /** Messages of this topic and biz-id whose time has not come. Reads all that is scheduled. @returns how many there were */
@@ -72,6 +95,7 @@ export async function deleteOutboxScheduled(
 }
 
 export interface SendableRow {
+  table: OutboxTable;
   seq: number;
   innerMsgId: Buffer;
   /** Whether it may have been sent before: then its inner-msg-id stays what it is. */
@@ -94,16 +118,70 @@ export async function findSendable(
      WHERE available_at <= ${dialect.now} ORDER BY seq LIMIT ${limit}${dialect.forUpdateSkipLocked}`,
     [],
   );
-  return rows.map((row) => ({
+  return rows.map((row) => toSendable('outbox', row));
+}
+
+function toSendable(table: OutboxTable, row: Record<string, unknown>): SendableRow {
+  return {
+    table,
     seq: Number(row.seq),
     innerMsgId: row.inner_msg_id as Buffer,
     maybeSent: row.first_sent_at !== null,
     sends: Number(row.sends),
     size: Number(row.size),
-  }));
+  };
+}
+
+/**
+ * Keys behind this one whose first message may be sent: a later one never goes before it, and a key waits as a whole while
+ * it is sent, or waits to be sent again. Hops from key to key along (key_hash, seq), however many messages each has.
+ */
+export async function findSendableKeys(
+  { dialect, tables }: Database,
+  on: Connection,
+  { after, limit }: { after: Buffer; limit: number },
+): Promise<{ keys: Buffer[]; last: Buffer | undefined }> {
+  const rows = await read<{ key_hash: Buffer; sendable: number | string }>(
+    on,
+    `SELECT h.key_hash, o.available_at <= ${dialect.now} AS sendable FROM (
+       SELECT key_hash, MIN(seq) AS seq FROM ${tables.outbox_keyed} WHERE key_hash > ?
+       GROUP BY key_hash ORDER BY key_hash LIMIT ${limit}
+     ) h JOIN ${tables.outbox_keyed} o ON o.key_hash = h.key_hash AND o.seq = h.seq ORDER BY h.key_hash`,
+    [after],
+  );
+  return {
+    keys: rows.filter(({ sendable }) => Number(sendable) === 1).map(({ key_hash }) => key_hash),
+    last: rows.length < limit ? undefined : rows.at(-1)?.key_hash,
+  };
+}
+
+/** The first messages of each of these keys, in their order, up to the first that may not be sent yet. */
+export async function findFirstOfKeys(
+  { dialect, tables }: Database,
+  on: Connection,
+  { keys, limit }: { keys: readonly Buffer[]; limit: number },
+): Promise<SendableRow[]> {
+  const ofKey = `SELECT * FROM (
+      SELECT key_hash, seq, inner_msg_id, first_sent_at, sends, LENGTH(body) AS size,
+             available_at <= ${dialect.now} AS sendable
+      FROM ${tables.outbox_keyed} WHERE key_hash = ? ORDER BY seq LIMIT ${limit}) k`;
+  const rows = await read<Record<string, unknown> & { key_hash: Buffer }>(
+    on,
+    keys.map(() => ofKey).join(' UNION ALL '),
+    [...keys],
+  );
+  const ended = new Set<string>();
+  return rows
+    .filter(({ key_hash, sendable }) => {
+      const key = key_hash.toString('hex');
+      if (Number(sendable) !== 1) ended.add(key);
+      return !ended.has(key);
+    })
+    .map((row) => toSendable('outbox_keyed', row));
 }
 
 export interface LeasedRow extends OutboxRow {
+  table: OutboxTable;
   seq: number;
   /** Microseconds since 1970 UTC. */
   expiresAt: number | undefined;
@@ -111,18 +189,27 @@ export interface LeasedRow extends OutboxRow {
   sends: number;
 }
 
+/** Rows of one of the tables. */
+export interface OutboxSeqs {
+  table: OutboxTable;
+  seqs: readonly number[];
+}
+
 /** Apart from the search: bodies may be long, and a shipment has a limit in bytes. Primary key. */
 export async function readLeased(
   { tables }: Database,
   on: Connection,
-  seqs: readonly number[],
+  { table, seqs }: OutboxSeqs,
 ): Promise<LeasedRow[]> {
   const rows = await read<Record<string, unknown>>(
     on,
-    `SELECT seq, ${MESSAGE_COLUMNS}, sends FROM ${tables.outbox} WHERE seq IN (${placeholders(seqs.length)}) ORDER BY seq`,
+    `SELECT seq, ${MESSAGE_COLUMNS}, sends${table === 'outbox_keyed' ? ', ordering_key' : ''}
+     FROM ${tables[table]} WHERE seq IN (${placeholders(seqs.length)}) ORDER BY seq`,
     [...seqs],
   );
   return rows.map((row) => ({
+    table,
+    orderingKey: row.ordering_key as Buffer | undefined,
     seq: Number(row.seq),
     innerMsgId: row.inner_msg_id as Buffer,
     topic: (row.topic as Buffer).toString('utf8'),
@@ -141,7 +228,8 @@ export async function findOutboxWork(
 ): Promise<{ sendable: boolean; due: boolean }> {
   const rows = await read<{ sendable: number | string; due: number | string }>(
     on,
-    `SELECT EXISTS (SELECT 1 FROM ${tables.outbox} WHERE available_at <= ${dialect.now}) AS sendable,
+    `SELECT EXISTS (SELECT 1 FROM ${tables.outbox} WHERE available_at <= ${dialect.now})
+              OR EXISTS (SELECT 1 FROM ${tables.outbox_keyed}) AS sendable,
             EXISTS (SELECT 1 FROM ${tables.outbox_scheduled} WHERE due_at <= ${dialect.now}) AS due`,
     [],
   );
@@ -152,11 +240,11 @@ export async function findOutboxWork(
 export async function leaseOutbox(
   { dialect, tables }: Database,
   on: Connection,
-  { seqs, token, leaseMs }: { seqs: readonly number[]; token: Buffer; leaseMs: number },
+  { table, seqs, token, leaseMs }: OutboxSeqs & { token: Buffer; leaseMs: number },
 ): Promise<void> {
   await write(
     on,
-    `UPDATE ${tables.outbox} SET token = ?, available_at = ${dialect.now} + ?, sends = sends + 1,
+    `UPDATE ${tables[table]} SET token = ?, available_at = ${dialect.now} + ?, sends = sends + 1,
        first_sent_at = COALESCE(first_sent_at, ${dialect.now})
      WHERE seq IN (${placeholders(seqs.length)})`,
     [token, leaseMs * 1000, ...seqs],
@@ -167,9 +255,9 @@ export async function leaseOutbox(
 export async function renewInnerMsgId(
   { tables }: Database,
   on: Connection,
-  { seq, innerMsgId }: { seq: number; innerMsgId: Buffer },
+  { table, seq, innerMsgId }: Pick<SendableRow, 'table' | 'seq' | 'innerMsgId'>,
 ): Promise<void> {
-  await write(on, `UPDATE ${tables.outbox} SET inner_msg_id = ? WHERE seq = ? AND first_sent_at IS NULL`, [
+  await write(on, `UPDATE ${tables[table]} SET inner_msg_id = ? WHERE seq = ? AND first_sent_at IS NULL`, [
     innerMsgId,
     seq,
   ]);
@@ -179,20 +267,20 @@ export async function renewInnerMsgId(
 export async function deleteSent(
   database: Database,
   on: Connection,
-  { seqs, token }: { seqs: readonly number[]; token: Buffer },
+  { table, seqs, token }: OutboxSeqs & { token: Buffer },
 ): Promise<number> {
-  return deleteBySeq(database, on, database.tables.outbox, seqs, { token });
+  return deleteBySeq(database, on, database.tables[table], seqs, { token });
 }
 
 /** Sent again after `delayMs`, under the same inner-msg-id. Fenced: somebody else may have them by now. */
 export async function postponeOutbox(
   { dialect, tables }: Database,
   on: Connection,
-  { seqs, token, delayMs }: { seqs: readonly number[]; token: Buffer; delayMs: number },
+  { table, seqs, token, delayMs }: OutboxSeqs & { token: Buffer; delayMs: number },
 ): Promise<void> {
   await write(
     on,
-    `UPDATE ${tables.outbox} SET available_at = ${dialect.now} + ?
+    `UPDATE ${tables[table]} SET available_at = ${dialect.now} + ?
      WHERE seq IN (${placeholders(seqs.length)}) AND token = ?`,
     [Math.round(delayMs * 1000), ...seqs, token],
   );
@@ -272,7 +360,7 @@ export async function countClaim({ tables }: Database, on: Connection, claims: n
  * After a backup was restored: what is there may have been sent since the backup was made, so it keeps its inner-msg-ids.
  */
 export async function markAllMaybeSent({ dialect, tables }: Database, on: Connection): Promise<void> {
-  for (const table of [tables.outbox, tables.outbox_scheduled]) {
+  for (const table of [tables.outbox, tables.outbox_keyed, tables.outbox_scheduled]) {
     await write(on, `UPDATE ${table} SET first_sent_at = ${dialect.now} WHERE first_sent_at IS NULL`, []);
   }
 }
@@ -283,7 +371,7 @@ export async function countOutbox(
 ): Promise<{ waiting: number; scheduled: number }> {
   const rows = await read<{ waiting: number | string; scheduled: number | string }>(
     on,
-    `SELECT (SELECT COUNT(*) FROM ${tables.outbox}) AS waiting,
+    `SELECT (SELECT COUNT(*) FROM ${tables.outbox}) + (SELECT COUNT(*) FROM ${tables.outbox_keyed}) AS waiting,
             (SELECT COUNT(*) FROM ${tables.outbox_scheduled}) AS scheduled`,
     [],
   );
