@@ -148,7 +148,7 @@ export class IdempotentMqModule
   async beforeApplicationShutdown(): Promise<void> {
     const { executing, options, relay } = this.runtime;
     await Promise.all([
-      relay?.stop(),
+      relay?.stop(options.shutdownTimeoutMs),
       this.consumers.stop(options.shutdownTimeoutMs),
       executing.stop(options.shutdownTimeoutMs),
     ]);

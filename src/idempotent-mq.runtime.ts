@@ -140,7 +140,7 @@ export class IdempotentMqRuntime {
 
   private async closeParts(): Promise<void> {
     await this.executing.close();
-    await this.relay?.stop();
+    await this.relay?.stop(0);
     this.outbox?.close();
     await this.broker.close();
     await this.brokerSide?.close();

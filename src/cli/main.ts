@@ -3,10 +3,16 @@ import { parseArgs } from 'node:util';
 import { describeError } from '../errors/index.js';
 import { dataSourceOf, redacted } from './data-source.js';
 import { migrateCommand } from './migrate.command.js';
+import { outboxRestoredCommand } from './outbox-restored.command.js';
 
-const USAGE = `Usage: nestjs-idempotent-mq migrate (--database URL | --data-source FILE) [--table-prefix PREFIX]
+const COMMANDS = { migrate: migrateCommand, 'outbox-restored': outboxRestoredCommand };
 
-Creates the library's tables, or brings them up to date. Any number of processes may do it at once.
+const USAGE = `Usage: nestjs-idempotent-mq COMMAND (--database URL | --data-source FILE) [--table-prefix PREFIX]
+
+  migrate                creates the library's tables, or brings them up to date; any number of processes may do it
+                         at once
+  outbox-restored        after a backup of a publisher's database was restored, and before it publishes again: what is
+                         in its outbox may have been sent since the backup, and keeps its inner-msg-ids
 
   --database URL         mysql://user:password@host:port/name, mariadb://…, or sqlite:path/to/file
   --data-source FILE     a module whose default export, or only one, is a TypeORM DataSource (ormconfig.js)
@@ -31,19 +37,25 @@ async function main(): Promise<number> {
     process.stdout.write(USAGE);
     return 0;
   }
-  if (positionals.length !== 1 || positionals[0] !== 'migrate') {
+  const [command] = positionals;
+  if (positionals.length !== 1 || !isCommand(command)) {
     process.stderr.write(`${wrongCommand(positionals)}\n\n${USAGE}`);
     return 2;
   }
   const dataSource = await dataSourceOf({ database: values.database, file: values['data-source'] });
-  await migrateCommand(dataSource, values['table-prefix']);
+  await COMMANDS[command](dataSource, values['table-prefix']);
   return 0;
 }
 
+function isCommand(name: string | undefined): name is keyof typeof COMMANDS {
+  return name !== undefined && Object.hasOwn(COMMANDS, name);
+}
+
 function wrongCommand([command, ...more]: string[]): string {
-  if (command === undefined) return 'A command is missing: migrate.';
-  if (command !== 'migrate') return `There is no command ${redacted(command)}. The only one is migrate.`;
-  return `migrate takes no argument without a flag: give ${redacted(more[0]!)} as --database or --data-source.`;
+  const known = Object.keys(COMMANDS).join(', ');
+  if (command === undefined) return `A command is missing: one of ${known}.`;
+  if (!isCommand(command)) return `There is no command ${redacted(command)}. Known are ${known}.`;
+  return `${command} takes no argument without a flag: give ${redacted(more[0]!)} as --database or --data-source.`;
 }
 
 main().then(

@@ -4,7 +4,7 @@ import type { LeasedRow } from '../storage/index.js';
 import { outsideTransaction } from '../transaction/index.js';
 import type { SendAnswer, Transport } from '../transport/port.js';
 import { type BackoffOptions, WakeUp, backoffMs } from '../waiting/index.js';
-import { withinMs } from './ack-timeout.js';
+import { ackOf } from './ack-timeout.js';
 import { shipmentsOf } from './shipments.js';
 import type { OutboxClaim, OutboxClaims } from './outbox-claims.js';
 
@@ -30,6 +30,8 @@ const LEASE_MARGIN_MS = 15_000;
 export class Relay {
   private loop: Promise<void> | undefined;
   private readonly stopped = new AbortController();
+  /** Ends the wait for an ACK. */
+  private readonly impatient = new AbortController();
   private stopListening: (() => void) | undefined;
   private readonly wake = new WakeUp();
 
@@ -50,12 +52,17 @@ export class Relay {
     });
   }
 
-  /** Sends nothing more, and waits for what is under way. May be called again, and before the start. */
-  async stop(): Promise<void> {
+  /**
+   * Sends nothing more, and waits for the ACK of what is under way, no longer than `timeoutMs`: it is sent again then. May
+   * be called again, and before the start.
+   */
+  async stop(timeoutMs: number): Promise<void> {
     this.stopped.abort();
     this.stopListening?.();
     this.wake.ring();
+    const timer = setTimeout(() => this.impatient.abort(), timeoutMs);
     await this.loop;
+    clearTimeout(timer);
   }
 
   /** Sends once what there is. @returns how many messages left the outbox; undefined when there was nothing to send */
@@ -102,7 +109,7 @@ export class Relay {
     let answers: SendAnswer[];
     try {
       const sending = this.transport.send({ origin, claims, messages: rows });
-      answers = await withinMs(sending, this.options.ackTimeoutMs);
+      answers = await ackOf(sending, this.options.ackTimeoutMs, this.impatient.signal);
     } catch (error) {
       // Nobody knows what became of it. The same ids again are no second message.
       await this.sendAgain(claim, rows, error);

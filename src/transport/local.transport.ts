@@ -1,7 +1,25 @@
 import type { BrokerService } from '../broker/index.js';
 import type { Transport } from './port.js';
 
-/** The broker in this very process, its tables in the app's database. */
+/** The broker in this very process. A plain object, so that what stands between can take its methods over one by one. */
 export function localTransport(broker: BrokerService): Transport {
-  return broker;
+  return {
+    colocated: broker.colocated,
+    registerTopics: (names) => broker.registerTopics(names),
+    send: (shipment) => broker.send(shipment),
+    acceptance: (origin) => broker.acceptance(origin),
+    subscribe: (request) => broker.subscribe(request),
+    claim: (request) => broker.claim(request),
+    claimAlone: (request) => broker.claimAlone(request),
+    poll: (subscription, after) => broker.poll(subscription, after),
+    acknowledge: (held) => broker.acknowledge(held),
+    retryLater: (held, attempt, delayMs) => broker.retryLater(held, attempt, delayMs),
+    deadLetter: (held, attempt, reason) => broker.deadLetter(held, attempt, reason),
+    giveBack: (held, delayMs) => broker.giveBack(held, delayMs),
+    extend: (subscription, held, leaseMs) => broker.extend(subscription, held, leaseMs),
+    groupOf: (subscriptionId) => broker.groupOf(subscriptionId),
+    oldestUnfinished: (subscription) => broker.oldestUnfinished(subscription),
+    finished: (seq) => broker.finished(seq),
+    onLanded: (topic, listener) => broker.onLanded(topic, listener),
+  };
 }

@@ -1,0 +1,24 @@
+import type { DataSource } from 'typeorm';
+import { countOutbox, databaseOf, markAllMaybeSent } from '../storage/index.js';
+
+/** For after a backup of a publisher's database was restored, and before its relays run again. */
+export async function outboxRestoredCommand(
+  dataSource: DataSource,
+  tablePrefix: string | undefined,
+): Promise<void> {
+  if (!dataSource.isInitialized) await dataSource.initialize();
+  const database = databaseOf(dataSource, tablePrefix);
+  const runner = dataSource.createQueryRunner();
+  try {
+    await runner.startTransaction();
+    await markAllMaybeSent(database, runner);
+    const { waiting, scheduled } = await countOutbox(database, runner);
+    await runner.commitTransaction();
+    process.stdout.write(
+      `${waiting} messages in the outbox and ${scheduled} scheduled ones keep their inner-msg-ids: what of them was sent before is not stored again.\n`,
+    );
+  } finally {
+    await runner.release();
+    await dataSource.destroy();
+  }
+}
