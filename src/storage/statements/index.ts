@@ -10,3 +10,4 @@ export * from './session.js';
 export * from './boundary.js';
 export * from './cancel.js';
 export * from './groups.js';
+export * from './limits.js';
