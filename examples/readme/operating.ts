@@ -23,6 +23,11 @@ export class Operating {
     await this.broker.groups.resume({ group: 'gold-cards' });
   }
 
+  /** It takes two jobs at a time, and the refill of its tray is slow. All processes together keep to it. */
+  async sparePrinter(): Promise<void> {
+    await this.broker.groups.limit({ group: 'gold-cards' }, { concurrency: 2, perSecond: 0.5 });
+  }
+
   /** For good. */
   async forgetRejected(): Promise<number> {
     return this.broker.deadLetters.purge({ group: 'gold-cards', reason: 'rejected' });

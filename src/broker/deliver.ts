@@ -16,6 +16,7 @@ import {
   leaseDeliveries,
   readMessages,
 } from '../storage/index.js';
+import { type Allowance, Limiting } from './limiting.js';
 
 export interface ClaimRequest {
   subscription: { id: number };
@@ -36,23 +37,32 @@ const DUE_BATCH = 200;
 
 /** Step 4: the broker hands deliveries out, each to one holder at a time, and has them back when a lease runs out. */
 export class Delivering {
+  private readonly limiting: Limiting;
+
   constructor(
     private readonly connections: LibraryConnections,
     private readonly events: IdempotentMqEvents,
-  ) {}
+  ) {
+    this.limiting = new Limiting(connections.database);
+  }
 
   /**
    * A short transaction of its own, so that no claim waits for a handler. Deliveries that once lost their lease are left
-   * where they are and named: whatever killed their process must not take neighbours along.
+   * where they are and named: whatever killed their process must not take neighbours along. `heldBack` says that the
+   * group's limit kept the claim from looking further.
    */
   async claim({ subscription, claimId, after, limit, leaseMs }: ClaimRequest) {
     const { database } = this.connections;
-    return this.leasing(subscription.id, claimId, leaseMs, async (on, lease) => {
-      const rows = await findClaimable(database, on, { subscriptionId: subscription.id, after, limit });
+    const subscriptionId = subscription.id;
+    const holder = { subscriptionId, token: claimId, leaseMs };
+    return this.leasing(holder, limit, async (on, { count, limited }, lease) => {
+      const behind = { subscriptionId, after, limit: count, limited };
+      const rows = count > 0 ? await findClaimable(database, on, behind) : [];
       return {
         deliveries: await lease(rows.filter((row) => !isSuspect(row))),
         lastSeen: rows.at(-1)?.seq,
         suspects: rows.filter(isSuspect).map(({ seq }) => seq),
+        heldBack: count < limit && rows.length === count,
       };
     });
   }
@@ -61,22 +71,26 @@ export class Delivering {
   async claimAlone(request: Omit<ClaimRequest, 'after' | 'limit'> & { seq: number }) {
     const { subscription, claimId, seq, leaseMs } = request;
     const { database } = this.connections;
-    return this.leasing(subscription.id, claimId, leaseMs, async (on, lease) => {
-      const row = await findClaimableBySeq(database, on, { subscriptionId: subscription.id, seq });
+    const subscriptionId = subscription.id;
+    const holder = { subscriptionId, token: claimId, leaseMs };
+    return this.leasing(holder, 1, async (on, { count, limited }, lease) => {
+      if (count === 0) return undefined;
+      const row = await findClaimableBySeq(database, on, { subscriptionId, seq, limited });
       if (!row) return undefined;
       const [delivery] = await lease([{ ...row, lostLeases: row.lostLeases + (row.leaseExpired ? 1 : 0) }]);
       return delivery;
     });
   }
 
-  /** Brings back what has waited for its time, and says whether a claim would find anything. */
+  /** Brings back what has waited for its time, and says whether a claim would find anything, but for limits. */
   async poll(subscription: { id: number }, after: number) {
     const { database } = this.connections;
-    const { due, claimable } = await this.connections.control((on) =>
+    const { due, claimable, limited } = await this.connections.control((on) =>
       findWork(database, on, { subscriptionId: subscription.id, after }),
     );
+    this.limiting.note(subscription.id, limited);
     const broughtBack = due && (await this.bringBackDue(subscription.id)) > 0;
-    return { claimable: claimable || broughtBack, broughtBack };
+    return { claimable: claimable || broughtBack, broughtBack, limited };
   }
 
   /**
@@ -84,24 +98,27 @@ export class Delivering {
    * and when the lease ran out, it would look as if its process had died.
    */
   private async leasing<T>(
-    subscriptionId: number,
-    token: Buffer,
-    leaseMs: number,
+    holder: { subscriptionId: number; token: Buffer; leaseMs: number },
+    wanted: number,
     claim: (
       on: Connection,
+      allowance: Allowance,
       lease: (rows: readonly ClaimableRow[]) => Promise<LeasedDelivery[]>,
     ) => Promise<T>,
   ): Promise<T> {
     const { database } = this.connections;
+    const { subscriptionId, token } = holder;
     let leased: readonly ClaimableRow[] = [];
     let missing: readonly ClaimableRow[] = [];
     try {
-      const answer = await this.connections.controlTransaction((on) =>
-        claim(on, async (rows) => {
+      const answer = await this.connections.controlTransaction(async (on) => {
+        const allowance = await this.limiting.allow(on, subscriptionId, wanted);
+        return claim(on, allowance, async (rows) => {
           if (rows.length === 0) return [];
           leased = rows;
           const seqs = rows.map(({ seq }) => seq);
-          await leaseDeliveries(database, on, { subscriptionId, seqs, token, leaseMs });
+          await leaseDeliveries(database, on, { ...holder, seqs });
+          await allowance.take(seqs, token);
           // On the same connection: behind a proxy that splits reads from writes, another one may lag.
           const messages = new Map((await readMessages(database, on, seqs)).map((row) => [row.seq, row]));
           missing = rows.filter(({ seq }) => !messages.has(seq));
@@ -109,8 +126,8 @@ export class Delivering {
             const message = messages.get(row.seq);
             return message ? [leasedDelivery(row, message, { subscriptionId, token })] : [];
           });
-        }),
-      );
+        });
+      });
       await this.dropThose(missing, subscriptionId, token);
       return answer;
     } catch (error) {

@@ -6,12 +6,15 @@ import {
   DELIVERY_TABLES,
   type SubscriptionRow,
   deleteDeliveriesOf,
+  deleteLimit,
+  deleteLimitedLeasesOf,
   deleteSubscription,
   deliverParked,
   findOrphanedSubscriptions,
   findRemovedSubscriptions,
   findSubscription,
   insertSubscription,
+  isSubscribed,
   lockParked,
   lockTopic,
   markParkedTaken,
@@ -61,7 +64,7 @@ export class Subscriptions {
 
   /**
    * Takes the group's subscription away, with its deliveries. A `subscribe` of the same version, however late it comes,
-   * doesn't bring it back.
+   * doesn't bring it back. The group's limits go with its last subscription, as its pause does.
    */
   async remove({ topic, group, version }: SubscribeRequest): Promise<void> {
     const topicId = await this.topics.idOf(topic);
@@ -70,6 +73,7 @@ export class Subscriptions {
       const found = await findSubscription(database, on, { topicId, group });
       if (!found || found.version > version) return undefined;
       await updateSubscription(database, on, { ...found, version, removed: true });
+      if (!(await isSubscribed(database, on, group))) await this.deleteLimits(on, group);
       return found;
     });
     if (existing) await this.deleteDeliveries(existing.id);
@@ -144,6 +148,12 @@ export class Subscriptions {
       await deliverParked(database, on, { ...range, subscriptionId });
       await markParkedTaken(database, on, range);
     } while (seqs.length === PARKED_BATCH);
+  }
+
+  private async deleteLimits(on: Connection, group: string): Promise<void> {
+    const { database } = this.connections;
+    await deleteLimit(database, on, group);
+    await deleteLimitedLeasesOf(database, on, group);
   }
 
   private async deleteDeliveries(subscriptionId: number): Promise<void> {

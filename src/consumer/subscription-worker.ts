@@ -42,6 +42,10 @@ export class SubscriptionWorker {
   private lastRescan = 0;
   /** A moving average. It begins as if slow: nothing is hoarded before a handler has shown that it is fast. */
   private handlerMs = FAST_HANDLER_MS;
+  /** The group has a limit, so what would wait here takes a place from another process. */
+  private limited = false;
+  /** The last claim met the limit. */
+  private heldBack = false;
 
   constructor(
     private readonly subscription: Subscription,
@@ -57,7 +61,10 @@ export class SubscriptionWorker {
 
   start(): void {
     if (this.loop) return;
-    this.stopListening = this.transport.onLanded(this.subscription.topic, () => this.wake.ring());
+    this.stopListening = this.transport.onLanded(this.subscription.topic, () => {
+      // One more in a backlog that waits for the limit is no reason to ask: each publish would be a claim in vain.
+      if (!this.heldBack) this.wake.ring();
+    });
     // Handlers never inherit the context of whoever started the app, or of a publisher that rang the bell.
     outsideTransaction(() => {
       this.leases.start();
@@ -116,9 +123,9 @@ export class SubscriptionWorker {
   /** @returns whether another step is worth taking at once */
   private async step(eager: boolean): Promise<boolean> {
     await this.gate.whenOpen(this.stopped.signal);
-    const room = this.room();
-    if (this.stopping || room === 0) return false;
+    if (this.stopping || this.room() === 0) return false;
     const leave = this.gate.enter();
+    this.heldBack = false;
     try {
       const rescan = Date.now() - this.lastRescan >= RESCAN_MS;
       if (rescan) {
@@ -126,12 +133,15 @@ export class SubscriptionWorker {
         this.cursor = 0;
       }
       if (rescan || !eager) {
-        const { claimable, broughtBack } = await this.transport.poll(this.subscription, this.cursor);
+        const { claimable, broughtBack, limited } = await this.transport.poll(this.subscription, this.cursor);
+        this.limited = limited;
         // What comes back keeps its old number.
         if (broughtBack) this.cursor = 0;
         if (!claimable) return false;
       }
-      return await this.claim(room);
+      // Less by now, where the group has got a limit.
+      const room = this.room();
+      return room > 0 && (await this.claim(room));
     } finally {
       leave();
     }
@@ -142,10 +152,11 @@ export class SubscriptionWorker {
     const { leaseMs } = this.consumer.settings;
     const claimId = newClaimId();
     const answer = await this.transport.claim({ subscription, claimId, after: cursor, limit, leaseMs });
+    this.heldBack = answer.heldBack;
     if (answer.lastSeen !== undefined) this.cursor = answer.lastSeen;
     for (const claimed of answer.deliveries) this.take(claimed);
     if (answer.suspects.length > 0) this.isolate(answer.suspects);
-    return answer.deliveries.length > 0;
+    return answer.deliveries.length > 0 && !answer.heldBack;
   }
 
   private take(claimed: ClaimedDelivery): void {
@@ -232,7 +243,7 @@ export class SubscriptionWorker {
   /** How many more deliveries this worker may hold. */
   private room(): number {
     const { concurrency } = this.consumer.settings;
-    const ahead = this.handlerMs < FAST_HANDLER_MS ? concurrency * this.options.prefetch : 0;
+    const ahead = !this.limited && this.handlerMs < FAST_HANDLER_MS ? concurrency * this.options.prefetch : 0;
     const free = Math.max(0, concurrency + ahead - this.queue.length - this.running.size);
     // Not one at a time: a claim costs as much for one delivery as for many.
     return ahead === 0 || free >= concurrency ? free : 0;

@@ -12,6 +12,8 @@ export const TABLES = [
   'waiting',
   'parked',
   'dead_letter',
+  'group_limit',
+  'limited_lease',
   'scenario',
   'dedup',
   'outbox',

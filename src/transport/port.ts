@@ -106,6 +106,16 @@ export interface ClaimAnswer {
   readonly lastSeen: number | undefined;
   /** Deliveries that lost a lease: not handed out with others, each is to be claimed alone. */
   readonly suspects: number[];
+  /** There may be more, but the group's limit allows no more for now. */
+  readonly heldBack: boolean;
+}
+
+export interface PollAnswer {
+  /** Whether a claim is worth trying; a limit may hold it back all the same. */
+  readonly claimable: boolean;
+  readonly broughtBack: boolean;
+  /** Whether the group has a limit: what is claimed ahead takes a place from another process. */
+  readonly limited: boolean;
 }
 
 export interface Attempt {
@@ -132,10 +142,10 @@ export interface Transport {
   subscribe(request: { topic: string; group: string; version: number }): Promise<Subscription>;
 
   claim(claim: Claim): Promise<ClaimAnswer>;
-  /** Claims one suspect, for a process that runs nothing else meanwhile. Undefined: somebody else has it. */
+  /** Claims one suspect, for a process that runs nothing else meanwhile. Undefined: somebody else has it, or a limit. */
   claimAlone(claim: Omit<Claim, 'after' | 'limit'> & { seq: number }): Promise<ClaimedDelivery | undefined>;
   /** Whether a claim is worth trying, for an idle worker. Also brings back what has waited for its time. */
-  poll(subscription: Subscription, after: number): Promise<{ claimable: boolean; broughtBack: boolean }>;
+  poll(subscription: Subscription, after: number): Promise<PollAnswer>;
 
   /** @returns false when the lease was lost, and somebody else decides */
   acknowledge(held: Lease): Promise<boolean>;

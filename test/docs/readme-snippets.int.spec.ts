@@ -161,6 +161,16 @@ describe.each(engines)('the code of the README, on %s', (engine) => {
       expect(await app.broker.deadLetters.list()).toEqual([]);
     });
 
+    it('holds a group to what its printer can take', async () => {
+      await app.nest.get(Operating).sparePrinter();
+      const limits = { concurrency: 2, perSecond: 0.5 };
+      expect(await app.broker.groups.list()).toMatchObject(
+        expect.arrayContaining([expect.objectContaining({ group: 'gold-cards', limits })]),
+      );
+      await paid(7);
+      await app.events('acknowledged', 1, ({ group }) => group === 'gold-cards');
+    });
+
     it('reminds a day later, unless the order was paid, and not when it is too late', async () => {
       const reminders = app.nest.get(Reminders);
       const due = await app.broker.subscribe({ topic: ReminderDue.name, group: 'reminders', version: 1 });

@@ -66,11 +66,21 @@ describe.each(engines)('claims on %s', (engine) => {
     const { deliveries } = await claim(app, cards, { leaseMs: 10 * MINUTE_MS });
     expect(deliveries).toHaveLength(1);
     await letPass(app.dataSource, 9 * MINUTE_MS);
-    expect(await claim(app, cards)).toEqual({ deliveries: [], lastSeen: undefined, suspects: [] });
+    expect(await claim(app, cards)).toEqual({
+      deliveries: [],
+      lastSeen: undefined,
+      suspects: [],
+      heldBack: false,
+    });
     expect(await claimAlone(app, cards, deliveries[0]!.seq)).toBeUndefined();
     await letPass(app.dataSource, MINUTE_MS);
     const { seq } = deliveries[0]!;
-    expect(await claim(app, cards)).toEqual({ deliveries: [], lastSeen: seq, suspects: [seq] });
+    expect(await claim(app, cards)).toEqual({
+      deliveries: [],
+      lastSeen: seq,
+      suspects: [seq],
+      heldBack: false,
+    });
   });
 
   it('hand a suspect out alone, to one of eight, and count the lost lease once', async () => {

@@ -7,7 +7,15 @@ import {
   type PayloadOf,
 } from '../../src/index.js';
 import { type TestApp, startApp } from '../support/app.js';
-import { OrderPlaced, claim, numbered, publishOrders, startBroker, subscribe } from '../support/broker.js';
+import {
+  type Leased,
+  OrderPlaced,
+  claim,
+  numbered,
+  publishOrders,
+  startBroker,
+  subscribe,
+} from '../support/broker.js';
 import { CardTable, PaymentRow, PaymentSucceeded, PaymentTable, payment } from '../support/cards.js';
 import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
 import { until } from '../support/until.js';
@@ -133,16 +141,42 @@ describe.each(engines)('statements on %s', (engine) => {
     const statements = await during(() => claim(app, cards, { limit: 99 }));
     expect(statements).toEqual([
       BEGIN,
-      'SELECT mq_delivery mq_subscription',
+      'SELECT mq_delivery mq_group_limit mq_subscription',
       'UPDATE mq_delivery',
       'SELECT mq_message',
       'COMMIT',
     ]);
     expect(await during(() => claim(app, cards))).toEqual([
       BEGIN,
-      'SELECT mq_delivery mq_subscription',
+      'SELECT mq_delivery mq_group_limit mq_subscription',
       'COMMIT',
     ]);
+  });
+
+  it('a claim of a limited group is nine, ten where leases have ended, and four where there is no place', async () => {
+    app = await startBroker(recording.database);
+    const cards = await subscribe(app, 'cards');
+    await publishOrders(app, numbered(200));
+    await app.broker.groups.limit({ group: 'cards' }, { concurrency: 50, perSecond: 1_000 });
+    await app.broker.poll(cards, 0);
+    const allow = [BEGIN, 'SELECT mq_group_limit mq_subscription', 'SELECT mq_limited_lease mq_delivery'];
+    const lease = [
+      'SELECT mq_delivery mq_subscription',
+      'UPDATE mq_delivery',
+      'REPLACE mq_limited_lease',
+      'UPDATE mq_group_limit',
+      'SELECT mq_message',
+      'COMMIT',
+    ];
+    let held: Leased[] = [];
+    expect(await during(async () => (held = (await claim(app, cards)).deliveries))).toEqual([
+      ...allow,
+      ...lease,
+    ]);
+    expect(held).toHaveLength(50);
+    expect(await during(() => claim(app, cards))).toEqual([...allow, 'COMMIT']);
+    for (const one of held) await app.broker.acknowledge(one);
+    expect(await during(() => claim(app, cards))).toEqual([...allow, 'DELETE mq_limited_lease', ...lease]);
   });
 
   it('a consume is four: dedup row, the effect, the ACK that is the witness, COMMIT', async () => {
@@ -182,7 +216,7 @@ describe.each(engines)('statements on %s', (engine) => {
     await until('the worker has asked six times more', () => recording.statements.length - from >= ASKED);
     const asked = recording.statements.slice(from, from + ASKED);
     expect(asked.map(({ sql }) => outline(sql))).toEqual(
-      Array(ASKED).fill('SELECT mq_delivery mq_subscription mq_waiting'),
+      Array(ASKED).fill('SELECT mq_delivery mq_subscription mq_waiting mq_group_limit'),
     );
     // Timers may be late, never early, but for the rounding of a millisecond.
     expect(asked.at(-1)!.at - asked[0]!.at).toBeGreaterThanOrEqual((ASKED - 1) * (POLL_MS - 2));

@@ -1,10 +1,13 @@
+import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import {
   DeadLetterEntity,
   DedupEntity,
   DeliveryContext,
   DeliveryEntity,
+  GroupLimitEntity,
   IdempotentConsumer,
+  LimitedLeaseEntity,
   MessageEntity,
   ParkedEntity,
   type PayloadOf,
@@ -117,6 +120,19 @@ describe.each(engines)("the library's entities in an app's DataSource on %s", (e
     expect(dedup[0]!.bizId.toString()).toBe('P-1');
     const scenarios = await all(ScenarioEntity);
     expect(scenarios.map(({ id }) => id)).toContain(dedup[0]!.scenarioId);
+
+    const subscription = { id: subscriptionId('nobody-works') };
+    await app.broker.groups.limit({ group: 'nobody-works' }, { concurrency: 2, perSecond: 0.5 });
+    await app.broker.poll(subscription, 0);
+    const token = randomBytes(16);
+    await app.broker.claim({ subscription, claimId: token, after: 0, limit: 1, leaseMs: HOUR_MS });
+    const groupName = Buffer.from('nobody-works');
+    expect(await all(GroupLimitEntity)).toEqual([
+      { groupName, concurrency: 2, perSecond: 0.5, tokens: 0, refilledAt: expect.stringMatching(/^\d{16}$/) },
+    ]);
+    expect(await all(LimitedLeaseEntity)).toEqual([
+      { groupName, subscriptionId: subscription.id, seq, token },
+    ]);
 
     // Found by a key as well, whatever its type on this engine.
     const { innerMsgId } = await app.dataSource.getRepository(MessageEntity).findOneByOrFail({ seq });

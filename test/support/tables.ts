@@ -1,6 +1,15 @@
 import type { DataSource } from 'typeorm';
 
-type Table = 'message' | 'delivery' | 'waiting' | 'parked' | 'dead_letter' | 'dedup' | 'subscription';
+type Table =
+  | 'message'
+  | 'delivery'
+  | 'waiting'
+  | 'parked'
+  | 'dead_letter'
+  | 'dedup'
+  | 'subscription'
+  | 'group_limit'
+  | 'limited_lease';
 
 export async function countRows(dataSource: DataSource, table: Table, where = '1 = 1'): Promise<number> {
   const [{ n }] = await dataSource.query(`SELECT COUNT(*) AS n FROM mq_${table} WHERE ${where}`);
@@ -19,7 +28,7 @@ export async function tableSizes(dataSource: DataSource): Promise<Record<string,
 
 /** Lets time pass for the library's tables: everything in them happened, or is due, that much earlier. */
 export async function letPass(dataSource: DataSource, ms: number): Promise<void> {
-  const columns = ['delivery.available_at', 'waiting.due_at', 'parked.parked_at'];
+  const columns = ['delivery.available_at', 'waiting.due_at', 'parked.parked_at', 'group_limit.refilled_at'];
   for (const time of ['landed_at', 'deliver_at', 'expires_at']) columns.push(`message.${time}`);
   for (const column of columns) {
     const [table, time] = column.split('.') as [string, string];

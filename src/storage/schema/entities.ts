@@ -71,6 +71,24 @@ export class DeadLetterEntity {
   deadAt!: string;
 }
 
+/** What a group is held to, all its topics and all processes together. */
+export class GroupLimitEntity {
+  groupName!: Buffer;
+  concurrency!: number | null;
+  perSecond!: number | null;
+  /** What `perSecond` allowed to be handed out at once, at `refilledAt`. */
+  tokens!: number;
+  refilledAt!: string;
+}
+
+/** A lease that counts towards its group's `concurrency`, as long as it is one. */
+export class LimitedLeaseEntity {
+  groupName!: Buffer;
+  subscriptionId!: number;
+  seq!: string;
+  token!: Buffer;
+}
+
 /** A namespace of biz-ids. */
 export class ScenarioEntity {
   id!: number;
@@ -88,13 +106,14 @@ export class DedupEntity {
   result!: Buffer | null;
 }
 
-type ColumnKind = 'id' | 'int' | 'small' | 'big' | 'bytes' | 'bytes16' | 'blob';
+type ColumnKind = 'id' | 'int' | 'small' | 'big' | 'real' | 'bytes' | 'bytes16' | 'blob';
 
 const MYSQL_COLUMNS: Record<ColumnKind, Partial<EntitySchemaColumnOptions>> = {
   id: { type: 'int', unsigned: true },
   int: { type: 'int', unsigned: true },
   small: { type: 'smallint', unsigned: true },
   big: { type: 'bigint' },
+  real: { type: 'double' },
   bytes: { type: 'varbinary', length: 255 },
   bytes16: { type: 'binary', length: 16 },
   blob: { type: 'mediumblob' },
@@ -106,6 +125,7 @@ const SQLITE_COLUMNS: Record<ColumnKind, Partial<EntitySchemaColumnOptions>> = {
   small: { type: 'integer' },
   // As text, like the drivers of MySQL and MariaDB give a bigint.
   big: { type: 'integer', transformer: { to: (value: unknown) => value, from: String } },
+  real: { type: 'real' },
   bytes: { type: 'blob' },
   bytes16: { type: 'blob' },
   blob: { type: 'blob' },
@@ -190,6 +210,19 @@ export function idempotentMqEntities(
       reason: column('bytes', 'reason'),
       ...attempts,
       deadAt: column('big', 'dead_at'),
+    }),
+    entity(GroupLimitEntity, 'group_limit', {
+      groupName: column('bytes', 'group_name', key),
+      concurrency: column('int', 'concurrency', optional),
+      perSecond: column('real', 'per_second', optional),
+      tokens: column('real', 'tokens'),
+      refilledAt: column('big', 'refilled_at'),
+    }),
+    entity(LimitedLeaseEntity, 'limited_lease', {
+      groupName: column('bytes', 'group_name', key),
+      subscriptionId: column('int', 'subscription_id', key),
+      seq: column('big', 'seq', key),
+      token: column('bytes16', 'token'),
     }),
     entity(ScenarioEntity, 'scenario', { id: column('id', 'id', generated), name: column('bytes', 'name') }),
     entity(DedupEntity, 'dedup', {

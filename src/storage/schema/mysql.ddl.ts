@@ -74,6 +74,21 @@ export function mysqlTables(t: Database['tables']): string[] {
       PRIMARY KEY (subscription_id, seq),
       KEY dead_letter_dead_at (dead_at)
     ) ${engine}`,
+    `CREATE TABLE IF NOT EXISTS ${t.group_limit} (
+      group_name VARBINARY(200) NOT NULL,
+      concurrency INT UNSIGNED NULL,
+      per_second DOUBLE NULL,
+      tokens DOUBLE NOT NULL DEFAULT 0,
+      refilled_at BIGINT NOT NULL,
+      PRIMARY KEY (group_name)
+    ) ${engine}`,
+    `CREATE TABLE IF NOT EXISTS ${t.limited_lease} (
+      group_name VARBINARY(200) NOT NULL,
+      subscription_id INT UNSIGNED NOT NULL,
+      seq BIGINT UNSIGNED NOT NULL,
+      token BINARY(16) NOT NULL,
+      PRIMARY KEY (group_name, subscription_id, seq)
+    ) ${engine}`,
     `CREATE TABLE IF NOT EXISTS ${t.scenario} (
       id INT UNSIGNED NOT NULL AUTO_INCREMENT,
       name VARBINARY(500) NOT NULL,

@@ -65,6 +65,21 @@ export function sqliteTables(t: Database['tables']): string[] {
       dead_at INTEGER NOT NULL,
       PRIMARY KEY (subscription_id, seq)
     ) WITHOUT ROWID`,
+    `CREATE TABLE IF NOT EXISTS ${t.group_limit} (
+      group_name BLOB NOT NULL,
+      concurrency INTEGER NULL,
+      per_second REAL NULL,
+      tokens REAL NOT NULL DEFAULT 0,
+      refilled_at INTEGER NOT NULL,
+      PRIMARY KEY (group_name)
+    ) WITHOUT ROWID`,
+    `CREATE TABLE IF NOT EXISTS ${t.limited_lease} (
+      group_name BLOB NOT NULL,
+      subscription_id INTEGER NOT NULL,
+      seq INTEGER NOT NULL,
+      token BLOB NOT NULL,
+      PRIMARY KEY (group_name, subscription_id, seq)
+    ) WITHOUT ROWID`,
     `CREATE TABLE IF NOT EXISTS ${t.scenario} (
       id INTEGER PRIMARY KEY AUTOINCREMENT,
       name BLOB NOT NULL UNIQUE

@@ -3,6 +3,12 @@ import type { Database } from '../tables.js';
 
 /** Step 4, the broker delivers: finding, leasing and reading what a subscription may have. */
 
+interface Claimer {
+  subscriptionId: number;
+  /** Its group is limited, and the claim has locked the limit: see limits.ts. */
+  limited: boolean;
+}
+
 export interface ClaimableRow {
   seq: number;
   /** Its lease ran out: the process that held it died or stalled. */
@@ -19,12 +25,12 @@ export interface ClaimableRow {
 export async function findClaimable(
   { dialect, tables }: Database,
   on: Connection,
-  { subscriptionId, after, limit }: { subscriptionId: number; after: number; limit: number },
+  { subscriptionId, after, limit, limited }: Claimer & { after: number; limit: number },
 ): Promise<ClaimableRow[]> {
   const rows = await read<RawClaimable>(
     on,
     `SELECT ${CLAIMABLE} FROM ${tables.delivery}
-     WHERE subscription_id = ? AND seq > ? AND available_at <= ${dialect.now} AND ${running(tables)}
+     WHERE subscription_id = ? AND seq > ? AND available_at <= ${dialect.now} AND ${isServed(tables, limited)}
      ORDER BY seq LIMIT ${limit}${dialect.forUpdateSkipLocked}`,
     [subscriptionId, after, subscriptionId],
   );
@@ -35,33 +41,39 @@ export async function findClaimable(
 export async function findClaimableBySeq(
   { dialect, tables }: Database,
   on: Connection,
-  { subscriptionId, seq }: { subscriptionId: number; seq: number },
+  { subscriptionId, seq, limited }: Claimer & { seq: number },
 ): Promise<ClaimableRow | undefined> {
   const rows = await read<RawClaimable>(
     on,
     `SELECT ${CLAIMABLE} FROM ${tables.delivery}
      WHERE subscription_id = ? AND seq = ? AND available_at <= ${dialect.now}
-       AND ${running(tables)}${dialect.forUpdateSkipLocked}`,
+       AND ${isServed(tables, limited)}${dialect.forUpdateSkipLocked}`,
     [subscriptionId, seq, subscriptionId],
   );
   return rows.map(toClaimable)[0];
 }
 
-/** Whether a claim would find anything, and whether anything that waits is due: what an idle worker asks, without locking. */
+/**
+ * What an idle worker asks, without locking: whether a claim would find anything, but for limits; whether anything that
+ * waits is due; and whether its group is limited, by the primary keys of subscriptions and of limits.
+ */
 export async function findWork(
   { dialect, tables }: Database,
   on: Connection,
   { subscriptionId, after }: { subscriptionId: number; after: number },
-): Promise<{ claimable: boolean; due: boolean }> {
-  const rows = await read<{ claimable: number | string; due: number | string }>(
+): Promise<{ claimable: boolean; due: boolean; limited: boolean }> {
+  const rows = await read<Record<'claimable' | 'due' | 'limited', number | string>>(
     on,
     `SELECT EXISTS (SELECT 1 FROM ${tables.delivery}
                     WHERE subscription_id = ? AND seq > ? AND available_at <= ${dialect.now})
-              AND ${running(tables)} AS claimable,
-            EXISTS (SELECT 1 FROM ${tables.waiting} WHERE subscription_id = ? AND due_at <= ${dialect.now}) AS due`,
-    [subscriptionId, after, subscriptionId, subscriptionId],
+              AND ${isServed(tables, true)} AS claimable,
+            EXISTS (SELECT 1 FROM ${tables.waiting} WHERE subscription_id = ? AND due_at <= ${dialect.now}) AS due,
+            EXISTS (SELECT 1 FROM ${tables.subscription} s JOIN ${tables.group_limit} l ON l.group_name = s.group_name
+                    WHERE s.id = ?) AS limited`,
+    [subscriptionId, after, subscriptionId, subscriptionId, subscriptionId],
   );
-  return { claimable: Number(rows[0]?.claimable) === 1, due: Number(rows[0]?.due) === 1 };
+  const { claimable, due, limited } = rows[0]!;
+  return { claimable: Number(claimable) === 1, due: Number(due) === 1, limited: Number(limited) === 1 };
 }
 
 /** Gives what was found and locked to the holder of the token. A token still there is a lease that ran out. */
@@ -116,9 +128,14 @@ export async function readMessages(
   }));
 }
 
-/** A group that is paused is given nothing. By its primary key, and never locked. */
-function running(tables: Database['tables']): string {
-  return `(SELECT paused FROM ${tables.subscription} WHERE id = ?) = 0`;
+/**
+ * A group that is paused is given nothing; nor is one that is limited, by a claim that does not know of it yet, and would
+ * hand out what nobody counts. By primary keys, and never locked.
+ */
+function isServed({ subscription, group_limit }: Database['tables'], limited: boolean): string {
+  if (limited) return `(SELECT paused FROM ${subscription} WHERE id = ?) = 0`;
+  return `(SELECT s.paused + EXISTS (SELECT 1 FROM ${group_limit} l WHERE l.group_name = s.group_name)
+           FROM ${subscription} s WHERE s.id = ?) = 0`;
 }
 
 const CLAIMABLE = 'seq, token IS NOT NULL AS lease_expired, failures, lost_leases, errors';

@@ -10,13 +10,16 @@ export interface GroupRow {
   group: string;
   version: number;
   paused: boolean;
+  /** What the group is held to, all its topics together. */
+  limits: { concurrency: number | null; perSecond: number | null };
 }
 
 export async function listGroups({ tables }: Database, on: Connection): Promise<GroupRow[]> {
   const rows = await read<Record<string, unknown>>(
     on,
-    `SELECT s.id, t.name AS topic_name, s.group_name, s.version, s.paused
+    `SELECT s.id, t.name AS topic_name, s.group_name, s.version, s.paused, l.concurrency, l.per_second
      FROM ${tables.subscription} s JOIN ${tables.topic} t ON t.id = s.topic_id
+     LEFT JOIN ${tables.group_limit} l ON l.group_name = s.group_name
      WHERE s.removed = 0 ORDER BY t.name, s.group_name`,
     [],
   );
@@ -26,6 +29,7 @@ export async function listGroups({ tables }: Database, on: Connection): Promise<
     group: (row.group_name as Buffer).toString('utf8'),
     version: Number(row.version),
     paused: Number(row.paused) === 1,
+    limits: { concurrency: numberOrNull(row.concurrency), perSecond: numberOrNull(row.per_second) },
   }));
 }
 
@@ -56,6 +60,16 @@ export async function countBySubscription(
   return new Map(rows.map((row) => [Number(row.subscription_id), Number(row.n)]));
 }
 
+/** Whether the group still subscribes to anything. Reads all subscriptions. */
+export async function isSubscribed({ tables }: Database, on: Connection, group: string): Promise<boolean> {
+  const rows = await read(
+    on,
+    `SELECT id FROM ${tables.subscription} WHERE group_name = ? AND removed = 0 LIMIT 1`,
+    [Buffer.from(group)],
+  );
+  return rows.length === 1;
+}
+
 export async function setPaused(
   { tables }: Database,
   on: Connection,
@@ -65,4 +79,8 @@ export async function setPaused(
     paused ? 1 : 0,
     subscriptionId,
   ]);
+}
+
+function numberOrNull(value: unknown): number | null {
+  return value === null ? null : Number(value);
 }

@@ -15,3 +15,4 @@ export * from './outbox.js';
 export * from './accept.js';
 export * from './quarantine.js';
 export * from './watermark.js';
+export * from './limits.js';

@@ -6,6 +6,8 @@ export const TABLES = [
   'dead_letter',
   'dedup',
   'delivery',
+  'group_limit',
+  'limited_lease',
   'message',
   'parked',
   'scenario',
