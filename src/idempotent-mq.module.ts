@@ -23,6 +23,7 @@ import {
   type DiscoveredConsumer,
   HandlerCaller,
   checkName,
+  checkSeats,
   discoverConsumers,
 } from './consumer/index.js';
 import { ConfigurationError, InvalidOptionError } from './errors/index.js';
@@ -107,7 +108,7 @@ export class IdempotentMqModule
 
   /** @throws ConfigurationError when instances or consumers don't fit together */
   onModuleInit(): void {
-    const { options } = this.runtime;
+    const { options, connections } = this.runtime;
     const instances = this.instancesOfApp();
     if (!options.roles.consume) return;
     const { name } = this.extras;
@@ -118,6 +119,7 @@ export class IdempotentMqModule
           'concurrent transactions would mix on its one connection. Leave that option out, or set roles: { consume: false }.',
       );
     }
+    if (connections.database.dialect.engine === 'mysql') checkSeats(this.discovered, options.connections);
   }
 
   /** The names of all instances: no two of them the same, or providers and consumers would belong to both. */

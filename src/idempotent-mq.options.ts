@@ -49,9 +49,10 @@ export interface IdempotentMqOptions {
   /** Settings for all consumers; each may have its own. */
   consumers?: ConsumerDefaults & {
     /**
-     * Connections for handlers, and as many again for `IdempotentExecutor`, beside the app's pool (MySQL and MariaDB).
+     * Connections for handlers, and as many again for `IdempotentExecutor`, beside the app's pool (MySQL and MariaDB). At
+     * least the concurrency of each consumer; consumers share them.
      *
-     * @default the app's pool size, or 10
+     * @default the app's pool size (or 10), or `concurrency` where that is more
      */
     connections?: number;
     /** How often an idle worker asks for deliveries, in milliseconds. Within a process it is told at once. @default 200 */
@@ -99,6 +100,8 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 /** A hundred years: in microseconds it still fits the database's integers. */
 const MAX_WAIT_MS = 100 * 365 * DAY_MS;
 const MAX_CONNECTIONS = 10_000;
+/** Of mysql2. */
+const DRIVER_POOL_SIZE = 10;
 const MAX_LOST_LEASES = 10_000;
 /** MySQL's largest packet is 1 GiB, and a body may be twice its size on the wire. */
 const MAX_BYTES = 256 * 1024 * 1024;
@@ -135,10 +138,8 @@ const BESIDE_THE_FACTORY = ['name', 'dataSource', 'isGlobal'];
 export function resolveOptions(options: IdempotentMqOptions, dataSource: DataSource) {
   checkKeys(options);
   const { consumers = {}, payload = {}, retention = {}, roles = {}, sqlite = {} } = options;
-  const { extra, poolSize } = dataSource.options as {
-    extra?: { connectionLimit?: number };
-    poolSize?: number;
-  };
+  const appPoolSize = poolSizeOf(dataSource);
+  const consumerDefaults = resolveConsumerOptions('consumers', consumers, CONSUMER_DEFAULTS);
   return {
     schema: oneOf('schema', options.schema, ['ensure', 'migrations'] as const, 'migrations'),
     durability: oneOf('durability', options.durability, ['require', 'warn'] as const, 'require'),
@@ -147,11 +148,12 @@ export function resolveOptions(options: IdempotentMqOptions, dataSource: DataSou
       consume: bool('roles.consume', roles.consume, true),
       sweep: bool('roles.sweep', roles.sweep, true),
     },
-    consumers: resolveConsumerOptions('consumers', consumers, CONSUMER_DEFAULTS),
+    consumers: consumerDefaults,
+    appPoolSize,
     connections: whole(
       'consumers.connections',
       consumers.connections,
-      extra?.connectionLimit ?? poolSize ?? 10,
+      Math.max(appPoolSize, consumerDefaults.concurrency),
       MAX_CONNECTIONS,
     ),
     pollMs: whole('consumers.pollMs', consumers.pollMs, 200, MAX_TIMER_MS),
@@ -168,6 +170,15 @@ export function resolveOptions(options: IdempotentMqOptions, dataSource: DataSou
     leaveDataSourceAlone: bool('sqlite.leaveDataSourceAlone', sqlite.leaveDataSourceAlone, false),
     writeWaitMs: whole('sqlite.writeWaitMs', sqlite.writeWaitMs, 10_000, MAX_TIMER_MS),
   };
+}
+
+/** How many connections TypeORM and mysql2 open for the app: what `extra` has comes last, and neither is checked there. */
+function poolSizeOf(dataSource: DataSource): number {
+  const { extra, poolSize } = dataSource.options as {
+    extra?: { connectionLimit?: unknown };
+    poolSize?: unknown;
+  };
+  return Number(extra?.connectionLimit ?? poolSize) || DRIVER_POOL_SIZE;
 }
 
 function checkKeys(options: IdempotentMqOptions): void {

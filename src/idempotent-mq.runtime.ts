@@ -10,6 +10,7 @@ import { OutboxPublisher } from './publisher/index.js';
 import {
   type Database,
   type LibraryConnections,
+  checkConnectionLimits,
   checkSchema,
   checkServer,
   findDurabilityProblems,
@@ -86,6 +87,8 @@ export class IdempotentMqRuntime {
     const connections = await openLibraryConnections(dataSource, database, options);
     try {
       await connections.control((on) => checkServer(database, on));
+      const pools = { app: options.appPoolSize, scopes: options.connections, control: CONTROL_CONNECTIONS };
+      await connections.control((on) => checkConnectionLimits(database, on, pools));
       await connections.control((on) => checkSchema(database, on));
       const problems = await connections.control((on) => findDurabilityProblems(database, on));
       const packet = await connections.control((on) => maxPacketBytes(database, on));

@@ -110,3 +110,20 @@ function checkTogether(consumers: readonly DiscoveredConsumer[]): void {
     byScenario.set(dedup, consumer);
   }
 }
+
+/**
+ * Deliveries are claimed for as many handlers as a consumer may run at a time. Those that find no connection would only
+ * hold their leases.
+ *
+ * @throws ConfigurationError for a consumer that can never run as many handlers as it says
+ */
+export function checkSeats(consumers: readonly DiscoveredConsumer[], connections: number): void {
+  const [widest] = [...consumers].sort((a, b) => b.settings.concurrency - a.settings.concurrency);
+  if (!widest || widest.settings.concurrency <= connections) return;
+  const { name, settings } = widest;
+  throw new ConfigurationError(
+    `${name} runs up to ${settings.concurrency} handlers at a time (concurrency), each on a connection of its own, and there are ${connections} for handlers (consumers.connections). ` +
+      `Set forRoot({ consumers: { connections: ${settings.concurrency} } }) or more, or a concurrency of at most ${connections}. ` +
+      'See docs/operations.md, Running it.',
+  );
+}

@@ -3,6 +3,7 @@ export * from './dialect.js';
 export * from './tables.js';
 export * from './check-server.js';
 export * from './check-durability.js';
+export * from './check-connections.js';
 export * from './statements/index.js';
 export * from './named-ids.js';
 export * from './connections/app-data-source.js';

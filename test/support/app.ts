@@ -1,8 +1,8 @@
 import type { DynamicModule, INestApplicationContext, Provider, Type } from '@nestjs/common';
-import { Test } from '@nestjs/testing';
+import { Test, type TestingModule } from '@nestjs/testing';
 import { TypeOrmModule, getDataSourceToken } from '@nestjs/typeorm';
 import { ReplaySubject, filter, firstValueFrom, take, timeout, toArray } from 'rxjs';
-import type { DataSource, EntitySchema } from 'typeorm';
+import { DataSource, type EntitySchema } from 'typeorm';
 import {
   BrokerService,
   IdempotentExecutor,
@@ -45,13 +45,13 @@ const EVENT_TIMEOUT_MS = 20_000;
 /** A small app on a database of its own, started. Polls and backoff are short, so that nobody waits for the clock. */
 export async function startApp(database: TestDatabase, parts: AppParts = {}): Promise<TestApp> {
   const { entities = [], providers = [], controllers = [], imports = [], options = {} } = parts;
-  const testing = await Test.createTestingModule({
+  const typeorm = { ...database.options, entities, synchronize: true, ...parts.dataSource };
+  let opened: DataSource | undefined;
+  const builder = Test.createTestingModule({
     imports: [
-      TypeOrmModule.forRoot({
-        ...database.options,
-        entities,
-        synchronize: true,
-        ...parts.dataSource,
+      TypeOrmModule.forRootAsync({
+        useFactory: () => typeorm,
+        dataSourceFactory: async (options) => (opened = await new DataSource(options!).initialize()),
       }),
       IdempotentMqModule.forRoot({
         schema: 'ensure',
@@ -63,13 +63,23 @@ export async function startApp(database: TestDatabase, parts: AppParts = {}): Pr
     ],
     providers,
     controllers,
-  }).compile();
+  });
+  let testing: TestingModule;
+  try {
+    testing = await builder.compile();
+  } catch (error) {
+    await opened?.destroy();
+    throw error;
+  }
   const events = new ReplaySubject<IdempotentMqEvent>();
   const seen: IdempotentMqEvent[] = [];
   const source = testing.get(IdempotentMqEvents).events$;
   source.subscribe((event) => seen.push(event));
   source.subscribe(events);
-  const nest = await testing.init();
+  const nest = await testing.init().catch(async (error: unknown) => {
+    await testing.close();
+    throw error;
+  });
   return {
     nest,
     seen,
