@@ -1,14 +1,20 @@
 import type { Logger } from '@nestjs/common';
+import { type After, FailureLines } from './failure-lines.js';
 import type { IdempotentMqEvent, IdempotentMqEvents } from './events/index.js';
 
 type Of<T extends IdempotentMqEvent['type']> = Extract<IdempotentMqEvent, { type: T }>;
 
 /** What an operator must hear of without having subscribed to anything: one line a change, not one a failure. */
-export function logEvents({ events$ }: IdempotentMqEvents, logger: Logger): void {
+export function logEvents(
+  { events$ }: Pick<IdempotentMqEvents, 'events$'>,
+  logger: Pick<Logger, 'log' | 'warn' | 'error'>,
+  after?: After,
+): void {
+  const firstFailures = new FailureLines((line) => logger.warn(line), after);
   const failing = new Set<string>();
   const unheard = new Set<string>();
   const parking = new Set<string>();
-  events$.subscribe((event) => {
+  const log = (event: IdempotentMqEvent) => {
     switch (event.type) {
       case 'consuming':
         logger.log(`Consuming: ${event.handler}`);
@@ -21,7 +27,8 @@ export function logEvents({ events$ }: IdempotentMqEvents, logger: Logger): void
         );
         return;
       case 'retry-scheduled':
-        if (event.failures === 1 && !event.requested) logger.warn(firstFailure(event));
+        if (event.failures === 1 && !event.requested)
+          firstFailures.failed(event.handler, () => firstFailure(event));
         return;
       case 'dead-lettered':
         if (event.reason !== 'unrouted') {
@@ -51,7 +58,8 @@ export function logEvents({ events$ }: IdempotentMqEvents, logger: Logger): void
         return;
       default:
     }
-  });
+  };
+  events$.subscribe({ next: log, complete: () => firstFailures.close() });
 }
 
 function isNew(known: Set<string>, name: string): boolean {
