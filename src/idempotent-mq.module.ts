@@ -25,6 +25,7 @@ import {
   checkName,
   checkSeats,
   discoverConsumers,
+  tellOfShortLeases,
 } from './consumer/index.js';
 import { ConfigurationError, InvalidOptionError } from './errors/index.js';
 import { type IdempotentMqOptions, resolveOptions } from './idempotent-mq.options.js';
@@ -119,7 +120,13 @@ export class IdempotentMqModule
           'concurrent transactions would mix on its one connection. Leave that option out, or set roles: { consume: false }.',
       );
     }
-    if (connections.database.dialect.engine === 'mysql') checkSeats(this.discovered, options.connections);
+    const isSqlite = connections.database.dialect.engine === 'sqlite';
+    if (!isSqlite) checkSeats(this.discovered, options.connections);
+    const renewalMayTake = isSqlite
+      ? { option: 'sqlite.writeWaitMs', ms: options.writeWaitMs }
+      : { option: 'statementTimeoutMs', ms: options.statementTimeoutMs };
+    const warning = tellOfShortLeases(this.discovered, renewalMayTake);
+    if (warning) this.runtime.logger.warn(warning);
   }
 
   /** The names of all instances: no two of them the same, or providers and consumers would belong to both. */

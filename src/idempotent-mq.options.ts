@@ -67,7 +67,12 @@ export interface IdempotentMqOptions {
     maxDepth?: number;
   };
   retention?: {
-    /** How long a message waits for a first group to subscribe before it is dead-lettered, in milliseconds. @default 7 days */
+    /**
+     * How long a message waits for a first group to subscribe before it is dead-lettered, in milliseconds from 60000. Longer
+     * than a deploy that brings a new topic's publisher before its consumer.
+     *
+     * @default 7 days
+     */
     unroutedMs?: number;
   };
   /** Topics to register at start that are defined in files which this process has not loaded yet. */
@@ -99,6 +104,11 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 /** A hundred years: in microseconds it still fits the database's integers. */
 const MAX_WAIT_MS = 100 * 365 * DAY_MS;
+/**
+ * Two sweeps. Less is a mistaken unit (7, for days), or means that a first publish is given up on while its consumer's
+ * process still starts.
+ */
+const MIN_UNROUTED_MS = 60_000;
 const MAX_CONNECTIONS = 10_000;
 /** Of mysql2. */
 const DRIVER_POOL_SIZE = 10;
@@ -162,7 +172,7 @@ export function resolveOptions(options: IdempotentMqOptions, dataSource: DataSou
       maxBytes: whole('payload.maxBytes', payload.maxBytes, DEFAULT_PAYLOAD_LIMITS.maxBytes, MAX_BYTES),
       maxDepth: whole('payload.maxDepth', payload.maxDepth, DEFAULT_PAYLOAD_LIMITS.maxDepth, MAX_DEPTH),
     },
-    unroutedMs: whole('retention.unroutedMs', retention.unroutedMs, 7 * DAY_MS, MAX_WAIT_MS),
+    unroutedMs: whole('retention.unroutedMs', retention.unroutedMs, 7 * DAY_MS, MAX_WAIT_MS, MIN_UNROUTED_MS),
     topics: topics(options.topics),
     currentManager: currentManager(options.currentManager),
     shutdownTimeoutMs: whole('shutdownTimeoutMs', options.shutdownTimeoutMs, 10_000, MAX_TIMER_MS),
@@ -213,10 +223,11 @@ function whole(
   value: number | undefined,
   otherwise: number,
   max = Number.MAX_SAFE_INTEGER,
+  min = 1,
 ): number {
   if (value === undefined) return otherwise;
-  if (!Number.isSafeInteger(value) || value < 1 || value > max)
-    throw new InvalidOptionError(option, value, `a whole number from 1 to ${max}`);
+  if (!Number.isSafeInteger(value) || value < min || value > max)
+    throw new InvalidOptionError(option, value, `a whole number from ${min} to ${max}`);
   return value;
 }
 

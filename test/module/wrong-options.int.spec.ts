@@ -76,6 +76,25 @@ describe('forRoot refuses', () => {
       '9000000000000000',
     ],
     [
+      'a wait for groups that was meant in days',
+      { retention: { unroutedMs: 7 } },
+      'retention.unroutedMs',
+      '7',
+    ],
+    [
+      'a wait for groups that no deploy keeps',
+      { retention: { unroutedMs: 59_999 } },
+      'retention.unroutedMs',
+      '59999',
+    ],
+    [
+      'a first wait that is longer than the longest',
+      { consumers: { retry: { delayMs: 400_000 } } },
+      'consumers.retry.delayMs',
+      '400000',
+    ],
+    ['a lease that no renewal can keep', { consumers: { leaseMs: 99 } }, 'consumers.leaseMs', '99'],
+    [
       'a retry option that every object has',
       { consumers: { retry: { toString: 1 } } },
       'consumers.retry.toString',
