@@ -153,7 +153,7 @@ export function resolveOptions(options: IdempotentMqOptions, dataSource: DataSou
   return {
     schema: oneOf('schema', options.schema, ['ensure', 'migrations'] as const, 'migrations'),
     durability: oneOf('durability', options.durability, ['require', 'warn'] as const, 'require'),
-    tablePrefix: options.tablePrefix ?? DEFAULT_TABLE_PREFIX,
+    tablePrefix: options.tablePrefix === undefined ? DEFAULT_TABLE_PREFIX : options.tablePrefix,
     roles: {
       consume: bool('roles.consume', roles.consume, true),
       sweep: bool('roles.sweep', roles.sweep, true),
