@@ -2,6 +2,7 @@ import { DataSource } from 'typeorm';
 import type { ResolvedOptions } from './idempotent-mq.options.js';
 import {
   type LibraryConnections,
+  checkConnectionLimits,
   checkSchema,
   checkServer,
   databaseOf,
@@ -27,9 +28,13 @@ export interface BrokerSide extends CheckedDatabase {
 /**
  * @throws UnsupportedDatabaseError, SchemaMissingError
  */
-export async function checkDatabase(connections: LibraryConnections): Promise<CheckedDatabase> {
+export async function checkDatabase(
+  connections: LibraryConnections,
+  pools: Parameters<typeof checkConnectionLimits>[2],
+): Promise<CheckedDatabase> {
   const { database } = connections;
   await connections.control((on) => checkServer(database, on));
+  await connections.control((on) => checkConnectionLimits(database, on, pools));
   await connections.control((on) => checkSchema(database, on));
   return {
     problems: await connections.control((on) => findDurabilityProblems(database, on)),
@@ -58,7 +63,8 @@ export async function openBrokerSide(
     if (options.schema === 'ensure') await migrate(dataSource, options.tablePrefix);
     const connections = await openBrokerConnections(dataSource, database, connectionsOptions);
     try {
-      const checked = await checkDatabase(connections);
+      const { controlConnections: control } = connectionsOptions;
+      const checked = await checkDatabase(connections, { app: 1, scopes: 0, control });
       return {
         ...checked,
         connections,

@@ -23,7 +23,9 @@ import {
   type DiscoveredConsumer,
   HandlerCaller,
   checkName,
+  checkSeats,
   discoverConsumers,
+  tellOfShortLeases,
 } from './consumer/index.js';
 import { ConfigurationError, InvalidOptionError } from './errors/index.js';
 import { type IdempotentMqOptions, resolveOptions } from './idempotent-mq.options.js';
@@ -107,7 +109,7 @@ export class IdempotentMqModule
 
   /** @throws ConfigurationError when instances or consumers don't fit together */
   onModuleInit(): void {
-    const { options } = this.runtime;
+    const { options, connections } = this.runtime;
     const instances = this.instancesOfApp();
     if (!options.roles.consume) return;
     const { name } = this.extras;
@@ -118,6 +120,13 @@ export class IdempotentMqModule
           'concurrent transactions would mix on its one connection. Leave that option out, or set roles: { consume: false }.',
       );
     }
+    const isSqlite = connections.database.dialect.engine === 'sqlite';
+    if (!isSqlite) checkSeats(this.discovered, options.connections);
+    const renewalMayTake = isSqlite
+      ? { option: 'sqlite.writeWaitMs', ms: options.writeWaitMs }
+      : { option: 'statementTimeoutMs', ms: options.statementTimeoutMs };
+    const warning = tellOfShortLeases(this.discovered, renewalMayTake);
+    if (warning) this.runtime.logger.warn(warning);
   }
 
   /** The names of all instances: no two of them the same, or providers and consumers would belong to both. */

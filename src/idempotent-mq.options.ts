@@ -81,9 +81,10 @@ export interface IdempotentMqOptions {
   /** Settings for all consumers; each may have its own. */
   consumers?: ConsumerDefaults & {
     /**
-     * Connections for handlers, and as many again for `IdempotentExecutor`, beside the app's pool (MySQL and MariaDB).
+     * Connections for handlers, and as many again for `IdempotentExecutor`, beside the app's pool (MySQL and MariaDB). At
+     * least the concurrency of each consumer; consumers share them.
      *
-     * @default the app's pool size, or 10
+     * @default the app's pool size (or 10), or `concurrency` where that is more
      */
     connections?: number;
     /** How often an idle worker asks for deliveries, in milliseconds. Within a process it is told at once. @default 200 */
@@ -98,7 +99,12 @@ export interface IdempotentMqOptions {
     maxDepth?: number;
   };
   retention?: {
-    /** How long a message waits for a first group to subscribe before it is dead-lettered, in milliseconds. @default 7 days */
+    /**
+     * How long a message waits for a first group to subscribe before it is dead-lettered, in milliseconds from 60000. Longer
+     * than a deploy that brings a new topic's publisher before its consumer.
+     *
+     * @default 7 days
+     */
     unroutedMs?: number;
     /**
      * How long the broker remembers an inner-msg-id that a relay sent, in milliseconds. What is sent again later is
@@ -137,7 +143,14 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 /** A hundred years: in microseconds it still fits the database's integers. */
 const MAX_WAIT_MS = 100 * 365 * DAY_MS;
+/**
+ * Two sweeps. Less is a mistaken unit (7, for days), or means that a first publish is given up on while its consumer's
+ * process still starts.
+ */
+const MIN_UNROUTED_MS = 60_000;
 const MAX_CONNECTIONS = 10_000;
+/** Of mysql2. */
+const DRIVER_POOL_SIZE = 10;
 const MAX_LOST_LEASES = 10_000;
 /** SQLite takes 32,766 parameters in a statement. */
 const MAX_SHIPMENT = 5_000;
@@ -181,26 +194,25 @@ const BESIDE_THE_FACTORY = ['name', 'dataSource', 'isGlobal'];
 export function resolveOptions(options: IdempotentMqOptions, dataSource: DataSource) {
   checkKeys(options);
   const { consumers = {}, payload = {}, relay = {}, retention = {}, roles = {}, sqlite = {} } = options;
-  const { extra, poolSize } = dataSource.options as {
-    extra?: { connectionLimit?: number };
-    poolSize?: number;
-  };
+  const appPoolSize = poolSizeOf(dataSource);
+  const consumerDefaults = resolveConsumerOptions('consumers', consumers, CONSUMER_DEFAULTS);
   return {
     schema: oneOf('schema', options.schema, ['ensure', 'migrations'] as const, 'migrations'),
     durability: oneOf('durability', options.durability, ['require', 'warn'] as const, 'require'),
     broker: brokerOption(options.broker),
     relay: relayOptions(relay),
-    tablePrefix: options.tablePrefix ?? DEFAULT_TABLE_PREFIX,
+    tablePrefix: options.tablePrefix === undefined ? DEFAULT_TABLE_PREFIX : options.tablePrefix,
     roles: {
       consume: bool('roles.consume', roles.consume, true),
       relay: bool('roles.relay', roles.relay, true),
       sweep: bool('roles.sweep', roles.sweep, true),
     },
-    consumers: resolveConsumerOptions('consumers', consumers, CONSUMER_DEFAULTS),
+    consumers: consumerDefaults,
+    appPoolSize,
     connections: whole(
       'consumers.connections',
       consumers.connections,
-      extra?.connectionLimit ?? poolSize ?? 10,
+      Math.max(appPoolSize, consumerDefaults.concurrency),
       MAX_CONNECTIONS,
     ),
     pollMs: whole('consumers.pollMs', consumers.pollMs, 200, MAX_TIMER_MS),
@@ -209,7 +221,7 @@ export function resolveOptions(options: IdempotentMqOptions, dataSource: DataSou
       maxBytes: whole('payload.maxBytes', payload.maxBytes, DEFAULT_PAYLOAD_LIMITS.maxBytes, MAX_BYTES),
       maxDepth: whole('payload.maxDepth', payload.maxDepth, DEFAULT_PAYLOAD_LIMITS.maxDepth, MAX_DEPTH),
     },
-    unroutedMs: whole('retention.unroutedMs', retention.unroutedMs, 7 * DAY_MS, MAX_WAIT_MS),
+    unroutedMs: whole('retention.unroutedMs', retention.unroutedMs, 7 * DAY_MS, MAX_WAIT_MS, MIN_UNROUTED_MS),
     innerMsgIdWindowMs: windowOption(retention.innerMsgIdWindowMs, relayOptions(relay)),
     topics: topics(options.topics),
     currentManager: currentManager(options.currentManager),
@@ -218,6 +230,15 @@ export function resolveOptions(options: IdempotentMqOptions, dataSource: DataSou
     leaveDataSourceAlone: bool('sqlite.leaveDataSourceAlone', sqlite.leaveDataSourceAlone, false),
     writeWaitMs: whole('sqlite.writeWaitMs', sqlite.writeWaitMs, 10_000, MAX_TIMER_MS),
   };
+}
+
+/** How many connections TypeORM and mysql2 open for the app: what `extra` has comes last, and neither is checked there. */
+function poolSizeOf(dataSource: DataSource): number {
+  const { extra, poolSize } = dataSource.options as {
+    extra?: { connectionLimit?: unknown };
+    poolSize?: unknown;
+  };
+  return Number(extra?.connectionLimit ?? poolSize) || DRIVER_POOL_SIZE;
 }
 
 function checkKeys(options: IdempotentMqOptions): void {
@@ -252,10 +273,11 @@ function whole(
   value: number | undefined,
   otherwise: number,
   max = Number.MAX_SAFE_INTEGER,
+  min = 1,
 ): number {
   if (value === undefined) return otherwise;
-  if (!Number.isSafeInteger(value) || value < 1 || value > max)
-    throw new InvalidOptionError(option, value, `a whole number from 1 to ${max}`);
+  if (!Number.isSafeInteger(value) || value < min || value > max)
+    throw new InvalidOptionError(option, value, `a whole number from ${min} to ${max}`);
   return value;
 }
 

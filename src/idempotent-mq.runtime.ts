@@ -7,6 +7,7 @@ import { NotDurableError, describeError } from './errors/index.js';
 import { IdempotentMqEvents } from './events/index.js';
 import type { ResolvedOptions } from './idempotent-mq.options.js';
 import { logEvents } from './log-events.js';
+import { logRelayEvents } from './log-relay-events.js';
 import { Outbox, OutboxClaims, OutboxPublisher, Relay } from './publisher/index.js';
 import {
   type LibraryConnections,
@@ -51,6 +52,7 @@ export class IdempotentMqRuntime {
     private readonly brokerSide: BrokerSide | undefined,
   ) {
     logEvents(this.events, this.logger);
+    logRelayEvents(this.events, this.logger);
     this.broker = new BrokerService(
       brokerSide?.connections ?? connections,
       this.events,
@@ -101,7 +103,11 @@ export class IdempotentMqRuntime {
     const connections = await openConnections(dataSource, database, connectionsOptions(options));
     let brokerSide: BrokerSide | undefined;
     try {
-      const own = await checkDatabase(connections);
+      const own = await checkDatabase(connections, {
+        app: options.appPoolSize,
+        scopes: options.connections,
+        control: CONTROL_CONNECTIONS,
+      });
       if (options.broker) {
         brokerSide = await openBrokerSide(options.broker.dataSource, options, connectionsOptions(options));
       }

@@ -1,53 +1,21 @@
 import type { Logger } from '@nestjs/common';
+import { type After, FailureLines } from './failure-lines.js';
 import type { IdempotentMqEvent, IdempotentMqEvents } from './events/index.js';
 
 type Of<T extends IdempotentMqEvent['type']> = Extract<IdempotentMqEvent, { type: T }>;
 
 /** What an operator must hear of without having subscribed to anything: one line a change, not one a failure. */
-export function logEvents({ events$ }: IdempotentMqEvents, logger: Logger): void {
+export function logEvents(
+  { events$ }: Pick<IdempotentMqEvents, 'events$'>,
+  logger: Pick<Logger, 'log' | 'warn' | 'error'>,
+  after?: After,
+): void {
+  const firstFailures = new FailureLines((line) => logger.warn(line), after);
   const failing = new Set<string>();
   const unheard = new Set<string>();
   const parking = new Set<string>();
-  const refusing = new Set<string>();
-  let relayFails = false;
-  let clockIsWrong = false;
-  events$.subscribe((event) => {
+  const log = (event: IdempotentMqEvent) => {
     switch (event.type) {
-      case 'relay-error':
-        if (!relayFails) logger.warn(`The relay could not send, and keeps trying: ${event.error}`);
-        relayFails = true;
-        return;
-      case 'relay-recovered':
-        relayFails = false;
-        logger.log('The relay works again.');
-        return;
-      case 'refused':
-        if (!isNew(refusing, `${event.topic} ${event.error}`)) return;
-        logger.error(
-          `The broker refuses ${event.bizId} of ${event.topic}; it stays in the outbox, and is tried again: ${event.error}`,
-        );
-        return;
-      case 'quarantined':
-        logger.error(
-          `Quarantined (${event.reason}): ${event.bizId} of ${event.topic}; broker.quarantine lists, releases and discards it.`,
-        );
-        return;
-      case 'outbox-restored':
-        logger.warn(
-          `The outbox has counted ${event.claims} claims, and the broker knows of ${event.knownClaims}: a backup was restored. What is in the outbox keeps its inner-msg-ids, so that nothing lands twice.`,
-        );
-        return;
-      case 'clock-jumped':
-        if (!clockIsWrong) {
-          logger.error(
-            `The broker's database clock is off by ${Math.round(event.byMs / 1000)} s: nothing is forgotten until it is right, or this process starts anew.`,
-          );
-        }
-        clockIsWrong = true;
-        return;
-      case 'forgotten':
-        clockIsWrong = false;
-        return;
       case 'consuming':
         logger.log(`Consuming: ${event.handler}`);
         return;
@@ -59,7 +27,8 @@ export function logEvents({ events$ }: IdempotentMqEvents, logger: Logger): void
         );
         return;
       case 'retry-scheduled':
-        if (event.failures === 1 && !event.requested) logger.warn(firstFailure(event));
+        if (event.failures === 1 && !event.requested)
+          firstFailures.failed(event.handler, () => firstFailure(event));
         return;
       case 'dead-lettered':
         if (event.reason !== 'unrouted') {
@@ -89,7 +58,8 @@ export function logEvents({ events$ }: IdempotentMqEvents, logger: Logger): void
         return;
       default:
     }
-  });
+  };
+  events$.subscribe({ next: log, complete: () => firstFailures.close() });
 }
 
 function isNew(known: Set<string>, name: string): boolean {

@@ -8,7 +8,12 @@ export interface RetryOptions {
   delayMs?: number;
   /** Longest wait, in milliseconds. @default 300000 */
   maxDelayMs?: number;
-  /** Whether an error is worth another attempt; if not, the delivery goes to the dead letters at once. @default all are */
+  /**
+   * Whether an error is worth another attempt; if not, the delivery goes to the dead letters at once. Not async: whatever
+   * is neither true nor false counts as true.
+   *
+   * @default all are
+   */
   retryIf?: (error: unknown) => boolean;
 }
 
@@ -103,6 +108,13 @@ export function resolveConsumerOptions(
       `${where}.retry.retryIf`,
       retry.retryIf,
       'a function that returns a boolean',
+    );
+  }
+  if (/Async|Generator/.test(Object.prototype.toString.call(retry.retryIf))) {
+    throw new InvalidOptionError(
+      `${where}.retry.retryIf`,
+      retry.retryIf,
+      'a plain function that returns true or false: nobody waits for a promise, and an async function returns nothing else',
     );
   }
   const delayMs = positive('retry.delayMs', retry.delayMs, defaults.retry.delayMs);

@@ -110,3 +110,40 @@ function checkTogether(consumers: readonly DiscoveredConsumer[]): void {
     byScenario.set(dedup, consumer);
   }
 }
+
+/**
+ * Deliveries are claimed for as many handlers as a consumer may run at a time. Those that find no connection would only
+ * hold their leases.
+ *
+ * @throws ConfigurationError for a consumer that can never run as many handlers as it says
+ */
+export function checkSeats(consumers: readonly DiscoveredConsumer[], connections: number): void {
+  const [widest] = [...consumers].sort((a, b) => b.settings.concurrency - a.settings.concurrency);
+  if (!widest || widest.settings.concurrency <= connections) return;
+  const { name, settings } = widest;
+  throw new ConfigurationError(
+    `${name} runs up to ${settings.concurrency} handlers at a time (concurrency), each on a connection of its own, and there are ${connections} for handlers (consumers.connections). ` +
+      `Set forRoot({ consumers: { connections: ${settings.concurrency} } }) or more, or a concurrency of at most ${connections}. ` +
+      'See docs/operations.md, Running it.',
+  );
+}
+
+/**
+ * What a lease that a single statement may outlast leads to is safe, as an ACK needs the lease: but work is done twice, and
+ * once for nothing. Short leases are of use in tests and where a database answers fast, so it is no error.
+ *
+ * @param wait the option that says how long a renewal may take, and its milliseconds
+ */
+export function tellOfShortLeases(
+  consumers: readonly DiscoveredConsumer[],
+  wait: { option: string; ms: number },
+): string | undefined {
+  const short = consumers.filter(({ settings }) => settings.leaseMs < wait.ms);
+  if (short.length === 0) return undefined;
+  const leaseMs = Math.min(...short.map(({ settings }) => settings.leaseMs));
+  return (
+    `leaseMs (${leaseMs}) is shorter than ${wait.option} (${wait.ms}) for ${short.map(({ name }) => name).join(', ')}: ` +
+    'while the database is slow, one renewal may take longer than the lease lasts, and another process begins the same work; only one of them takes effect. ' +
+    `Raise consumers.leaseMs above ${wait.ms}, or lower ${wait.option}.`
+  );
+}

@@ -1,4 +1,4 @@
-import { describeError, describeErrorAtLength } from '../errors/index.js';
+import { InvalidOptionError, describeError, describeErrorAtLength } from '../errors/index.js';
 import type { IdempotentMqEvents, DeadLetterReason } from '../events/index.js';
 import { backoffMs } from '../waiting/index.js';
 import { withError } from './attempt-history.js';
@@ -15,6 +15,8 @@ export interface ProcessorDeps extends ConsumptionDeps {
 
 /** Runs one attempt of a delivery, and does what its outcome asks for. */
 export class DeliveryProcessor {
+  private toldOfRetryIf = false;
+
   constructor(
     private readonly deps: ProcessorDeps,
     private readonly consumer: DiscoveredConsumer,
@@ -108,9 +110,19 @@ export class DeliveryProcessor {
   private async failed(held: HeldDelivery, error: unknown): Promise<void> {
     const failures = held.claimed.failures + 1;
     const { retry } = this.consumer.settings;
-    if (!isWorthRetrying(error, retry)) return this.deadLetter(held, 'rejected', error);
+    if (!isWorthRetrying(error, retry, (answer) => this.tellOfRetryIf(answer)))
+      return this.deadLetter(held, 'rejected', error);
     if (failures >= retry.attempts) return this.deadLetter(held, 'failed', error);
     await this.retry(held, error, failures, backoffMs(failures, retry));
+  }
+
+  /** Once, as the next failure would say the same. */
+  private tellOfRetryIf(answer: unknown): void {
+    if (this.toldOfRetryIf) return;
+    this.toldOfRetryIf = true;
+    const expected =
+      'a function that returns true or false; what it returned counts as true, so that nothing is given up for it';
+    this.deps.onStray(new InvalidOptionError(`retry.retryIf of ${this.consumer.name}`, answer, expected));
   }
 
   private async retry(held: HeldDelivery, error: unknown, failures: number, delayMs: number): Promise<void> {

@@ -5,13 +5,22 @@ export function contentionDelayMs(random: () => number = Math.random): number {
   return Math.round(20 + random() * 180);
 }
 
-/** A predicate that fails itself decides nothing. */
+/**
+ * A predicate that fails itself decides nothing. Nor does an answer that is no boolean: a promise, which is true whatever
+ * it comes to, or the undefined of a forgotten `return`, for which the message would go to the dead letters.
+ */
 export function isWorthRetrying(
   error: unknown,
   { retryIf }: Pick<Required<RetryOptions>, 'retryIf'>,
+  onNoBoolean: (answer: unknown) => void = () => undefined,
 ): boolean {
   try {
-    return retryIf(error);
+    const answer: unknown = retryIf(error);
+    if (typeof answer === 'boolean') return answer;
+    // Its rejection would be nobody's, and end the process.
+    if (answer instanceof Promise) answer.catch(() => undefined);
+    onNoBoolean(answer);
+    return true;
   } catch {
     return true;
   }

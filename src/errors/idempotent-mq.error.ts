@@ -63,6 +63,7 @@ export function describeValue(value: unknown): string {
   if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') {
     return `the ${typeof value} ${String(value)}`;
   }
+  if (value instanceof Promise) return 'a promise';
   return Array.isArray(value) ? 'an array' : `a value of type ${typeof value}`;
 }
 

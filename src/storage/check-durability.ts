@@ -1,24 +1,41 @@
 import { type Connection, read } from './execute.js';
 import type { Database } from './tables.js';
 
+/** By name, since not every server knows all of them. */
+const SETTINGS = `SHOW GLOBAL VARIABLES WHERE Variable_name IN
+  ('version', 'innodb_flush_log_at_trx_commit', 'innodb_flush_method', 'log_bin', 'sync_binlog')`;
+/** MySQL's ALTER INSTANCE DISABLE INNODB REDO_LOG, which is meant for a bulk load. */
+const REDO_LOG = "SHOW GLOBAL STATUS LIKE 'Innodb_redo_log_enabled'";
+
+interface NamedValue {
+  Variable_name: string;
+  Value: string;
+}
+
 /**
  * Which settings of the server lose commits that it has acknowledged, when it or its machine fails. SQLite is set right by
  * this library itself.
  */
 export async function findDurabilityProblems({ dialect }: Database, on: Connection): Promise<string[]> {
   if (dialect.engine === 'sqlite') return [];
-  const [row] = await read<{ flush_log: unknown; log_bin: unknown; sync_binlog: unknown }>(
-    on,
-    `SELECT @@GLOBAL.innodb_flush_log_at_trx_commit AS flush_log, @@GLOBAL.log_bin AS log_bin,
-            @@GLOBAL.sync_binlog AS sync_binlog`,
-    [],
-  );
+  const rows = [...(await read<NamedValue>(on, SETTINGS, [])), ...(await read<NamedValue>(on, REDO_LOG, []))];
+  const settings = new Map(rows.map(({ Variable_name, Value }) => [Variable_name.toLowerCase(), Value]));
+  const isMariaDb = /mariadb/i.test(settings.get('version') ?? '');
   const problems: string[] = [];
-  if (Number(row?.flush_log) !== 1) {
-    problems.push(`innodb_flush_log_at_trx_commit must be 1 (it is ${String(row?.flush_log)})`);
+  const must = (name: string, expected: string) =>
+    problems.push(`${name} must be ${expected} (it is ${settings.get(name)})`);
+
+  const flush = settings.get('innodb_flush_log_at_trx_commit');
+  // MariaDB's 3 syncs as often as 1 does, or more.
+  if (flush !== '1' && !(isMariaDb && flush === '3')) must('innodb_flush_log_at_trx_commit', '1');
+  if (settings.get('log_bin') === 'ON' && settings.get('sync_binlog') !== '1') {
+    must('sync_binlog', '1, as the binary log is on');
   }
-  if (Number(row?.log_bin) === 1 && Number(row?.sync_binlog) !== 1) {
-    problems.push(`sync_binlog must be 1, as the binary log is on (it is ${String(row?.sync_binlog)})`);
+  if (/^(no|little)sync$/i.test(settings.get('innodb_flush_method') ?? '')) {
+    must('innodb_flush_method', 'one that syncs, such as fsync or O_DIRECT');
+  }
+  if (settings.get('innodb_redo_log_enabled') === 'OFF') {
+    must('innodb_redo_log_enabled', 'ON: ALTER INSTANCE ENABLE INNODB REDO_LOG');
   }
   return problems;
 }

@@ -31,6 +31,14 @@ const MYSQL_CONTENTION = new Set([
 ]);
 
 const MYSQL_OPTION_PREVENTS_STATEMENT = 1290;
+const MYSQL_DISK_FULL = 1021;
+const MYSQL_TABLE_FULL = 1114;
+/** Errors of a file, which name the operating system's own: 28 is a disk that is full. */
+const MYSQL_FILE_ERRORS = new Set([
+  3, // writing a file
+  1026, // the same
+  1030, // of the storage engine
+]);
 
 /** Not the others: after a lock wait timeout, or NOWAIT, the transaction goes on, and may publish. */
 const MYSQL_UNDONE = new Set([1213, 1020]);
@@ -45,11 +53,9 @@ const mysql: Dialect = {
   forShare: ' LOCK IN SHARE MODE',
   isDuplicateKey: (error) => driverErrno(error) === 1062,
   isContention: (error) => MYSQL_CONTENTION.has(driverErrno(error) ?? 0) || sqlState(error) === '40001',
-  // The same error says that LOAD DATA is not allowed here, which does not pass.
-  isUnwritable: (error) =>
-    driverErrno(error) === MYSQL_OPTION_PREVENTS_STATEMENT && /--(super-)?read-only/.test(messageOf(error)),
+  isUnwritable: (error) => isReadOnly(error) || isDiskFull(error),
   // 1205 ends it only with innodb_rollback_on_timeout, which a handler can't know: treat both alike. And what a read-only
-  // server has refused would be missing, should it take the COMMIT.
+  // server has refused would be missing, or a full one, should it take the COMMIT.
   endsTransaction: (error) => mysql.isContention(error) || mysql.isUnwritable(error),
   undoesTransaction: (error) => MYSQL_UNDONE.has(driverErrno(error) ?? 0),
 };
@@ -82,6 +88,28 @@ export function dialectOf(dataSourceType: string): Dialect {
         `A DataSource of type ${dataSourceType} is not supported: use mysql, mariadb or better-sqlite3.`,
       );
   }
+}
+
+/** The same error says that LOAD DATA is not allowed here, which does not pass. */
+function isReadOnly(error: unknown): boolean {
+  return (
+    driverErrno(error) === MYSQL_OPTION_PREVENTS_STATEMENT && /--(super-)?read-only/.test(messageOf(error))
+  );
+}
+
+/**
+ * A tablespace that may not grow any more is full as well. A temporary table (#sql…) that is, is mostly a query's own
+ * fault, and would be full each time.
+ */
+function isDiskFull(error: unknown): boolean {
+  const errno = driverErrno(error) ?? 0;
+  if (errno === MYSQL_TABLE_FULL) return !messageOf(error).includes('#sql');
+  return errno === MYSQL_DISK_FULL || (MYSQL_FILE_ERRORS.has(errno) && isErrno28(messageOf(error)));
+}
+
+/** `(errno: 28 "No space left on device")`, `Got error 28 from`, `(OS errno 28 - No space left on device)` */
+function isErrno28(message: string): boolean {
+  return /\b(?:errno:?|error) 28\b/.test(message);
 }
 
 function driverErrno(error: unknown): number | undefined {

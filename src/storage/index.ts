@@ -3,6 +3,7 @@ export * from './dialect.js';
 export * from './tables.js';
 export * from './check-server.js';
 export * from './check-durability.js';
+export * from './check-connections.js';
 export * from './statements/index.js';
 export * from './batches.js';
 export * from './named-ids.js';

@@ -61,4 +61,18 @@ describe('the predicate that decides what is retried', () => {
     };
     expect(isWorthRetrying(error, { retryIf })).toBe(true);
   });
+
+  it.each([
+    ['a promise', Promise.resolve(false)],
+    ['a promise that fails, which nobody waits for', Promise.reject(new Error('the lookup failed'))],
+    ['undefined', undefined],
+    ['a string', 'false'],
+    ['null', null],
+    ['a number', 0],
+  ])('decides nothing where it answers with %s, and that is told', (_, answer) => {
+    const onNoBoolean = jest.fn();
+    const retryIf = (() => answer) as unknown as () => boolean;
+    expect(isWorthRetrying(error, { retryIf }, onNoBoolean)).toBe(true);
+    expect(onNoBoolean).toHaveBeenCalledWith(answer);
+  });
 });

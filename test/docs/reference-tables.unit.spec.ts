@@ -6,6 +6,7 @@ import { read, tableUnder } from './markdown.js';
 /** The documented tables of options, of error codes, of events and of limits are those of the code. */
 const readme = read('README.md');
 const dataSource = { options: {} } as DataSource;
+const CONNECTIONS_UNLESS_GIVEN = 'the pool size (or 10), or concurrency if more';
 
 describe('the options of the README', () => {
   const rows = tableUnder(readme, '## Options');
@@ -17,7 +18,7 @@ describe('the options of the README', () => {
   });
 
   it.each(rows.map(([name, standard]) => [name!, standard!]))('%s is %s unless given', (name, standard) => {
-    if (['none', 'the pool size, or 10'].includes(standard)) return expect(defaultAt(name)).toBe(standard);
+    if (['none', CONNECTIONS_UNLESS_GIVEN].includes(standard)) return expect(defaultAt(name)).toBe(standard);
     const value = JSON.parse(standard.replaceAll(' ', '').replaceAll("'", '"')) as unknown;
     expect(JSON.stringify(resolveOptions(optionAt(name, value), dataSource))).toBe(withDefaults);
     const otherwise = typeof value === 'boolean' ? !value : typeof value === 'number' ? value + 1 : undefined;
@@ -29,6 +30,9 @@ describe('the options of the README', () => {
     expect(resolveOptions({}, dataSource).connections).toBe(10);
     const pool = { options: { poolSize: 25 } } as unknown as DataSource;
     expect(resolveOptions({}, pool).connections).toBe(25);
+    expect(resolveOptions({ consumers: { concurrency: 40 } }, pool).connections).toBe(40);
+    const small = { options: { poolSize: 25, extra: { connectionLimit: '4' } } } as unknown as DataSource;
+    expect(resolveOptions({}, small)).toMatchObject({ connections: 10, appPoolSize: 4 });
   });
 });
 
@@ -76,7 +80,7 @@ describe('the limits of docs/guarantees.md', () => {
 /** What each of these says when nothing is given, in the README's words. */
 function defaultAt(name: string): string {
   const value = (resolveOptions({}, dataSource) as Record<string, unknown>)[name.split('.').at(-1)!];
-  return value === undefined ? 'none' : 'the pool size, or 10';
+  return value === undefined ? 'none' : CONNECTIONS_UNLESS_GIVEN;
 }
 
 /** The names of all options: those that an unknown one is told of. */

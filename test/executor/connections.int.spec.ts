@@ -3,6 +3,7 @@ import {
   DeliveryContext,
   IdempotentConsumer,
   IdempotentExecutor,
+  defineTopic,
   outsideTransaction,
 } from '../../src/index.js';
 import { type TestApp, startApp } from '../support/app.js';
@@ -16,6 +17,11 @@ import { servers } from '../support/hostile.js';
 const CONNECTIONS = 2;
 const ENDS = ['acknowledged', 'given-back', 'retry-scheduled', 'dead-lettered', 'lease-lost'];
 
+const PaymentRepeated = defineTopic<Payment>({
+  name: 'payment.repeated',
+  bizId: ({ paymentId }) => paymentId,
+});
+
 type Handler = (paid: Payment, delivery: DeliveryContext, once: IdempotentExecutor) => Promise<unknown>;
 
 let handler: Handler;
@@ -24,7 +30,9 @@ let handler: Handler;
 class CardIssuing {
   constructor(private readonly once: IdempotentExecutor) {}
 
-  @IdempotentConsumer(PaymentSucceeded, { group: 'card-issuing', concurrency: 3 })
+  // Each alone has enough; together they run three.
+  @IdempotentConsumer(PaymentSucceeded, { group: 'card-issuing', concurrency: CONNECTIONS })
+  @IdempotentConsumer(PaymentRepeated, { group: 'card-issuing', concurrency: 1 })
   async issue(paid: Payment, delivery: DeliveryContext): Promise<void> {
     await handler(paid, delivery, this.once);
     await delivery.manager.insert(CardRow, { paymentId: paid.paymentId, issuedBy: delivery.group });
@@ -57,8 +65,10 @@ describe.each(servers)('connections that are all in use, on %s', (engine) => {
     await database.drop();
   });
 
-  const publish = (...ids: string[]) =>
-    app.outbox.publishAll(PaymentSucceeded, ids.map(payment), { standalone: true });
+  const publishThree = async () => {
+    await app.outbox.publishAll(PaymentSucceeded, ['P-1', 'P-2'].map(payment), { standalone: true });
+    await app.outbox.publish(PaymentRepeated, payment('P-3'), { standalone: true });
+  };
   /** Works of the executor that hold all of its connections. */
   const holdAll = (opened: Promise<void>) => {
     let count = 0;
@@ -77,7 +87,7 @@ describe.each(servers)('connections that are all in use, on %s', (engine) => {
     const { open, opened } = latch();
     const { works, begun } = holdAll(opened);
     await begun;
-    await publish('P-1', 'P-2', 'P-3');
+    await publishThree();
     await app.events('acknowledged', 3);
     open();
     await Promise.all(works);
@@ -93,7 +103,7 @@ describe.each(servers)('connections that are all in use, on %s', (engine) => {
       const key = { scenario: 'audit', bizId: paymentId };
       await outsideTransaction(() => once.run(key, async () => undefined));
     };
-    await publish('P-1', 'P-2', 'P-3');
+    await publishThree();
     await app.events('acknowledged', 3);
     expect(attempts().every((attempt) => attempt === 1)).toBe(true);
   });
@@ -117,7 +127,7 @@ describe.each(servers)('connections that are all in use, on %s', (engine) => {
   it('by handlers give back a further delivery at no cost, naming the option', async () => {
     const { open, opened } = latch();
     handler = () => opened;
-    await publish('P-1', 'P-2', 'P-3');
+    await publishThree();
     await app.events('given-back', 1, ({ reason }) => reason.includes('NoConnectionError'));
     await app.events('worker-error', 1, ({ error }) => error.includes('consumers.connections'));
     open();
@@ -127,7 +137,7 @@ describe.each(servers)('connections that are all in use, on %s', (engine) => {
 
   it('by handlers don’t keep a shutdown waiting for what waits for them', async () => {
     handler = () => new Promise(() => undefined);
-    await publish('P-1', 'P-2', 'P-3');
+    await publishThree();
     await app.events('delivered', 3);
     const from = performance.now();
     await app.close();

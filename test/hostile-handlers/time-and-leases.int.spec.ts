@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { outsideTransaction } from '../../src/index.js';
+import { databaseOf } from '../../src/storage/index.js';
 import { CardRow } from '../support/cards.js';
 import { engines } from '../support/engines.js';
 import {
@@ -11,6 +12,7 @@ import {
   issueCard,
   servers,
 } from '../support/hostile.js';
+import { until } from '../support/until.js';
 
 /** A handler that takes too long loses its transaction; one that lost its lease has no effect. */
 
@@ -212,15 +214,39 @@ for (const engine of servers) {
 }
 
 describe.each(engines)('a handler that takes several leases long, on %s', (engine) => {
-  const worker = hostileWorker(engine, { options: { consumers: { leaseMs: 200 } } });
+  const leaseMs = 200;
+  const worker = hostileWorker(engine, { options: { consumers: { leaseMs } } });
+
+  /** When the lease ends, and what time it is, both by the database's clock, in microseconds. */
+  async function leaseOf(paymentId: string): Promise<{ until: number; now: number }> {
+    const { dataSource } = worker.app;
+    const [row] = await dataSource.query(
+      `SELECT d.available_at AS until, ${databaseOf(dataSource).dialect.now} AS now
+       FROM mq_delivery d JOIN mq_message m ON m.seq = d.seq WHERE m.biz_id = ?`,
+      [Buffer.from(paymentId)],
+    );
+    return { until: Number(row.until), now: Number(row.now) };
+  }
 
   it('keeps its delivery and takes effect once', async () => {
     const id = worker.newId();
+    let given!: { until: number };
+    let kept!: { until: number };
     const end = await worker.meets(async (paid, delivery) => {
       await issueCard(paid, delivery);
-      await new Promise((resolve) => setTimeout(resolve, 700));
+      await outsideTransaction(async () => {
+        given = await leaseOf(id);
+        const isLongOver = async () => {
+          const { until, now } = await leaseOf(id);
+          kept = { until };
+          return now > given.until + 2 * leaseMs * 1_000;
+        };
+        await until('the lease that it was given is over, and two more', isLongOver, { everyMs: 20 });
+      });
     }, id);
     expect(end).toEqual(effectOnce());
     expect(worker.whatHappened(id)).toEqual(['delivered', 'acknowledged']);
+    // On SQLite a handler holds the write lock, so that nobody can renew its lease, or take the delivery.
+    expect(kept.until > given.until).toBe(engine !== 'sqlite');
   });
 });

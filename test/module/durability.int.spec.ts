@@ -30,10 +30,25 @@ describe.each(engines)('the durability of the database, on %s', (engine) => {
 
   if (engine === 'sqlite') return;
 
-  const setting = async (name: string, value: number) => {
+  const onServer = async (statement: string) => {
     const connection = await createConnection(server!.url);
-    await connection.query(`SET GLOBAL ${name} = ${value}`);
+    await connection.query(statement);
     await connection.end();
+  };
+
+  const setting = (name: string, value: number) => onServer(`SET GLOBAL ${name} = ${value}`);
+
+  const refused = (problem: RegExp) =>
+    expect(startApp(database)).rejects.toMatchObject({
+      code: 'NOT_DURABLE',
+      message: expect.stringMatching(
+        new RegExp(`${problem.source}.*durability: 'warn'.*docs/guarantees\\.md`),
+      ),
+    });
+
+  const restarted = async (...options: string[]) => {
+    await server!.shutDown();
+    await server!.startAgain(options);
   };
 
   it.each(['innodb_flush_log_at_trx_commit', ...(engine === 'mysql' ? ['sync_binlog'] : [])])(
@@ -57,6 +72,40 @@ describe.each(engines)('the durability of the database, on %s', (engine) => {
       }
     },
   );
+
+  it('is refused where data files are not synced', async () => {
+    await restarted('--innodb-flush-method=nosync');
+    await refused(/innodb_flush_method must be one that syncs, .* \(it is nosync\)/);
+    await restarted();
+  }, 120_000);
+
+  if (engine === 'mariadb') {
+    it('is refused where the binary log is on, and synced when it suits the system, as is the default', async () => {
+      await restarted('--log-bin=binlog', '--server-id=1');
+      await refused(/sync_binlog must be 1, as the binary log is on \(it is 0\)/);
+      await setting('sync_binlog', 1);
+      const app = await startApp(database);
+      await app.close();
+      await restarted();
+    }, 120_000);
+
+    it('is given where a commit is synced in the way of MariaDB 5.5', async () => {
+      await setting('innodb_flush_log_at_trx_commit', 3);
+      const app = await startApp(database);
+      await app.close();
+      await setting('innodb_flush_log_at_trx_commit', 1);
+    });
+  } else {
+    it('is refused where the redo log is off, for a bulk load', async () => {
+      await onServer('ALTER INSTANCE DISABLE INNODB REDO_LOG');
+      await refused(
+        /innodb_redo_log_enabled must be ON: ALTER INSTANCE ENABLE INNODB REDO_LOG \(it is OFF\)/,
+      );
+      await onServer('ALTER INSTANCE ENABLE INNODB REDO_LOG');
+      const app = await startApp(database);
+      await app.close();
+    });
+  }
 
   it('must be one of the two that there are', async () => {
     const options = { durability: 'maybe' as never };

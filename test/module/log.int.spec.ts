@@ -19,10 +19,15 @@ const Unheard = defineTopic<{ id: string }>({ name: 'unheard', bizId: ({ id }) =
 class CardIssuing {
   failure: (() => unknown) | undefined;
   failures = Infinity;
+  /** Decides whether to retry; its answer is a promise where somebody forgot that nobody waits for it. */
+  static lookUp: () => boolean = () => true;
 
   constructor(private readonly dataSource: DataSource) {}
 
-  @IdempotentConsumer(PaymentSucceeded, { group: 'card-issuing', retry: { attempts: 3 } })
+  @IdempotentConsumer(PaymentSucceeded, {
+    group: 'card-issuing',
+    retry: { attempts: 3, retryIf: () => CardIssuing.lookUp() },
+  })
   async issue(_paid: PayloadOf<typeof PaymentSucceeded>): Promise<void> {
     if (this.failures-- > 0) await this.failure?.();
   }
@@ -46,6 +51,7 @@ describe.each(engines)('the log, on %s', (engine) => {
         .spyOn(Logger.prototype, level)
         .mockImplementation((...args: unknown[]) => void lines[level].push(String(args[0])));
     }
+    CardIssuing.lookUp = () => true;
     database = await createDatabase(engine);
     app = await startApp(database, { providers: [CardIssuing] });
   });
@@ -99,6 +105,18 @@ describe.each(engines)('the log, on %s', (engine) => {
     }, 4);
     await app.events('acknowledged');
     expect(lines.warn).toHaveLength(1);
+  });
+
+  it('says once that retryIf answers with something else than true or false', async () => {
+    CardIssuing.lookUp = () => Promise.resolve(false) as unknown as boolean;
+    await pay(throwing(new Error('out of cards')));
+    await app.events('dead-lettered');
+    expect(app.seen.filter(({ type }) => type === 'retry-scheduled')).toHaveLength(2);
+    expect(lines.error).toEqual([
+      expect.stringContaining(`retry.retryIf of ${HANDLER} must be a function that returns true or false`),
+      expect.stringMatching(/^Dead letter \(failed\)/),
+    ]);
+    expect(lines.error[0]).toContain('(got a promise)');
   });
 
   it('shows at once what was rejected', async () => {

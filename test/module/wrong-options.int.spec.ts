@@ -15,7 +15,13 @@ const tooLong = 2 ** 31;
 
 /** How an error shows a value: with its type, since '5' looks like 5. */
 const got = (value: string) => {
-  const type = value.startsWith('"') ? 'the string ' : /\d|NaN|Infinity/.test(value) ? 'the number ' : '';
+  const type = value.startsWith('"')
+    ? 'the string '
+    : /\d|NaN|Infinity/.test(value)
+      ? 'the number '
+      : value === 'true'
+        ? 'the boolean '
+        : '';
   return `(got ${type}${value}`;
 };
 
@@ -42,6 +48,12 @@ describe('forRoot refuses', () => {
     ['an unknown option', { tablePrefx: 'x_' }, 'tablePrefx', '"x_"'],
     ['an unknown option further in', { retention: { dedupe: 1 } }, 'retention.dedupe', '1'],
     ['an unknown retry option', { consumers: { retry: { attemps: 3 } } }, 'consumers.retry.attemps', '3'],
+    [
+      'an async retryIf',
+      { consumers: { retry: { retryIf: async () => true } } },
+      'consumers.retry.retryIf',
+      'a value of type function',
+    ],
     ['no retries', { consumers: { retry: { attempts: 0 } } }, 'consumers.retry.attempts', '0'],
     ['something else than an object', { consumers: { retry: 5 } }, 'consumers.retry', '5'],
     ['null for an object', { payload: null }, 'payload', 'null'],
@@ -63,6 +75,25 @@ describe('forRoot refuses', () => {
       'retention.unroutedMs',
       '9000000000000000',
     ],
+    [
+      'a wait for groups that was meant in days',
+      { retention: { unroutedMs: 7 } },
+      'retention.unroutedMs',
+      '7',
+    ],
+    [
+      'a wait for groups that no deploy keeps',
+      { retention: { unroutedMs: 59_999 } },
+      'retention.unroutedMs',
+      '59999',
+    ],
+    [
+      'a first wait that is longer than the longest',
+      { consumers: { retry: { delayMs: 400_000 } } },
+      'consumers.retry.delayMs',
+      '400000',
+    ],
+    ['a lease that no renewal can keep', { consumers: { leaseMs: 99 } }, 'consumers.leaseMs', '99'],
     [
       'a retry option that every object has',
       { consumers: { retry: { toString: 1 } } },
@@ -109,6 +140,13 @@ describe('a consumer’s decorator refuses', () => {
     ['an unknown option', { group: 'g', concurency: 3 }, 'concurency', '3'],
     ['an unknown retry option', { group: 'g', retry: { attemps: 3 } }, 'retry.attemps', '3'],
     ['retries that are a number', { group: 'g', retry: 3 }, 'retry', '3'],
+    [
+      'an async retryIf',
+      { group: 'g', retry: { retryIf: async () => false } },
+      'retryIf',
+      'a value of type function',
+    ],
+    ['a retryIf that is no function', { group: 'g', retry: { retryIf: true } }, 'retryIf', 'true'],
     ['retries that are null', { group: 'g', retry: null }, 'retry', 'null'],
     ['guards as text', { group: 'g', guards: 'false' }, 'guards', '"false"'],
     ['a subscription version of zero', { group: 'g', subscriptionVersion: 0 }, 'subscriptionVersion', '0'],

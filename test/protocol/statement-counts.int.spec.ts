@@ -86,7 +86,7 @@ describe.each(engines)('statements on %s', (engine) => {
     app = await startApp(recording.database, {
       entities: [PaymentTable, CardTable],
       providers: [provider],
-      options: { consumers: { connections: 1, pollMs: 60_000 } },
+      options: { consumers: { connections: 1, concurrency: 1, pollMs: 60_000 } },
     });
     await app.outbox.publish(PaymentSucceeded, payment('warm-up'), { standalone: true });
     await app.events('message-dropped');

@@ -1,5 +1,5 @@
 import type { DynamicModule, INestApplicationContext, Provider, Type } from '@nestjs/common';
-import { Test } from '@nestjs/testing';
+import { Test, type TestingModule } from '@nestjs/testing';
 import { TypeOrmModule, getDataSourceToken } from '@nestjs/typeorm';
 import { ReplaySubject, filter, firstValueFrom, take, timeout, toArray } from 'rxjs';
 import { DataSource, type EntitySchema } from 'typeorm';
@@ -69,13 +69,13 @@ async function brokerBeside(database: TestDatabase): Promise<TestDatabase> {
 export async function startApp(database: TestDatabase, parts: AppParts = {}): Promise<TestApp> {
   const { entities = [], providers = [], controllers = [], imports = [], options = {} } = parts;
   const apart = IS_APART && !options.broker ? await brokerBeside(database) : undefined;
-  const testing = await Test.createTestingModule({
+  const typeorm = { ...database.options, entities, synchronize: true, ...parts.dataSource };
+  let opened: DataSource | undefined;
+  const builder = Test.createTestingModule({
     imports: [
-      TypeOrmModule.forRoot({
-        ...database.options,
-        entities,
-        synchronize: true,
-        ...parts.dataSource,
+      TypeOrmModule.forRootAsync({
+        useFactory: () => typeorm,
+        dataSourceFactory: async (options) => (opened = await new DataSource(options!).initialize()),
       }),
       IdempotentMqModule.forRoot({
         schema: 'ensure',
@@ -89,13 +89,23 @@ export async function startApp(database: TestDatabase, parts: AppParts = {}): Pr
     ],
     providers,
     controllers,
-  }).compile();
+  });
+  let testing: TestingModule;
+  try {
+    testing = await builder.compile();
+  } catch (error) {
+    await opened?.destroy();
+    throw error;
+  }
   const events = new ReplaySubject<IdempotentMqEvent>();
   const seen: IdempotentMqEvent[] = [];
   const source = testing.get(IdempotentMqEvents).events$;
   source.subscribe((event) => seen.push(event));
   source.subscribe(events);
-  const nest = await testing.init();
+  const nest = await testing.init().catch(async (error: unknown) => {
+    await testing.close();
+    throw error;
+  });
   const dataSource = nest.get<DataSource>(getDataSourceToken());
   const brokerDataSource = apart ? await new DataSource(apart.options).initialize() : dataSource;
   return {

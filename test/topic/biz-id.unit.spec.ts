@@ -25,7 +25,7 @@ describe('a biz-id', () => {
     ['an object that a driver would take for SQL', { id: { toSqlString: () => '1 = 1' } }, 'type object'],
     ['an array', { id: ['order-1'] }, 'got an array'],
     ['a boxed string', { id: new String('x') }, 'type object'],
-    ['a promise', { id: Promise.resolve('x') }, 'type object'],
+    ['a promise', { id: Promise.resolve('x') }, 'got a promise'],
     ['a lone surrogate', { id: 'order-\uD800' }, 'lone surrogate'],
     ['longer than its column', { id: 'x'.repeat(256) }, 'got 256'],
     ['longer than its column in bytes only', { id: 'é'.repeat(128) }, 'got 256'],

@@ -18,7 +18,7 @@ const { database, leaseMs, smsLog, withoutDedup } = receiveOrders();
   imports: [
     TypeOrmModule.forRoot({ ...database, entities: [Card] }),
     // A short lease: what a killed worker held is had again soon.
-    IdempotentMqModule.forRoot({ consumers: { concurrency: 2, leaseMs } }),
+    IdempotentMqModule.forRoot({ consumers: { concurrency: 2, leaseMs }, sqlite: { writeWaitMs: leaseMs } }),
   ],
   providers: [
     withoutDedup ? CardIssuingWithoutDedup : CardIssuing,
