@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { ScopeDoomedError } from '../errors/index.js';
+import { LeaseLostError, ScopeDoomedError } from '../errors/index.js';
 import {
   type Database,
   type DedupKey,
@@ -99,7 +99,7 @@ function ackAfterCommit(
  * The effect is durable, so it is worth trying again: a lost ACK costs a redelivery. Not longer than a lease, after which
  * that has come anyway; and a shutdown waits for one more try only.
  *
- * @returns why it did not get through; undefined when it did, or somebody else has the delivery, who meets the dedup row
+ * @returns why it did not get through, or was not taken; undefined when it was
  */
 async function acknowledgeInTime(
   transport: Transport,
@@ -109,8 +109,8 @@ async function acknowledgeInTime(
   const deadline = performance.now() + patienceMs;
   for (let tries = 1; ; tries++) {
     try {
-      await transport.acknowledge(held.claimed);
-      return undefined;
+      if (await transport.acknowledge(held.claimed)) return undefined;
+      return { error: new LeaseLostError(`The lease of ${held.bizId} ran out before its ACK came.`) };
     } catch (error) {
       if (performance.now() >= deadline || held.signal.aborted) return { error };
       await pause(backoffMs(tries, RETRY), undefined, { signal: held.signal }).catch(() => undefined);
