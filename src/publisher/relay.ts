@@ -148,6 +148,6 @@ function seqsOf(rows: readonly LeasedRow[]): number[] {
   return rows.map(({ seq }) => seq);
 }
 
-function aboutMessage({ topic, bizId }: LeasedRow) {
-  return { topic, bizId: bizId.toString('utf8') };
+function aboutMessage({ topic, bizId, innerMsgId }: LeasedRow) {
+  return { topic, bizId: bizId.toString('utf8'), innerMsgId: innerMsgId.toString('hex') };
 }
