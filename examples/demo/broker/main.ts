@@ -11,7 +11,7 @@ const { databases } = receiveOrders();
 /** Keeps the broker's database clean: drops what nobody needs any more, and forgets. */
 @Module({
   imports: [
-    TypeOrmModule.forRoot(databases.broker!),
+    TypeOrmModule.forRoot(databases.broker),
     IdempotentMqModule.forRoot({ roles: { consume: false, relay: false } }),
   ],
   providers: [Reporter],

@@ -16,7 +16,7 @@ const orders = receiveOrders();
     IdempotentMqModule.forRoot({
       ...brokerOf(orders),
       roles: { consume: false, sweep: false },
-      relay: { batch: 20, ackTimeoutMs: 1_000, pollMs: 50, delayMs: 300, maxDelayMs: 2_000 },
+      relay: { batch: 10, ackTimeoutMs: 1_000, pollMs: 50, delayMs: 300, maxDelayMs: 2_000 },
     }),
   ],
   providers: [Reporter],

@@ -23,8 +23,8 @@ export function isUnluckyPayment(paymentId: string, oneUnluckyIn: number): boole
 function brokenWire(broker: Transport, isUnlucky: (bizId: Buffer) => boolean): Transport {
   /** Inner-msg-ids of unlucky ones that have lost an ACK 3. */
   const lostOnce = new Set<string>();
-  /** Deliveries whose ACK 5 gets lost as often as it is tried; true once it was. */
-  const doomed = new Map<string, boolean>();
+  /** Deliveries whose ACK 5 gets lost as often as it is tried, and how often it was. */
+  const doomed = new Map<string, { bizId: string; tries: number }>();
   const wire: Partial<Transport> = {
     async send(shipment) {
       await pause(WAY_MS);
@@ -36,7 +36,7 @@ function brokenWire(broker: Transport, isUnlucky: (bizId: Buffer) => boolean): T
         .filter((id) => !lostOnce.has(id));
       if (unlucky.length === 0 && !happensOnceIn(ONE_LOST_IN.shipments)) return answers;
       for (const id of unlucky) lostOnce.add(id);
-      report({ type: 'ack-dropped', step: 3, count: shipment.messages.length });
+      report({ type: 'acks-3-dropped', count: shipment.messages.length });
       throw new Error('ACK 3 was lost on purpose.');
     },
 
@@ -45,23 +45,22 @@ function brokenWire(broker: Transport, isUnlucky: (bizId: Buffer) => boolean): T
       for (const delivery of answer.deliveries) {
         const isFirst = delivery.failures === 0 && delivery.lostLeases === 0;
         if (isFirst && claim.subscription.group === 'card-issuing' && isUnlucky(delivery.bizId)) {
-          doomed.set(nameOf(delivery), false);
+          doomed.set(nameOf(delivery), { bizId: delivery.bizId.toString(), tries: 0 });
         }
       }
       return answer;
     },
 
     async acknowledge(held) {
-      const before = doomed.get(nameOf(held));
-      if (before === undefined) {
-        const taken = await broker.acknowledge(held);
-        if (!happensOnceIn(ONE_LOST_IN.answers)) return taken;
-        report({ type: 'ack-dropped', step: 5, count: 1 });
-        throw new Error('ACK 5 has arrived, and its answer was lost on purpose.');
+      const fate = doomed.get(nameOf(held));
+      if (fate) {
+        if (++fate.tries === 1) report({ type: 'ack-5-dropped', bizId: fate.bizId });
+        throw new Error('ACK 5 was lost on purpose.');
       }
-      if (!before) report({ type: 'ack-dropped', step: 5, count: 1 });
-      doomed.set(nameOf(held), true);
-      throw new Error('ACK 5 was lost on purpose.');
+      const taken = await broker.acknowledge(held);
+      if (!happensOnceIn(ONE_LOST_IN.answers)) return taken;
+      report({ type: 'ack-5-answer-dropped' });
+      throw new Error('ACK 5 has arrived, and its answer was lost on purpose.');
     },
   };
   return Object.assign(Object.create(broker) as Transport, wire);

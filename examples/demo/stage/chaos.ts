@@ -1,15 +1,17 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { type Observable, filter, firstValueFrom, interval, map, merge, takeUntil, tap, timer } from 'rxjs';
+import { type Observable, filter, firstValueFrom, interval, map, merge, takeUntil, timer } from 'rxjs';
 import type { Crew, Witnessed } from './crew.js';
 import type { SystemProcess } from './system-process.js';
 import { begun, isDelicate, isProgress, isRepeat } from './work.js';
 
-/** What is to happen to a crew at least. */
+/** What is to happen to a crew. */
 export interface Accidents {
   kills: number;
   pauses: number;
   /** Between two kills, in milliseconds. */
   killEveryMs: number;
+  /** Once all of that has happened, kills go on until it is over. */
+  andOn?: boolean;
   /** It has one member, who does nothing by itself that could be waited for. */
   alone?: boolean;
 }
@@ -27,7 +29,6 @@ const DONE_MS = 500;
 export class Chaos {
   killed = 0;
   paused = 0;
-  private readonly victims = new Set<SystemProcess>();
 
   constructor(
     private readonly crew: Crew,
@@ -40,20 +41,21 @@ export class Chaos {
     return this.killed >= this.wanted.kills && this.paused >= this.wanted.pauses;
   }
 
-  /** Resolves when it is over. */
+  /** Kills come first: what a killed relay had begun is free long after, when its lease has ended. */
   async unleash(): Promise<void> {
-    await Promise.all([this.killAgainAndAgain(), this.pausePastTheLease()]);
+    await this.kill(this.wanted.kills);
+    await this.pausePastTheLease();
+    if (this.wanted.andOn) await this.kill(Infinity);
   }
 
   /** `kill -9`, each time while the victim is at work. */
-  private async killAgainAndAgain(): Promise<void> {
-    for (;;) {
+  private async kill(times: number): Promise<void> {
+    for (let kills = 0; kills < times; kills++) {
       await firstValueFrom(merge(timer(this.wanted.killEveryMs), this.over$));
       const victim = await this.nextVictim();
       if (!victim) return;
       await pause(Math.random() * WORK_MS);
       await victim.kill();
-      this.victims.delete(victim);
       this.killed++;
     }
   }
@@ -69,7 +71,6 @@ export class Chaos {
       if (takenOver) await pause(DONE_MS);
       victim.thaw();
       if (takenOver) this.paused++;
-      this.victims.delete(victim);
     }
   }
 
@@ -94,10 +95,8 @@ export class Chaos {
     const found$ = alone ? this.whoeverIsReady() : this.atDelicateMoments();
     const spare = alone ? 0 : 1;
     const chosen$ = found$.pipe(
-      filter((who) => !this.victims.has(who) && this.crew.ready.length - this.victims.size > spare),
+      filter(() => this.crew.ready.length > spare),
       takeUntil(this.over$),
-      // Synchronously, so that nobody becomes the victim of both.
-      tap((who) => this.victims.add(who)),
     );
     return firstValueFrom(chosen$, { defaultValue: undefined });
   }

@@ -24,8 +24,8 @@ export function faultsOf(results: Results): Fault[] {
     ),
     ...(relays && broker
       ? [
-          fault('ACK 3 lost', tally.acksDropped[3], 'the broker had stored it', 'no ACK 3 was lost'),
-          fault('ACK 5 lost', tally.acksDropped[5], 'the card was issued', 'no ACK 5 was lost'),
+          fault('ACK 3 lost', tally.acks3Dropped, 'the broker had stored it', 'no ACK 3 was lost'),
+          fault('ACK 5 lost', tally.acks5Dropped, 'the card was issued', 'no ACK 5 was lost'),
           fault('relays killed', relays.killed, 'kill -9 while sending', 'no relay was killed'),
           fault(
             'relays paused',

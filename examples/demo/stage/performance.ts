@@ -79,12 +79,12 @@ export class Performance {
       smsLog: backstage.smsLog,
     };
     this.timeline = new Timeline((id) => isUnluckyPayment(id, this.orders.oneUnluckyIn));
-    const cards = { kills: 5, pauses: 1, killEveryMs: 2_000 };
+    const cards = { kills: 5, pauses: 1, killEveryMs: 2_000, andOn: true };
     this.cardWorkers = this.troupe('card worker', 3, 'card-system/main.ts', cards);
     if (!databases.broker) return;
-    const relays = { kills: 2, pauses: 1, killEveryMs: 4_000 };
+    const relays = { kills: 2, pauses: 1, killEveryMs: 1_000 };
     this.relays = this.troupe('relay', 2, 'payment-system/relay.ts', relays);
-    const broker = { kills: 2, pauses: 0, killEveryMs: 8_000, alone: true };
+    const broker = { kills: 2, pauses: 0, killEveryMs: 4_000, alone: true };
     this.broker = this.troupe('broker', 1, 'broker/main.ts', broker);
   }
 

@@ -6,8 +6,12 @@ export type StageEvent =
   | IdempotentMqEvent
   /** A payment begins, and with it the publishing of its message. */
   | { type: 'paying'; bizId: string }
-  /** An ACK was dropped on purpose. */
-  | { type: 'ack-dropped'; step: 3 | 5; count: number };
+  /** ACKs of so many messages were dropped on purpose. */
+  | { type: 'acks-3-dropped'; count: number }
+  /** An answer to an ACK was dropped on purpose. */
+  | { type: 'ack-5-answer-dropped' }
+  /** An ACK was dropped on purpose, and so will be each of its repeats. */
+  | { type: 'ack-5-dropped'; bizId: string };
 
 /** From a system to the demo that started it. */
 export type Said = { ready: true } | { event: StageEvent; /** Milliseconds since 1970. */ at: number };

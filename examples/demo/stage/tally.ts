@@ -12,7 +12,9 @@ export class Tally {
   redelivered = 0;
   duplicatesAbsorbed = 0;
   /** On purpose. */
-  readonly acksDropped = { 3: 0, 5: 0 };
+  acks3Dropped = 0;
+  /** On purpose; or the answer, without which nobody knows of it either. */
+  acks5Dropped = 0;
   /** The last errors that any of them met, for a run that goes wrong. */
   readonly troubles: string[] = [];
 
@@ -23,7 +25,8 @@ export class Tally {
     if (event.type === 'delivered') this.delivered++;
     if (event.type === 'delivered' && event.redelivered) this.redelivered++;
     if (event.type === 'duplicate-absorbed') this.duplicatesAbsorbed++;
-    if (event.type === 'ack-dropped') this.acksDropped[event.step] += event.count;
+    if (event.type === 'acks-3-dropped') this.acks3Dropped += event.count;
+    if (event.type === 'ack-5-dropped' || event.type === 'ack-5-answer-dropped') this.acks5Dropped++;
     if ('error' in event) this.troubles.push(`${event.type}: ${event.error}`);
     if (this.troubles.length > TROUBLES) this.troubles.shift();
   }

@@ -17,13 +17,13 @@ export interface StoryLine {
 
 type Scene = Pick<Witnessed, 'event' | 'at'> & { who: string };
 
-/** Without these it is not the story of a message that lost both ACKs. The ACK 5 of a handler that sends it itself makes the handler fail. */
+/** Without these it is not the story of a message that lost both ACKs. */
 const PARTS = [
   ['paying'],
   ['landed'],
   ['ack-missed'],
   ['resend-absorbed'],
-  ['ack-lost', 'retry-scheduled'],
+  ['ack-5-dropped'],
   ['duplicate-absorbed', 'acknowledged'],
 ];
 
@@ -49,7 +49,11 @@ export class Timeline {
     const scenes = unordered.toSorted((a, b) => a.at - b.at);
     const begin = scenes.find(({ event }) => event.type === 'paying')!.at;
     const [innerMsgId] = scenes.flatMap(({ event }) => ('innerMsgId' in event ? [event.innerMsgId] : []));
-    const lines = scenes.map(({ who, event, at }) => ({ afterMs: at - begin, ...tell(who, event) }));
+    // When the first holder gives up: by then others may have had it.
+    const isTold = ({ event }: Scene) => event.type !== 'ack-lost' && event.type !== 'retry-scheduled';
+    const lines = scenes
+      .filter(isTold)
+      .map(({ who, event, at }) => ({ afterMs: at - begin, ...tell(who, event) }));
     return { paymentId, innerMsgId: innerMsgId!, lines };
   }
 }
@@ -75,10 +79,8 @@ function tell(who: string, event: StageEvent): Omit<StoryLine, 'afterMs'> {
       return { step: '2', text: 'absorbed: it has landed before' };
     case 'delivered':
       return { step: '4', text: `delivered${event.redelivered ? ' again' : ''} to ${who}` };
-    case 'ack-lost':
-      return { step: '5', text: 'ACK lost, until the lease was over; its card is committed' };
-    case 'retry-scheduled':
-      return { step: '5', text: 'ACK lost; its card is committed, and nobody has noted it' };
+    case 'ack-5-dropped':
+      return { step: '5', text: 'ACK lost, and each repeat of it; its card is committed' };
     case 'duplicate-absorbed':
       return { step: '5', text: 'absorbed: this biz-id has its card; ACK' };
     case 'acknowledged':
