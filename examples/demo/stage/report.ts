@@ -10,15 +10,15 @@ export function report(results: Results): string {
     ['published', tally.published, `for ${n(payments)} payments`],
     ...(apart
       ? ([
-          ['re-sent', tally.resent, 'their ACK 3 did not come'],
+          ['sent again', tally.resent, 'their ACK 3 did not come'],
           ['landed', landed, 'once each'],
-          ['re-sends absorbed', tally.resendsAbsorbed, 'the broker knew their inner-msg-id'],
+          ['repeats absorbed', tally.resendsAbsorbed, 'the broker knew their inner-msg-id'],
         ] satisfies Row[])
       : ([['landed', landed, 'each in the transaction that published it']] satisfies Row[])),
   ];
   const lower: Row[] = [
     ['delivered', tally.delivered, 'to two groups: card-issuing and sms'],
-    ['redelivered', tally.redelivered, 'their ACK 5 did not come'],
+    ['delivered again', tally.redelivered, 'their ACK 5 did not come'],
     [
       'duplicates absorbed',
       tally.duplicatesAbsorbed,
@@ -29,8 +29,8 @@ export function report(results: Results): string {
   ];
   return [
     ...(story ? [tell(story)] : []),
-    section('Upper half', upper),
-    section('Lower half', lower),
+    section('Upper half: from the payment to the broker', upper),
+    section('Lower half: from the broker to the card', lower),
     section(
       'Faults',
       faultsOf(results).map(({ row }) => row),
@@ -47,7 +47,7 @@ function tell({ paymentId, innerMsgId, cards, lines }: Story & { cards: number }
   return [
     heading(`${paymentId} lost both ACKs (inner-msg-id ${innerMsgId})`),
     ...lines.map(({ step, text }, i) => `  ${times[i]!.padStart(9)}  ${step.padEnd(1)}  ${text}`),
-    `  ${' '.repeat(12)} ${cards === 1 ? 'One card.' : `${cards} cards.`}`,
+    `${' '.repeat(16)}${cards === 1 ? 'One card.' : `${cards} cards.`}`,
   ].join('\n');
 }
 
