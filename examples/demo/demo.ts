@@ -34,7 +34,7 @@ async function demo(inTime: InTime): Promise<number> {
     console.log(
       `\n  ${n(payments)} payments, one card each${without}, on ${databases.engine}: ${SCENERY[oneDatabase ? 'together' : 'apart']}\n`,
     );
-    const results = await inTime(performance.run(), 180 + payments / 10);
+    const results = await inTime(performance.run(), 240 + payments / 5);
     const { status, reasons } = judge(results);
     console.log(report(results));
     for (const reason of reasons) console.log(`\n  ${reason}`);

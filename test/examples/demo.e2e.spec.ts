@@ -1,11 +1,9 @@
 import { runExample } from './run-example.js';
 
 /** Some seconds of accidents, plus the start of a dozen processes, on a machine that may have more to do. */
-const PATIENCE_MS = 240_000;
-const PAYMENTS = 100;
+const PATIENCE_MS = 360_000;
+const PAYMENTS = 200;
 const TWICE = PAYMENTS / 10;
-/** Through before all accidents have happened. */
-const FEW = 10;
 
 const mariadb = process.env.MQ_TEST_MARIADB_URL;
 const databases = [
@@ -79,13 +77,13 @@ describe('npm run demo -- --without-dedup', () => {
     async () => {
       const { status, output, numbers } = await runExample('demo/demo.ts', [
         '--payments',
-        `${FEW}`,
+        '1',
         '--without-dedup',
       ]);
       const [, doubled] = /^ {2}lost 0, doubled (\d+)$/m.exec(output) ?? [];
-      // Each second message makes a card at least; a redelivery may make more.
-      expect(Number(doubled)).toBeGreaterThanOrEqual(FEW / 10);
-      expect(numbers.cards).toBe(FEW + Number(doubled));
+      // The second message makes a card at least; a redelivery may make more.
+      expect(Number(doubled)).toBeGreaterThanOrEqual(1);
+      expect(numbers.cards).toBe(1 + Number(doubled));
       expect(numbers['duplicates absorbed']).toBe(0);
       expect(status).toBe(1);
     },

@@ -10,7 +10,7 @@ export interface Accidents {
   pauses: number;
   /** Between two kills, in milliseconds. */
   killEveryMs: number;
-  /** Once all of that has happened, kills go on until it is over. */
+  /** Kills go on until it is over. */
   andOn?: boolean;
   /** It has one member, who does nothing by itself that could be waited for. */
   alone?: boolean;
@@ -41,11 +41,15 @@ export class Chaos {
     return this.killed >= this.wanted.kills && this.paused >= this.wanted.pauses;
   }
 
-  /** Kills come first: what a killed relay had begun is free long after, when its lease has ended. */
   async unleash(): Promise<void> {
-    await this.kill(this.wanted.kills);
-    await this.pausePastTheLease();
-    if (this.wanted.andOn) await this.kill(Infinity);
+    if (this.wanted.andOn) {
+      await this.pausePastTheLease();
+      await this.kill(Infinity);
+    } else {
+      // What a killed relay had begun is free long after, when its lease has ended: that is waited for meanwhile.
+      await this.kill(this.wanted.kills);
+      await this.pausePastTheLease();
+    }
   }
 
   /** `kill -9`, each time while the victim is at work. */

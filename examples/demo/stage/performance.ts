@@ -18,9 +18,9 @@ const PAYMENT_EVERY_MS = 12;
 /** Long enough for some accidents, in milliseconds, however few payments there are. */
 const ARRIVAL_MS = 6_000;
 /** The part of the payments that is kept for the accidents which a slow machine has not seen by then. */
-const RESERVE = 0.4;
+const RESERVE = 0.5;
 /** How many times slower the reserve arrives. */
-const LULL = 15;
+const LULL = 25;
 /** Short, so that what a killed worker held is had again soon. */
 const LEASE_MS = 1_500;
 /** How many payments lose both ACKs, about. Each holds up a card worker for a lease. */
