@@ -13,6 +13,7 @@ function goodRun(change: (results: Results) => void = () => undefined): Results 
       published: 110,
       resent: 1,
       resendsAbsorbed: 1,
+      landedTwice: 0,
       delivered: 221,
       redelivered: 1,
       duplicatesAbsorbed: 11,
@@ -40,7 +41,7 @@ describe('the verdict on a run of the demo', () => {
   });
 
   it.each<[string, (results: Results) => void]>([
-    ['no payment was published twice', ({ tally }) => (tally.published = 100)],
+    ['no payment was published twice', (results) => (results.landed = results.tally.published = 100)],
     ['no ACK 3 was lost', ({ tally }) => (tally.acks3Dropped = 0)],
     ['no ACK 5 was lost', ({ tally }) => (tally.acks5Dropped = 0)],
     ['no relay was killed', ({ faults }) => (faults.relays!.killed = 0)],
@@ -60,6 +61,8 @@ describe('the verdict on a run of the demo', () => {
     ['a card is missing', ({ verdict }) => (verdict.lost = 1)],
     ['a card is too many', ({ verdict }) => (verdict.doubled = 1)],
     ['a payment is missing', ({ verdict }) => (verdict.payments = 99)],
+    ['a message landed twice', ({ tally }) => (tally.landedTwice = 1)],
+    ['a message did not land', (results) => (results.landed = 109)],
     ['a card has no payment', ({ verdict }) => (verdict.unpaid = 1)],
     ['somebody got no SMS', ({ sms }) => (sms.sent = 110)],
     ['a system ended by itself', (results) => (results.crashes = ['relay 1 ended by itself (1).'])],

@@ -31,6 +31,6 @@ export async function check(paymentSystem: DataSource, cardSystem: DataSource): 
 }
 
 export async function cardsOf(cardSystem: DataSource, paymentId: string): Promise<number> {
-  const [{ n }] = await cardSystem.query(`SELECT COUNT(*) AS n FROM card WHERE payment_id = '${paymentId}'`);
+  const [{ n }] = await cardSystem.query('SELECT COUNT(*) AS n FROM card WHERE payment_id = ?', [paymentId]);
   return Number(n);
 }

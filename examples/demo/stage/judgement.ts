@@ -16,12 +16,16 @@ export function judge(results: Results): Judgement {
   return { status: missing.length > 0 ? 2 : 0, reasons: missing };
 }
 
-function whatIsWrong({ payments, verdict, sms, crashes }: Results): string[] {
+function whatIsWrong({ payments, landed, tally, verdict, sms, crashes }: Results): string[] {
   const missing = payments - verdict.payments;
   const withoutSms = payments - (sms.sent - sms.repeats);
   return [
     ...crashes,
     ...(missing === 0 ? [] : [`${missing} payments are missing in the database.`]),
+    ...(landed === tally.published
+      ? []
+      : [`${tally.published} messages were published, and ${landed} landed.`]),
+    ...(tally.landedTwice === 0 ? [] : [`${tally.landedTwice} messages landed twice.`]),
     ...(verdict.unpaid === 0 ? [] : [`${verdict.unpaid} cards have no payment.`]),
     ...(withoutSms === 0 ? [] : [`No SMS was sent for ${withoutSms} payments.`]),
   ];

@@ -11,7 +11,7 @@ export function report(results: Results): string {
     ...(apart
       ? ([
           ['sent again', tally.resent, 'their ACK 3 did not come'],
-          ['landed', landed, 'once each'],
+          ['landed', landed, tally.landedTwice > 0 ? `${n(tally.landedTwice)} of them twice` : 'once each'],
           ['repeats absorbed', tally.resendsAbsorbed, 'the broker knew their inner-msg-id'],
         ] satisfies Row[])
       : ([['landed', landed, 'each in the transaction that published it']] satisfies Row[])),

@@ -8,6 +8,8 @@ export class Tally {
   /** Messages that a relay sent once more. */
   resent = 0;
   resendsAbsorbed = 0;
+  /** Messages that the broker stored although it had stored them before. */
+  landedTwice = 0;
   delivered = 0;
   redelivered = 0;
   duplicatesAbsorbed = 0;
@@ -17,11 +19,13 @@ export class Tally {
   acks5Dropped = 0;
   /** The last errors that any of them met, for a run that goes wrong. */
   readonly troubles: string[] = [];
+  private readonly landed = new Set<string>();
 
   add(event: StageEvent): void {
     if (event.type === 'published') this.published += event.count;
     if (event.type === 'sent' && event.sends > 1) this.resent++;
     if (event.type === 'resend-absorbed') this.resendsAbsorbed++;
+    if (event.type === 'landed') this.land(event.innerMsgId);
     if (event.type === 'delivered') this.delivered++;
     if (event.type === 'delivered' && event.redelivered) this.redelivered++;
     if (event.type === 'duplicate-absorbed') this.duplicatesAbsorbed++;
@@ -29,5 +33,10 @@ export class Tally {
     if (event.type === 'ack-5-dropped' || event.type === 'ack-5-answer-dropped') this.acks5Dropped++;
     if ('error' in event) this.troubles.push(`${event.type}: ${event.error}`);
     if (this.troubles.length > TROUBLES) this.troubles.shift();
+  }
+
+  private land(innerMsgId: string): void {
+    if (this.landed.has(innerMsgId)) this.landedTwice++;
+    this.landed.add(innerMsgId);
   }
 }
