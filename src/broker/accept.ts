@@ -163,8 +163,12 @@ export class Accepting {
   }
 
   private tell(copies: readonly Judged[], parked: ReadonlyMap<string, number>): void {
-    for (const { answer, topic, bizId: bytes, reason } of copies) {
-      const about = { topic, bizId: bytes.toString('utf8') };
+    for (const { answer, topic, reason, ...ids } of copies) {
+      const about = {
+        topic,
+        bizId: ids.bizId.toString('utf8'),
+        innerMsgId: ids.innerMsgId.toString('hex'),
+      };
       if (answer?.kind === 'landed') this.events.emit({ type: 'landed', ...about });
       if (answer?.kind === 'duplicate') this.events.emit({ type: 'resend-absorbed', ...about });
       if (answer?.kind === 'quarantined')

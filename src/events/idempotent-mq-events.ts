@@ -6,6 +6,12 @@ interface AboutMessage {
   bizId: string;
 }
 
+/** On its way to a broker in another database. Two messages of one biz-id differ in their inner-msg-ids. */
+interface AboutSending extends AboutMessage {
+  /** In hexadecimal digits, as `HEX(inner_msg_id)` shows it in the tables. */
+  innerMsgId: string;
+}
+
 interface AboutDelivery {
   topic: string;
   group: string;
@@ -26,17 +32,17 @@ export type IdempotentMqEvent =
   /** Their transaction has committed. */
   | { type: 'published'; topic: string; count: number }
   /** A relay sends it to a broker in another database; `sends` counts, and from 2 on it is the same inner-msg-id again. */
-  | ({ type: 'sent'; sends: number } & AboutMessage)
+  | ({ type: 'sent'; sends: number } & AboutSending)
   /** Its ACK (3) did not come, so it is sent again after `delayMs`. */
-  | ({ type: 'ack-missed'; delayMs: number; error: string } & AboutMessage)
+  | ({ type: 'ack-missed'; delayMs: number; error: string } & AboutSending)
   /** The broker does not take it as it is. It stays in the outbox, and is tried again. */
-  | ({ type: 'refused'; error: string } & AboutMessage)
+  | ({ type: 'refused'; error: string } & AboutSending)
   /** The broker has stored what a relay sent. */
-  | ({ type: 'landed' } & AboutMessage)
+  | ({ type: 'landed' } & AboutSending)
   /** The upper half's duplicate: the broker had stored it before, under this inner-msg-id. */
-  | ({ type: 'resend-absorbed' } & AboutMessage)
+  | ({ type: 'resend-absorbed' } & AboutSending)
   /** Nobody can tell whether it is a repeat: neither stored nor dropped, until an operator decides. */
-  | ({ type: 'quarantined'; reason: 'forgotten' | 'other-body' } & AboutMessage)
+  | ({ type: 'quarantined'; reason: 'forgotten' | 'other-body' } & AboutSending)
   /** Messages have left the outbox: their ACK (3) has come. */
   | { type: 'relayed'; count: number }
   | { type: 'relay-error'; error: string }

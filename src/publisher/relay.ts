@@ -147,6 +147,6 @@ function isAck(answer: SendAnswer | undefined): boolean {
   return answer !== undefined && answer.kind !== 'refused';
 }
 
-function aboutMessage({ topic, bizId }: LeasedRow) {
-  return { topic, bizId: bizId.toString('utf8') };
+function aboutMessage({ topic, bizId, innerMsgId }: LeasedRow) {
+  return { topic, bizId: bizId.toString('utf8'), innerMsgId: innerMsgId.toString('hex') };
 }

@@ -24,7 +24,7 @@ export async function runExample(file: string, args: string[] = []): Promise<Fin
 }
 
 /** `  cards                  1,000   one for each payment` */
-const ROW = /^ {2}([A-Za-z ]+?) {2,}([\d,]+) {3}\S/;
+const ROW = /^ {2}([A-Za-z0-9 ]+?) {2,}([\d,]+) {3}\S/;
 
 function numbersOf(output: string): Record<string, number> {
   const rows = output.split('\n').flatMap((line) => {

@@ -8,7 +8,7 @@ import { CardPress } from './card-press.js';
 export class CardIssuing {
   constructor(@Inject(CardPress) private readonly press: CardPress) {}
 
-  /** The card, the note that this payment has one, and the ACK are one commit. */
+  /** The card and the note that this payment has one are one commit. The ACK is part of it, or follows it. */
   @IdempotentConsumer(PaymentSucceeded, { group: 'card-issuing' })
   async issue({ paymentId, userId }: PayloadOf<typeof PaymentSucceeded>, delivery: DeliveryContext) {
     await delivery.manager.insert(Card, { paymentId, userId });

@@ -3,6 +3,7 @@ import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { IdempotentMqModule } from '../../../src/index.js';
+import { brokerOf } from '../stage/broken-wire.js';
 import { receiveOrders } from '../stage/orders.js';
 import { Reporter } from '../stage/reporter.js';
 import { CardIssuing } from './card-issuing.js';
@@ -12,13 +13,19 @@ import { Card } from './card.entity.js';
 import { SMS_LOG, SmsGateway } from './sms-gateway.js';
 import { Texting } from './texting.js';
 
-const { database, leaseMs, smsLog, withoutDedup } = receiveOrders();
+const orders = receiveOrders();
+const { databases, leaseMs, smsLog, withoutDedup } = orders;
 
 @Module({
   imports: [
-    TypeOrmModule.forRoot({ ...database, entities: [Card] }),
+    TypeOrmModule.forRoot({ ...databases.card, entities: [Card] }),
     // A short lease: what a killed worker held is had again soon.
-    IdempotentMqModule.forRoot({ consumers: { concurrency: 2, leaseMs }, sqlite: { writeWaitMs: leaseMs } }),
+    IdempotentMqModule.forRoot({
+      ...brokerOf(orders),
+      roles: { relay: false, sweep: !databases.broker },
+      consumers: { concurrency: 2, leaseMs },
+      sqlite: { writeWaitMs: leaseMs },
+    }),
   ],
   providers: [
     withoutDedup ? CardIssuingWithoutDedup : CardIssuing,

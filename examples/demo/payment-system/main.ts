@@ -5,15 +5,17 @@ import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { IdempotentMqModule } from '../../../src/index.js';
+import { brokerOf } from '../stage/broken-wire.js';
 import { receiveOrders } from '../stage/orders.js';
-import { Reporter } from '../stage/reporter.js';
+import { Reporter, report } from '../stage/reporter.js';
 import { Payment } from './payment.entity.js';
 import { Payments } from './payments.js';
 
 /** Customers that pay at the same time. */
 const COUNTERS = 4;
 
-const { database, payments, oneTwiceIn, rush, lull } = receiveOrders();
+const orders = receiveOrders();
+const { databases, payments, oneTwiceIn, rush, lull } = orders;
 
 interface Arrivals {
   from: number;
@@ -25,8 +27,12 @@ interface Arrivals {
 
 @Module({
   imports: [
-    TypeOrmModule.forRoot({ ...database, entities: [Payment] }),
-    IdempotentMqModule.forRoot({ roles: { consume: false } }),
+    TypeOrmModule.forRoot({ ...databases.payment, entities: [Payment] }),
+    // It publishes; relays and the broker are processes of their own.
+    IdempotentMqModule.forRoot({
+      ...brokerOf(orders),
+      roles: { consume: false, relay: false, sweep: false },
+    }),
   ],
   providers: [Payments, Reporter],
 })
@@ -52,6 +58,7 @@ async function serve(counter: number, opened: number, { from, to, everyMs, hurry
     const arrives = opened + (number - from) * everyMs;
     await pause(Math.max(0, arrives - performance.now()), undefined, { signal: hurry }).catch(ignoreAbort);
     const payment = { paymentId: `P-${number + 1}`, userId: `user-${number % 97}`, amount: 500 + number };
+    report({ type: 'paying', bizId: payment.paymentId });
     await system.take(payment);
     if (number % oneTwiceIn === 0) await system.announceAgain(payment);
   }

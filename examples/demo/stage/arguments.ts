@@ -4,14 +4,17 @@ import { checkDatabaseUrl } from '../../shared/example-database.js';
 export interface DemoArguments {
   payments: number;
   database: string | undefined;
+  oneDatabase: boolean;
   withoutDedup: boolean;
 }
 
 const USAGE = `  npm run demo -- [options]
 
   --payments N       how many payments there are (default 1000)
-  --database URL     mysql://user:password@host:port/ or mariadb://…, where the demo creates a database of its own and
-                     drops it in the end; or the URL of an empty one (default: a temporary SQLite file)
+  --database URL     mysql://user:password@host:port/ or mariadb://…, where the demo creates databases of its own and
+                     drops them in the end (default: temporary SQLite files)
+  --one-database     payment system, broker and card system share one: then no ACK travels, and none is lost.
+                     Here the URL may name an empty database
   --without-dedup    issues the cards without dedup, to show the extra ones`;
 
 /** @throws Error saying what is wrong, and how it is right */
@@ -29,6 +32,7 @@ function check(args: string[]): DemoArguments {
     options: {
       payments: { type: 'string', default: '1000' },
       database: { type: 'string' },
+      'one-database': { type: 'boolean', default: false },
       'without-dedup': { type: 'boolean', default: false },
     },
   });
@@ -37,5 +41,9 @@ function check(args: string[]): DemoArguments {
     throw new Error(`--payments must be a whole number from 1 (got ${payments}).`);
   }
   checkDatabaseUrl(database);
-  return { payments: Number(payments), database, withoutDedup: values['without-dedup'] };
+  const oneDatabase = values['one-database'];
+  if (database && !oneDatabase && new URL(database).pathname.length > 1) {
+    throw new Error('--database must name no database, unless with --one-database: the demo creates three.');
+  }
+  return { payments: Number(payments), database, oneDatabase, withoutDedup: values['without-dedup'] };
 }

@@ -2,12 +2,13 @@ import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DataSource } from 'typeorm';
-import { type ExampleDatabase, connect } from '../../shared/example-database.js';
+import { connect } from '../../shared/example-database.js';
+import type { Databases } from './orders.js';
 
 export interface Situation {
   paid: number;
   cards: number;
-  /** Deliveries that are to be made or under way. */
+  /** Messages that are still to be sent, and deliveries that are to be made or under way. */
   pending: number;
 }
 
@@ -16,7 +17,7 @@ export interface Sms {
   repeats: number;
 }
 
-/** What is seen of a run from outside the systems: the database, the SMS that went out, what the systems printed. */
+/** What is seen of a run from outside the systems: the databases, the SMS that went out, what the systems printed. */
 export class Backstage {
   private readonly folder = mkdtempSync(join(tmpdir(), 'idempotent-mq-demo-'));
   readonly smsLog = join(this.folder, 'sms.log');
@@ -24,22 +25,35 @@ export class Backstage {
   /** A file descriptor. */
   readonly systemsLog = openSync(this.printed, 'a');
 
-  private constructor(readonly connection: DataSource) {
+  private constructor(
+    readonly paymentSystem: DataSource,
+    readonly cardSystem: DataSource,
+    private readonly broker: DataSource,
+  ) {
     process.once('exit', () => rmSync(this.folder, { recursive: true, force: true }));
     writeFileSync(this.smsLog, '');
   }
 
-  static async open({ options }: ExampleDatabase): Promise<Backstage> {
-    return new Backstage(await connect(options));
+  static async open({ payment, card, broker = payment }: Databases): Promise<Backstage> {
+    return new Backstage(await connect(payment), await connect(card), await connect(broker));
   }
 
   async look(): Promise<Situation> {
-    const [row] = await this.connection.query(
-      `SELECT (SELECT COUNT(*) FROM payment) AS paid,
-              (SELECT COUNT(*) FROM card) AS cards,
-              (SELECT COUNT(*) FROM mq_delivery) + (SELECT COUNT(*) FROM mq_waiting) AS pending`,
+    const [{ paid, unsent }] = await this.paymentSystem.query(
+      `SELECT (SELECT COUNT(*) FROM payment) AS paid, (SELECT COUNT(*) FROM mq_outbox) AS unsent`,
     );
-    return { paid: Number(row.paid), cards: Number(row.cards), pending: Number(row.pending) };
+    // After that: a message is with the broker before it leaves the outbox.
+    const [{ undelivered }] = await this.broker.query(
+      `SELECT (SELECT COUNT(*) FROM mq_delivery) + (SELECT COUNT(*) FROM mq_waiting) AS undelivered`,
+    );
+    const [{ cards }] = await this.cardSystem.query(`SELECT COUNT(*) AS cards FROM card`);
+    return { paid: Number(paid), cards: Number(cards), pending: Number(unsent) + Number(undelivered) };
+  }
+
+  /** Messages that the broker has stored: a killed relay may not have told of its last ones. */
+  async landed(): Promise<number> {
+    const [{ n }] = await this.broker.query('SELECT COUNT(*) AS n FROM mq_accepted');
+    return Number(n);
   }
 
   /** What the customers' telephones say. */

@@ -1,102 +1,130 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { type Observable, filter, firstValueFrom, map, merge, takeUntil, tap, timer } from 'rxjs';
-import { type CardWorkers, type WorkerEvent, deliveryOf } from './card-workers.js';
+import { type Observable, filter, firstValueFrom, interval, map, merge, takeUntil, timer } from 'rxjs';
+import type { Crew, Witnessed } from './crew.js';
 import type { SystemProcess } from './system-process.js';
+import { begun, isDelicate, isProgress, isRepeat } from './work.js';
 
-/** Between two kills, in milliseconds. */
-const KILL_EVERY_MS = 2_000;
-const ENOUGH = { kills: 5, stalls: 1 };
-/** A card takes about this long, in milliseconds: a kill at a random time within it meets every moment of it. */
-const ONE_CARD_MS = 12;
-/** What has been said before a worker was frozen has arrived by then, in milliseconds. */
+/** What is to happen to a crew. */
+export interface Accidents {
+  kills: number;
+  pauses: number;
+  /** Between two kills, in milliseconds. */
+  killEveryMs: number;
+  /** Kills go on until it is over. */
+  andOn?: boolean;
+  /** It has one member, who does nothing by itself that could be waited for. */
+  alone?: boolean;
+}
+
+/** A card, or sending, takes about this long, in milliseconds: a kill at a random time within it meets every moment of it. */
+const WORK_MS = 12;
+/** What has been said before a process was frozen has arrived by then, in milliseconds. */
 const SILENCE_MS = 100;
-/** How long others get to go on and to take over, in milliseconds. */
-const PATIENCE_MS = { goOn: 2_000, takeOver: 15_000 };
+/** How long others get to go on, and to take over, in milliseconds. A relay's lease is longer than a card worker's. */
+const PATIENCE_MS = { goOn: 2_000, takeOver: 30_000 };
+/** How long they get to be done with what they took over, in milliseconds. */
+const DONE_MS = 500;
 
-/** Does to the card workers what bad days in production do. */
+/** Does to a crew what bad days in production do. */
 export class Chaos {
   killed = 0;
-  stalled = 0;
-  private readonly victims = new Set<SystemProcess>();
+  paused = 0;
 
   constructor(
-    private readonly workers: CardWorkers,
+    private readonly crew: Crew,
+    private readonly wanted: Accidents,
     /** Emits when it is enough, also to those who ask later. */
     private readonly over$: Observable<unknown>,
   ) {}
 
   get isEnough(): boolean {
-    return this.killed >= ENOUGH.kills && this.stalled >= ENOUGH.stalls;
+    return this.killed >= this.wanted.kills && this.paused >= this.wanted.pauses;
   }
 
-  /** Resolves when it is over. */
   async unleash(): Promise<void> {
-    await Promise.all([this.killAgainAndAgain(), this.stallOnePastItsLease()]);
+    if (this.wanted.andOn) {
+      await this.pausePastTheLease();
+      await this.kill(Infinity);
+    } else {
+      // What a killed relay had begun is free long after, when its lease has ended: that is waited for meanwhile.
+      await this.kill(this.wanted.kills);
+      await this.pausePastTheLease();
+    }
   }
 
-  /** `kill -9`, each time while the worker is issuing a card. */
-  private async killAgainAndAgain(): Promise<void> {
-    for (;;) {
-      await firstValueFrom(merge(timer(KILL_EVERY_MS), this.over$));
-      const victim = await this.workerThatIssuesACard();
+  /** `kill -9`, each time while the victim is at work. */
+  private async kill(times: number): Promise<void> {
+    for (let kills = 0; kills < times; kills++) {
+      await firstValueFrom(merge(timer(this.wanted.killEveryMs), this.over$));
+      const victim = await this.nextVictim();
       if (!victim) return;
-      await pause(Math.random() * ONE_CARD_MS);
+      await pause(Math.random() * WORK_MS);
       await victim.kill();
-      this.victims.delete(victim);
       this.killed++;
     }
   }
 
-  /** SIGSTOP, and SIGCONT when others have done its work: it wakes up with deliveries that are not its own any more. */
-  private async stallOnePastItsLease(): Promise<void> {
-    while (this.stalled < ENOUGH.stalls) {
-      const victim = await this.workerThatIssuesACard();
+  /** SIGSTOP, and SIGCONT when others have done its work: it wakes up with work that is not its own any more. */
+  private async pausePastTheLease(): Promise<void> {
+    while (this.paused < this.wanted.pauses) {
+      const victim = await this.nextVictim();
       if (!victim) return;
       victim.freeze();
       await pause(SILENCE_MS);
       const takenOver = (await this.othersGoOn(victim)) && (await this.othersTakeOver(victim));
+      if (takenOver) await pause(DONE_MS);
       victim.thaw();
-      if (takenOver) this.stalled++;
-      this.victims.delete(victim);
+      if (takenOver) this.paused++;
     }
   }
 
   /** If not, it was frozen with SQLite's only write lock in its hands, which stalls everybody: another accident. */
   private othersGoOn(frozen: SystemProcess): Promise<boolean> {
-    return this.happens(PATIENCE_MS.goOn, (said) => said.worker !== frozen && isAcknowledged(said));
+    return this.happens(PATIENCE_MS.goOn, ({ who, event }) => who !== frozen && isProgress(event));
   }
 
-  private othersTakeOver(frozen: SystemProcess): Promise<boolean> {
-    const left = new Set(this.workers.atWorkOn(frozen));
+  private async othersTakeOver(frozen: SystemProcess): Promise<boolean> {
+    const left = new Set(this.crew.atWorkOn(frozen));
+    // It was done before it froze.
+    if (left.size === 0) return false;
     return this.happens(
       PATIENCE_MS.takeOver,
-      (said) => said.worker !== frozen && isAcknowledged(said) && left.has(deliveryOf(said.event)!),
+      ({ who, event }) => who !== frozen && isRepeat(event) && left.has(begun(event)!),
     );
   }
 
-  /** The next one to begin with a card, where another one is left to go on; undefined when it is over. */
-  private async workerThatIssuesACard(): Promise<SystemProcess | undefined> {
-    const found$ = this.workers.events$.pipe(
-      filter(({ event }) => event.type === 'delivered' && event.group === 'card-issuing'),
-      map(({ worker }) => worker),
-      filter((worker) => !this.victims.has(worker) && this.workers.ready - this.victims.size >= 2),
+  /** The next one at work, where another one is left to go on; undefined when it is over. */
+  private async nextVictim(): Promise<SystemProcess | undefined> {
+    const { alone } = this.wanted;
+    const found$ = alone ? this.whoeverIsReady() : this.atDelicateMoments();
+    const spare = alone ? 0 : 1;
+    const chosen$ = found$.pipe(
+      filter(() => this.crew.ready.length > spare),
       takeUntil(this.over$),
     );
-    // Synchronously, so that no worker becomes the victim of both.
-    const chosen$ = found$.pipe(tap((worker) => this.victims.add(worker)));
     return firstValueFrom(chosen$, { defaultValue: undefined });
   }
 
-  private happens(withinMs: number, what: (said: WorkerEvent) => boolean): Promise<boolean> {
-    const happened$ = this.workers.events$.pipe(
+  private atDelicateMoments(): Observable<SystemProcess> {
+    return this.crew.events$.pipe(
+      filter(({ event }) => isDelicate(event)),
+      map(({ who }) => who),
+    );
+  }
+
+  private whoeverIsReady(): Observable<SystemProcess> {
+    return interval(SILENCE_MS).pipe(
+      map(() => this.crew.ready[0]),
+      filter((who) => who !== undefined),
+    );
+  }
+
+  private happens(withinMs: number, what: (said: Witnessed) => boolean): Promise<boolean> {
+    const happened$ = this.crew.events$.pipe(
       filter(what),
       map(() => true),
       takeUntil(timer(withinMs)),
     );
     return firstValueFrom(happened$, { defaultValue: false });
   }
-}
-
-function isAcknowledged({ event }: WorkerEvent): boolean {
-  return event.type === 'acknowledged';
 }

@@ -11,21 +11,26 @@ export interface Verdict {
   unpaid: number;
 }
 
-/** The independent judge: plain SQL over the two businesses' own tables. */
-export async function check(database: DataSource): Promise<Verdict> {
-  const number = async (sql: string) => {
-    const [row] = await database.query(sql);
-    return Number(row.n);
-  };
+/** The independent judge: plain SQL over the two businesses' own tables, joined here, as each may have its own database. */
+export async function check(paymentSystem: DataSource, cardSystem: DataSource): Promise<Verdict> {
+  const payments: { payment_id: string }[] = await paymentSystem.query('SELECT payment_id FROM payment');
+  const cards: { payment_id: string; n: number | string }[] = await cardSystem.query(
+    'SELECT payment_id, COUNT(*) AS n FROM card GROUP BY payment_id',
+  );
+  const paid = new Set(payments.map((row) => row.payment_id));
+  const issued = new Map(cards.map((row) => [row.payment_id, Number(row.n)]));
+  const count = [...issued.values()].reduce((sum, n) => sum + n, 0);
+  const unpaid = [...issued].filter(([id]) => !paid.has(id));
   return {
-    payments: await number('SELECT COUNT(*) AS n FROM payment'),
-    cards: await number('SELECT COUNT(*) AS n FROM card'),
-    lost: await number(
-      'SELECT COUNT(*) AS n FROM payment WHERE payment_id NOT IN (SELECT payment_id FROM card)',
-    ),
-    doubled: await number('SELECT COUNT(*) - COUNT(DISTINCT payment_id) AS n FROM card'),
-    unpaid: await number(
-      'SELECT COUNT(*) AS n FROM card WHERE payment_id NOT IN (SELECT payment_id FROM payment)',
-    ),
+    payments: payments.length,
+    cards: count,
+    lost: [...paid].filter((id) => !issued.has(id)).length,
+    doubled: count - issued.size,
+    unpaid: unpaid.reduce((sum, [, n]) => sum + n, 0),
   };
+}
+
+export async function cardsOf(cardSystem: DataSource, paymentId: string): Promise<number> {
+  const [{ n }] = await cardSystem.query('SELECT COUNT(*) AS n FROM card WHERE payment_id = ?', [paymentId]);
+  return Number(n);
 }

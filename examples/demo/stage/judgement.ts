@@ -1,4 +1,5 @@
-import type { Results } from './report.js';
+import { faultsOf } from './faults.js';
+import type { Results } from './performance.js';
 
 export interface Judgement {
   status: number;
@@ -15,26 +16,28 @@ export function judge(results: Results): Judgement {
   return { status: missing.length > 0 ? 2 : 0, reasons: missing };
 }
 
-function whatIsWrong({ payments, verdict, sms, crashes }: Results): string[] {
+function whatIsWrong({ payments, landed, tally, verdict, sms, crashes }: Results): string[] {
   const missing = payments - verdict.payments;
   const withoutSms = payments - (sms.sent - sms.repeats);
   return [
     ...crashes,
     ...(missing === 0 ? [] : [`${missing} payments are missing in the database.`]),
+    ...(landed === tally.published
+      ? []
+      : [`${tally.published} messages were published, and ${landed} landed.`]),
+    ...(tally.landedTwice === 0 ? [] : [`${tally.landedTwice} messages landed twice.`]),
     ...(verdict.unpaid === 0 ? [] : [`${verdict.unpaid} cards have no payment.`]),
     ...(withoutSms === 0 ? [] : [`No SMS was sent for ${withoutSms} payments.`]),
   ];
 }
 
-/** A run without faults would pass with any library. */
-function whatNeverHappened({ tally, chaos }: Results): string[] {
-  const faults = {
-    'no worker was killed': chaos.killed,
-    'no worker stalled past its lease': chaos.stalled,
-    'no duplicate was absorbed': tally.duplicatesAbsorbed,
-    'nothing was delivered again': tally.redelivered,
-  };
-  return Object.entries(faults)
-    .filter(([, count]) => count === 0)
-    .map(([what]) => `This run is void: ${what}.`);
+/** A run without faults, or without their consequences, would pass with any library. */
+function whatNeverHappened(results: Results): string[] {
+  const { tally, apart, story } = results;
+  const never = faultsOf(results).flatMap(({ row: [, count], never }) => (count === 0 ? [never] : []));
+  if (tally.redelivered === 0) never.push('nothing was delivered again');
+  if (tally.duplicatesAbsorbed === 0) never.push('no duplicate was absorbed by the card system');
+  if (apart && tally.resendsAbsorbed === 0) never.push('no repeat was absorbed by the broker');
+  if (apart && !story) never.push('no message lost both ACKs');
+  return never.map((what) => `This run is void: ${what}.`);
 }

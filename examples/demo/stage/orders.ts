@@ -2,7 +2,7 @@ import type { DataSourceOptions } from 'typeorm';
 
 /** What the demo tells a system that it starts. In the environment: everybody can read a process's arguments. */
 export interface Orders {
-  database: DataSourceOptions;
+  databases: Databases;
   payments: number;
   /** Of how many payments one is announced twice. */
   oneTwiceIn: number;
@@ -11,9 +11,18 @@ export interface Orders {
   /** How slowly the others arrive as long as accidents are to happen. */
   lull: { everyMs: number };
   leaseMs: number;
+  /** Of how many payments one loses both ACKs. */
+  oneUnluckyIn: number;
   /** The file in which the SMS that went out are found. */
   smsLog: string;
   withoutDedup: boolean;
+}
+
+export interface Databases {
+  payment: DataSourceOptions;
+  card: DataSourceOptions;
+  /** Left out when all share one. */
+  broker?: DataSourceOptions;
 }
 
 const VARIABLE = 'IDEMPOTENT_MQ_DEMO';

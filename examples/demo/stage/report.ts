@@ -1,40 +1,56 @@
-import { n, table } from '../../shared/table.js';
-import type { Sms } from './backstage.js';
-import type { Chaos } from './chaos.js';
-import type { Verdict } from './checker.js';
-import type { Tally } from './tally.js';
-
-export interface Results {
-  payments: number;
-  /** How many of them were announced twice. */
-  twice: number;
-  withoutDedup: boolean;
-  tally: Tally;
-  chaos: Pick<Chaos, 'killed' | 'stalled'>;
-  crashes: readonly string[];
-  sms: Sms;
-  verdict: Verdict;
-}
+import { paint } from '../../shared/paint.js';
+import { type Row, n, table } from '../../shared/table.js';
+import { faultsOf } from './faults.js';
+import type { Results } from './performance.js';
+import type { Story } from './timeline.js';
 
 export function report(results: Results): string {
-  const { payments, twice, withoutDedup, tally, chaos, sms, verdict } = results;
-  return table([
-    [
-      'published',
-      payments + twice,
-      `${n(payments)} payments, ${n(twice)} of them twice: same biz-id, another message`,
-    ],
-    ['landed', tally.landed, 'each in the transaction that published it'],
+  const { apart, story, tally, landed, verdict, sms, withoutDedup, payments } = results;
+  const upper: Row[] = [
+    ['published', tally.published, `for ${n(payments)} payments`],
+    ...(apart
+      ? ([
+          ['sent again', tally.resent, 'their ACK 3 did not come'],
+          ['landed', landed, tally.landedTwice > 0 ? `${n(tally.landedTwice)} of them twice` : 'once each'],
+          ['repeats absorbed', tally.resendsAbsorbed, 'the broker knew their inner-msg-id'],
+        ] satisfies Row[])
+      : ([['landed', landed, 'each in the transaction that published it']] satisfies Row[])),
+  ];
+  const lower: Row[] = [
     ['delivered', tally.delivered, 'to two groups: card-issuing and sms'],
-    ['redelivered', tally.redelivered, 'after their worker was killed or stalled'],
+    ['delivered again', tally.redelivered, 'their ACK 5 did not come'],
     [
       'duplicates absorbed',
       tally.duplicatesAbsorbed,
-      withoutDedup ? 'without dedup, nobody looks' : 'their payment had its card already',
+      withoutDedup ? 'without dedup, nobody looks' : 'their biz-id had its card already',
     ],
     ['cards', verdict.cards, verdict.doubled > 0 ? `${n(verdict.doubled)} too many` : 'one for each payment'],
     ['SMS sent', sms.sent, `${n(sms.repeats)} of them repeats: the price of no dedup`],
-    ['workers killed', chaos.killed, 'kill -9 while issuing a card; replaced each time'],
-    ['workers stalled', chaos.stalled, 'past the lease: others had taken over when it woke up'],
-  ]);
+  ];
+  return [
+    ...(story ? [tell(story)] : []),
+    section('Upper half: from the payment to the broker', upper),
+    section('Lower half: from the broker to the card', lower),
+    section(
+      'Faults',
+      faultsOf(results).map(({ row }) => row),
+    ),
+  ].join('\n\n');
+}
+
+function section(title: string, rows: readonly Row[]): string {
+  return `${heading(title)}\n${table(rows)}`;
+}
+
+function tell({ paymentId, innerMsgId, cards, lines }: Story & { cards: number }): string {
+  const times = lines.map(({ afterMs }) => `${(afterMs / 1000).toFixed(3)} s`);
+  return [
+    heading(`${paymentId} lost both ACKs (inner-msg-id ${innerMsgId})`),
+    ...lines.map(({ step, text }, i) => `  ${times[i]!.padStart(9)}  ${step.padEnd(1)}  ${text}`),
+    `${' '.repeat(16)}${cards === 1 ? 'One card.' : `${cards} cards.`}`,
+  ].join('\n');
+}
+
+function heading(text: string): string {
+  return `  ${paint('bold', text)}`;
 }

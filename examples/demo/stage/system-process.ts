@@ -1,9 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { Subject } from 'rxjs';
-import type { IdempotentMqEvent } from '../../../src/index.js';
 import { type Orders, environmentWith } from './orders.js';
-import type { Said } from './reporter.js';
+import type { Said, StageEvent } from './reporter.js';
 
 /** They must not outlive the demo, however it ends. A stopped process dies of SIGKILL too. */
 const alive = new Set<ChildProcess>();
@@ -22,8 +21,8 @@ export async function endAllSystems(): Promise<void> {
 
 /** A system of the demo: a Nest application in a process of its own. */
 export class SystemProcess {
-  /** What the library in there says about itself. */
-  readonly events$ = new Subject<IdempotentMqEvent>();
+  /** What it says about itself. */
+  readonly events$ = new Subject<{ event: StageEvent; at: number }>();
   readonly ready: Promise<void>;
   isReady = false;
   /** With an exit status or a signal: "0", "SIGKILL". */
@@ -31,8 +30,16 @@ export class SystemProcess {
   endedAs: string | undefined;
   private readonly child: ChildProcess;
 
-  /** @param log a file descriptor for what it prints */
-  constructor(main: URL, orders: Orders, log: number) {
+  /**
+   * @param name for people: "relay 2"
+   * @param log a file descriptor for what it prints
+   */
+  constructor(
+    readonly name: string,
+    main: URL,
+    orders: Orders,
+    log: number,
+  ) {
     this.child = fork(main, {
       execArgv: ['--import', import.meta.resolve('tsx')],
       env: environmentWith(orders),
@@ -46,11 +53,11 @@ export class SystemProcess {
     });
     this.ready = new Promise((resolve, reject) => {
       this.child.on('message', (said: Said) => {
-        if ('event' in said) return this.events$.next(said.event);
+        if ('event' in said) return this.events$.next(said);
         this.isReady = true;
         resolve();
       });
-      void this.ended.then((how) => reject(new Error(`A system ended before it was ready (${how}).`)));
+      void this.ended.then((how) => reject(new Error(`${name} ended before it was ready (${how}).`)));
     });
     this.ready.catch(() => undefined);
   }

@@ -1,0 +1,75 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { IdempotentMqOptions, Lease, Transport } from '../../../src/index.js';
+import type { Orders } from './orders.js';
+import { report } from './reporter.js';
+
+/** Each way takes a while, in milliseconds, so that a process may die while something is under way. */
+const WAY_MS = 5;
+/** Beside the unlucky ones, of how many ACKs one gets lost. */
+const ONE_LOST_IN = { shipments: 10, answers: 50 };
+
+/** Where the broker is, and a wire to it that loses ACKs on purpose. Nothing, where all share a database. */
+export function brokerOf({ databases: { broker }, oneUnluckyIn }: Orders): IdempotentMqOptions {
+  if (!broker) return {};
+  const isUnlucky = (bizId: Buffer) => isUnluckyPayment(bizId.toString(), oneUnluckyIn);
+  return { broker: { dataSource: broker, through: (transport) => brokenWire(transport, isUnlucky) } };
+}
+
+/** It is none of those that are announced twice: each first of ten. */
+export function isUnluckyPayment(paymentId: string, oneUnluckyIn: number): boolean {
+  return Number(paymentId.slice('P-'.length)) % oneUnluckyIn === 5;
+}
+
+function brokenWire(broker: Transport, isUnlucky: (bizId: Buffer) => boolean): Transport {
+  /** Inner-msg-ids of unlucky ones that have lost an ACK 3. */
+  const lostOnce = new Set<string>();
+  /** Deliveries whose ACK 5 gets lost as often as it is tried, and how often it was. */
+  const doomed = new Map<string, { bizId: string; tries: number }>();
+  const wire: Partial<Transport> = {
+    async send(shipment) {
+      await pause(WAY_MS);
+      const answers = await broker.send(shipment);
+      await pause(WAY_MS);
+      const unlucky = shipment.messages
+        .filter(({ bizId }) => isUnlucky(bizId))
+        .map(({ innerMsgId }) => innerMsgId.toString('hex'))
+        .filter((id) => !lostOnce.has(id));
+      if (unlucky.length === 0 && !happensOnceIn(ONE_LOST_IN.shipments)) return answers;
+      for (const id of unlucky) lostOnce.add(id);
+      report({ type: 'acks-3-dropped', count: shipment.messages.length });
+      throw new Error('ACK 3 was lost on purpose.');
+    },
+
+    async claim(claim) {
+      const answer = await broker.claim(claim);
+      for (const delivery of answer.deliveries) {
+        const isFirst = delivery.failures === 0 && delivery.lostLeases === 0;
+        if (isFirst && claim.subscription.group === 'card-issuing' && isUnlucky(delivery.bizId)) {
+          doomed.set(nameOf(delivery), { bizId: delivery.bizId.toString(), tries: 0 });
+        }
+      }
+      return answer;
+    },
+
+    async acknowledge(held) {
+      const fate = doomed.get(nameOf(held));
+      if (fate) {
+        if (++fate.tries === 1) report({ type: 'ack-5-dropped', bizId: fate.bizId });
+        throw new Error('ACK 5 was lost on purpose.');
+      }
+      const taken = await broker.acknowledge(held);
+      if (!happensOnceIn(ONE_LOST_IN.answers)) return taken;
+      report({ type: 'ack-5-answer-dropped' });
+      throw new Error('ACK 5 has arrived, and its answer was lost on purpose.');
+    },
+  };
+  return Object.assign(Object.create(broker) as Transport, wire);
+}
+
+function nameOf({ subscriptionId, seq, token }: Lease): string {
+  return `${subscriptionId} ${seq} ${token.toString('hex')}`;
+}
+
+function happensOnceIn(n: number): boolean {
+  return Math.random() < 1 / n;
+}

@@ -1,0 +1,71 @@
+import { Subject } from 'rxjs';
+import type { Orders } from './orders.js';
+import type { StageEvent } from './reporter.js';
+import { SystemProcess } from './system-process.js';
+import { follow } from './work.js';
+
+export interface Witnessed {
+  who: SystemProcess;
+  event: StageEvent;
+  /** Milliseconds since 1970. */
+  at: number;
+}
+
+/** Processes that do the same, each replaced when it dies: what systemd or Kubernetes does elsewhere. */
+export class Crew {
+  readonly events$ = new Subject<Witnessed>();
+  /** Ended though nobody killed them. */
+  readonly crashes: string[] = [];
+  /** Each with what it is working on. */
+  private readonly members = new Map<SystemProcess, Set<string>>();
+  private started = 0;
+  private closing = false;
+
+  constructor(
+    /** "card worker" */
+    private readonly trade: string,
+    private readonly main: URL,
+    private readonly orders: Orders,
+    private readonly log: number,
+  ) {}
+
+  /** Resolves when all of them work. */
+  async start(count: number): Promise<void> {
+    await Promise.all(Array.from({ length: count }, () => this.startOne().ready));
+  }
+
+  get ready(): SystemProcess[] {
+    return [...this.members.keys()].filter((member) => member.isReady);
+  }
+
+  atWorkOn(member: SystemProcess): Iterable<string> {
+    return this.members.get(member) ?? [];
+  }
+
+  /** For good: those who die now are not replaced. */
+  close(): void {
+    this.closing = true;
+  }
+
+  async shutDown(): Promise<void> {
+    this.close();
+    await Promise.all([...this.members.keys()].map((member) => member.shutDown()));
+  }
+
+  private startOne(): SystemProcess {
+    const member = new SystemProcess(`${this.trade} ${++this.started}`, this.main, this.orders, this.log);
+    const work = new Set<string>();
+    this.members.set(member, work);
+    member.events$.subscribe(({ event, at }) => {
+      follow(work, event);
+      this.events$.next({ who: member, event, at });
+    });
+    void member.ended.then((how) => {
+      this.members.delete(member);
+      const expected = this.closing ? 'SIGTERM' : 'SIGKILL';
+      if (how !== expected) this.crashes.push(`${member.name} ended by itself (${how}).`);
+      if (!this.closing) this.startOne();
+    });
+    return member;
+  }
+}

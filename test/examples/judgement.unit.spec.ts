@@ -1,0 +1,72 @@
+import { judge } from '../../examples/demo/stage/judgement.js';
+
+type Results = Parameters<typeof judge>[0];
+
+/** The demo's verdict on a run in which everything happened, and nothing went wrong. */
+function goodRun(change: (results: Results) => void = () => undefined): Results {
+  const results = {
+    payments: 100,
+    apart: true,
+    withoutDedup: false,
+    landed: 110,
+    tally: {
+      published: 110,
+      resent: 1,
+      resendsAbsorbed: 1,
+      landedTwice: 0,
+      delivered: 221,
+      redelivered: 1,
+      duplicatesAbsorbed: 11,
+      acks3Dropped: 1,
+      acks5Dropped: 1,
+      troubles: [],
+    },
+    faults: {
+      cardWorkers: { killed: 1, paused: 1 },
+      relays: { killed: 1, paused: 1 },
+      broker: { killed: 1, paused: 0 },
+    },
+    story: { paymentId: 'P-5', innerMsgId: '00', lines: [], cards: 1 },
+    crashes: [],
+    sms: { sent: 111, repeats: 11 },
+    verdict: { payments: 100, cards: 100, lost: 0, doubled: 0, unpaid: 0 },
+  } as unknown as Results;
+  change(results);
+  return results;
+}
+
+describe('the verdict on a run of the demo', () => {
+  it('is good when everything happened, and nothing is lost or doubled', () => {
+    expect(judge(goodRun())).toEqual({ status: 0, reasons: [] });
+  });
+
+  it.each<[string, (results: Results) => void]>([
+    ['no payment was published twice', (results) => (results.landed = results.tally.published = 100)],
+    ['no ACK 3 was lost', ({ tally }) => (tally.acks3Dropped = 0)],
+    ['no ACK 5 was lost', ({ tally }) => (tally.acks5Dropped = 0)],
+    ['no relay was killed', ({ faults }) => (faults.relays!.killed = 0)],
+    ['no relay was paused past its lease', ({ faults }) => (faults.relays!.paused = 0)],
+    ['the broker was not killed', ({ faults }) => (faults.broker!.killed = 0)],
+    ['no card worker was killed', ({ faults }) => (faults.cardWorkers.killed = 0)],
+    ['no card worker was paused past its lease', ({ faults }) => (faults.cardWorkers.paused = 0)],
+    ['nothing was delivered again', ({ tally }) => (tally.redelivered = 0)],
+    ['no duplicate was absorbed by the card system', ({ tally }) => (tally.duplicatesAbsorbed = 0)],
+    ['no repeat was absorbed by the broker', ({ tally }) => (tally.resendsAbsorbed = 0)],
+    ['no message lost both ACKs', (results) => (results.story = undefined)],
+  ])('is that the run is void when %s', (what, change) => {
+    expect(judge(goodRun(change))).toEqual({ status: 2, reasons: [`This run is void: ${what}.`] });
+  });
+
+  it.each<[string, (results: Results) => void]>([
+    ['a card is missing', ({ verdict }) => (verdict.lost = 1)],
+    ['a card is too many', ({ verdict }) => (verdict.doubled = 1)],
+    ['a payment is missing', ({ verdict }) => (verdict.payments = 99)],
+    ['a message landed twice', ({ tally }) => (tally.landedTwice = 1)],
+    ['a message did not land', (results) => (results.landed = 109)],
+    ['a card has no payment', ({ verdict }) => (verdict.unpaid = 1)],
+    ['somebody got no SMS', ({ sms }) => (sms.sent = 110)],
+    ['a system ended by itself', (results) => (results.crashes = ['relay 1 ended by itself (1).'])],
+  ])('is bad when %s', (_, change) => {
+    expect(judge(goodRun(change)).status).toBe(1);
+  });
+});
