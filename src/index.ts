@@ -61,11 +61,18 @@ export type * from './transport/port.js';
 export { ambientManager, outsideTransaction } from './transaction/index.js';
 export { IdempotentMqEvents, type DeadLetterReason, type IdempotentMqEvent } from './events/index.js';
 export {
+  AcceptedEntity,
+  AcceptedFloorEntity,
   DedupEntity,
   DeadLetterEntity,
   DeliveryEntity,
+  KnownOriginEntity,
   MessageEntity,
+  OutboxEntity,
+  OutboxOriginEntity,
+  OutboxScheduledEntity,
   ParkedEntity,
+  QuarantineEntity,
   ScenarioEntity,
   SqliteConnectionClosedError,
   SqliteTransactionLostError,
