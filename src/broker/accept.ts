@@ -52,13 +52,16 @@ export class Accepting {
 
   async accept(shipment: IncomingShipment): Promise<Answer[]> {
     const { dialect } = this.connections.database;
-    const judged = () => shipment.messages.map((message) => this.inspect(message));
+    const inspected = shipment.messages.map((message) => this.inspect(message));
     // Before the transaction: an unknown topic takes one of its own.
-    for (const copy of judged()) if (!copy.answer) await this.topics.idOf(copy.topic);
+    for (const copy of inspected) if (!copy.answer) await this.topics.idOf(copy.topic);
     for (let attempt = 1; ; attempt++) {
-      const copies = judged();
       try {
-        const parked = await this.connections.controlTransaction((on) => this.decide(on, copies, shipment));
+        const { copies, parked } = await this.connections.controlTransaction(async (on) => {
+          // Anew each time that it begins: an answer of one that was rolled back would pass for this one's.
+          const copies = inspected.map((copy) => ({ ...copy }));
+          return { copies, parked: await this.decide(on, copies, shipment) };
+        });
         this.tell(copies, parked);
         return copies.map(({ answer }) => answer!);
       } catch (error) {
