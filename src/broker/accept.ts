@@ -1,5 +1,6 @@
 import type { IdempotentMqEvents } from '../events/index.js';
 import {
+  type AcceptedId,
   type Connection,
   type Database,
   type LibraryConnections,
@@ -31,6 +32,7 @@ export interface IncomingShipment {
 type Answer = { kind: 'landed' | 'duplicate' | 'quarantined' } | { kind: 'refused'; reason: string };
 
 interface Judged extends QuarantinedCopy {
+  formerId?: Buffer | undefined;
   answer: Answer | undefined;
   reason?: QuarantineReason;
 }
@@ -102,7 +104,7 @@ export class Accepting {
   ): Promise<Map<string, number>> {
     const { database } = this.connections;
     const fresh = await this.withoutRepeats(on, copies);
-    if (fresh.length > 0) await insertAccepted(database, on, fresh);
+    if (fresh.length > 0) await insertAccepted(database, on, fresh.flatMap(idsOf));
     // After the ids are in: read before, an id that is forgotten in between would land twice.
     const floor = (await readFloor(database, on))?.floor;
     const forgotten = floor ? fresh.filter(({ innerMsgId }) => innerMsgId.compare(floor) <= 0) : [];
@@ -110,7 +112,7 @@ export class Accepting {
       await deleteAccepted(
         database,
         on,
-        forgotten.map(({ innerMsgId }) => innerMsgId),
+        forgotten.flatMap(idsOf).map(({ innerMsgId }) => innerMsgId),
       );
       for (const copy of forgotten) Object.assign(copy, QUARANTINED, { reason: 'forgotten' });
     }
@@ -129,7 +131,7 @@ export class Accepting {
   private async withoutRepeats(on: Connection, copies: Judged[]): Promise<Judged[]> {
     const open = copies.filter(({ answer }) => !answer);
     if (open.length === 0) return [];
-    const ids = open.map(({ innerMsgId }) => innerMsgId);
+    const ids = open.flatMap(idsOf).map(({ innerMsgId }) => innerMsgId);
     const accepted = new Map(
       (await findAccepted(this.connections.database, on, ids)).map((row) => [
         row.innerMsgId.toString('hex'),
@@ -137,10 +139,10 @@ export class Accepting {
       ]),
     );
     return open.filter((copy) => {
-      const id = copy.innerMsgId.toString('hex');
-      const known = accepted.get(id);
+      const own = idsOf(copy).map(({ innerMsgId }) => innerMsgId.toString('hex'));
+      const known = own.map((id) => accepted.get(id)).find((hash) => hash);
       // The same id twice in one shipment is a repeat as well.
-      if (!known) accepted.set(id, copy.bodyHash);
+      if (!known) for (const id of own) accepted.set(id, copy.bodyHash);
       else if (known.equals(copy.bodyHash)) copy.answer = { kind: 'duplicate' };
       else Object.assign(copy, QUARANTINED, { reason: 'other-body' });
       return !known;
@@ -175,6 +177,12 @@ export class Accepting {
     for (const [topic, count] of parked) this.events.emit({ type: 'parked', topic, count });
     this.bell.ring(copies.filter(({ answer }) => answer?.kind === 'landed').map(({ topic }) => topic));
   }
+}
+
+/** Both are accepted together: in a restored backup the message has the former one, and lands no second time under it. */
+function idsOf({ innerMsgId, formerId, bodyHash }: Judged): AcceptedId[] {
+  const ids = [{ innerMsgId, bodyHash }];
+  return formerId ? [...ids, { innerMsgId: formerId, bodyHash }] : ids;
 }
 
 const QUARANTINED = { answer: { kind: 'quarantined' } } as const;

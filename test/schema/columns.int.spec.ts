@@ -35,6 +35,7 @@ const KEYS = {
   'mq_dedup.biz_id': 'varbinary(255)',
   'mq_dedup.token': 'binary(16)',
   'mq_outbox.inner_msg_id': 'binary(16)',
+  'mq_outbox.former_id': 'binary(16)',
   'mq_outbox.topic': 'varbinary(200)',
   'mq_outbox.biz_id': 'varbinary(255)',
   'mq_outbox.token': 'binary(16)',

@@ -92,6 +92,8 @@ export class DedupEntity {
 export class OutboxEntity {
   seq!: string;
   innerMsgId!: Buffer;
+  /** What it was before it was replaced by a fresh one. */
+  formerId!: Buffer | null;
   topic!: Buffer;
   bizId!: Buffer;
   body!: Buffer;
@@ -283,6 +285,7 @@ export function idempotentMqEntities(
     entity(OutboxEntity, 'outbox', {
       seq: column('big', 'seq', generated),
       innerMsgId: column('bytes16', 'inner_msg_id'),
+      formerId: column('bytes16', 'former_id', optional),
       ...sent,
       availableAt: column('big', 'available_at'),
       token: column('bytes16', 'token', optional),

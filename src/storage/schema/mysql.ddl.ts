@@ -93,6 +93,7 @@ export function mysqlTables(t: Database['tables']): string[] {
     `CREATE TABLE IF NOT EXISTS ${t.outbox} (
       seq BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
       inner_msg_id BINARY(16) NOT NULL,
+      former_id BINARY(16) NULL,
       topic VARBINARY(200) NOT NULL,
       biz_id VARBINARY(255) NOT NULL,
       body LONGBLOB NOT NULL,
