@@ -62,13 +62,21 @@ export type * from './transport/port.js';
 export { ambientManager, outsideTransaction } from './transaction/index.js';
 export { IdempotentMqEvents, type DeadLetterReason, type IdempotentMqEvent } from './events/index.js';
 export {
+  AcceptedEntity,
+  AcceptedFloorEntity,
   DedupEntity,
   DeadLetterEntity,
   DeliveryEntity,
   GroupLimitEntity,
   LimitedLeaseEntity,
+  KnownOriginEntity,
   MessageEntity,
+  OutboxEntity,
+  OutboxKeyedEntity,
+  OutboxOriginEntity,
+  OutboxScheduledEntity,
   ParkedEntity,
+  QuarantineEntity,
   ScenarioEntity,
   SqliteConnectionClosedError,
   SqliteTransactionLostError,

@@ -1,5 +1,6 @@
 import type { IdempotentMqEvents } from '../events/index.js';
 import {
+  type AcceptedId,
   type Connection,
   type Database,
   type LibraryConnections,
@@ -32,6 +33,7 @@ type Answer = { kind: 'landed' | 'duplicate' | 'quarantined' } | { kind: 'refuse
 
 interface Judged extends QuarantinedCopy {
   orderingKey?: Buffer | undefined;
+  formerId?: Buffer | undefined;
   answer: Answer | undefined;
   reason?: QuarantineReason;
 }
@@ -53,13 +55,16 @@ export class Accepting {
 
   async accept(shipment: IncomingShipment): Promise<Answer[]> {
     const { dialect } = this.connections.database;
-    const judged = () => keepOrder(shipment.messages.map((message) => this.inspect(message)));
+    const inspected = keepOrder(shipment.messages.map((message) => this.inspect(message)));
     // Before the transaction: an unknown topic takes one of its own.
-    for (const copy of judged()) if (!copy.answer) await this.topics.idOf(copy.topic);
+    for (const copy of inspected) if (!copy.answer) await this.topics.idOf(copy.topic);
     for (let attempt = 1; ; attempt++) {
-      const copies = judged();
       try {
-        const parked = await this.connections.controlTransaction((on) => this.decide(on, copies, shipment));
+        const { copies, parked } = await this.connections.controlTransaction(async (on) => {
+          // Anew each time that it begins: an answer of one that was rolled back would pass for this one's.
+          const copies = inspected.map((copy) => ({ ...copy }));
+          return { copies, parked: await this.decide(on, copies, shipment) };
+        });
         this.tell(copies, parked);
         return copies.map(({ answer }) => answer!);
       } catch (error) {
@@ -100,7 +105,7 @@ export class Accepting {
   ): Promise<Map<string, number>> {
     const { database } = this.connections;
     const fresh = await this.withoutRepeats(on, copies);
-    if (fresh.length > 0) await insertAccepted(database, on, fresh);
+    if (fresh.length > 0) await insertAccepted(database, on, fresh.flatMap(idsOf));
     // After the ids are in: read before, an id that is forgotten in between would land twice.
     const floor = (await readFloor(database, on))?.floor;
     const forgotten = floor ? fresh.filter(({ innerMsgId }) => innerMsgId.compare(floor) <= 0) : [];
@@ -108,7 +113,7 @@ export class Accepting {
       await deleteAccepted(
         database,
         on,
-        forgotten.map(({ innerMsgId }) => innerMsgId),
+        forgotten.flatMap(idsOf).map(({ innerMsgId }) => innerMsgId),
       );
       for (const copy of forgotten) Object.assign(copy, QUARANTINED, { reason: 'forgotten' });
     }
@@ -127,7 +132,7 @@ export class Accepting {
   private async withoutRepeats(on: Connection, copies: Judged[]): Promise<Judged[]> {
     const open = copies.filter(({ answer }) => !answer);
     if (open.length === 0) return [];
-    const ids = open.map(({ innerMsgId }) => innerMsgId);
+    const ids = open.flatMap(idsOf).map(({ innerMsgId }) => innerMsgId);
     const accepted = new Map(
       (await findAccepted(this.connections.database, on, ids)).map((row) => [
         row.innerMsgId.toString('hex'),
@@ -135,10 +140,10 @@ export class Accepting {
       ]),
     );
     return open.filter((copy) => {
-      const id = copy.innerMsgId.toString('hex');
-      const known = accepted.get(id);
+      const own = idsOf(copy).map(({ innerMsgId }) => innerMsgId.toString('hex'));
+      const known = own.map((id) => accepted.get(id)).find((hash) => hash);
       // The same id twice in one shipment is a repeat as well.
-      if (!known) accepted.set(id, copy.bodyHash);
+      if (!known) for (const id of own) accepted.set(id, copy.bodyHash);
       else if (known.equals(copy.bodyHash)) copy.answer = { kind: 'duplicate' };
       else Object.assign(copy, QUARANTINED, { reason: 'other-body' });
       return !known;
@@ -177,6 +182,12 @@ export class Accepting {
     for (const [topic, count] of parked) this.events.emit({ type: 'parked', topic, count });
     this.bell.ring(copies.filter(({ answer }) => answer?.kind === 'landed').map(({ topic }) => topic));
   }
+}
+
+/** Both are accepted together: in a restored backup the message has the former one, and lands no second time under it. */
+function idsOf({ innerMsgId, formerId, bodyHash }: Judged): AcceptedId[] {
+  const ids = [{ innerMsgId, bodyHash }];
+  return formerId ? [...ids, { innerMsgId: formerId, bodyHash }] : ids;
 }
 
 const QUARANTINED = { answer: { kind: 'quarantined' } } as const;

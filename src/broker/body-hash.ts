@@ -2,7 +2,10 @@ import { createHash } from 'node:crypto';
 import type { QuarantinedCopy } from '../storage/index.js';
 
 /** A message as an outbox sends it. */
-export type SentCopy = Omit<QuarantinedCopy, 'bodyHash'> & { orderingKey?: Buffer | undefined };
+export type SentCopy = Omit<QuarantinedCopy, 'bodyHash'> & {
+  orderingKey?: Buffer | undefined;
+  formerId?: Buffer | undefined;
+};
 
 /** 16 bytes that stand for all that was sent under an inner-msg-id. Lengths stand before parts, so that none can run over. */
 export function bodyHashOf({ topic, bizId, body, headers, expiresAt }: SentCopy): Buffer {

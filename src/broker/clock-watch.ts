@@ -1,5 +1,7 @@
 /** Clocks that are set right by little do no harm. Milliseconds. */
 const TOLERANCE_MS = 60_000;
+/** Two clocks never go alike: NTP alone changes the rate of one by up to 0.0005. Else a process would stop forgetting after some weeks. */
+const DRIFT = 0.001;
 
 /**
  * Notices when the database's clock doesn't go as time does: by a clock of this process that nobody sets, and by the
@@ -21,8 +23,8 @@ export class ClockWatch {
     this.reference ??= { clockMs, monotonicMs };
     const behind = latest === undefined ? 0 : Math.min(0, clockMs - latest / 1000);
     if (behind < -TOLERANCE_MS) return behind;
-    const expected = this.reference.clockMs + (monotonicMs - this.reference.monotonicMs);
-    const off = clockMs - expected;
-    return Math.abs(off) > TOLERANCE_MS ? off : undefined;
+    const passed = monotonicMs - this.reference.monotonicMs;
+    const off = clockMs - (this.reference.clockMs + passed);
+    return Math.abs(off) > TOLERANCE_MS + DRIFT * passed ? off : undefined;
   }
 }

@@ -25,6 +25,11 @@ export interface SentMessage extends OutgoingMessage {
   readonly topic: string;
   /** Microseconds since 1970 UTC. */
   readonly expiresAt: number | undefined;
+  /**
+   * The inner-msg-id that the relay has replaced by a fresh one. The broker remembers both: in a backup of the outbox the
+   * message has this one.
+   */
+  readonly formerId?: Buffer | undefined;
 }
 
 /** Messages of one outbox, claimed together. */

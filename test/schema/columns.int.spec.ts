@@ -37,6 +37,23 @@ const KEYS = {
   'mq_scenario.name': 'varbinary(500)',
   'mq_dedup.biz_id': 'varbinary(255)',
   'mq_dedup.token': 'binary(16)',
+  'mq_outbox.inner_msg_id': 'binary(16)',
+  'mq_outbox.former_id': 'binary(16)',
+  'mq_outbox.topic': 'varbinary(200)',
+  'mq_outbox.biz_id': 'varbinary(255)',
+  'mq_outbox.token': 'binary(16)',
+  'mq_outbox_keyed.key_hash': 'binary(16)',
+  'mq_outbox_keyed.ordering_key': 'varbinary(255)',
+  'mq_outbox_scheduled.topic': 'varbinary(200)',
+  'mq_outbox_scheduled.biz_id': 'varbinary(255)',
+  'mq_outbox_origin.origin': 'binary(16)',
+  'mq_accepted.inner_msg_id': 'binary(16)',
+  'mq_accepted.body_hash': 'binary(16)',
+  'mq_accepted_floor.floor': 'binary(16)',
+  'mq_known_origin.origin': 'binary(16)',
+  'mq_quarantine.inner_msg_id': 'binary(16)',
+  'mq_quarantine.topic': 'varbinary(200)',
+  'mq_quarantine.biz_id': 'varbinary(255)',
 };
 
 const BLOBS = Object.fromEntries(Object.keys(KEYS).map((key) => [key, 'BLOB']));

@@ -106,6 +106,85 @@ export class DedupEntity {
   result!: Buffer | null;
 }
 
+/** A message in its publisher's database, until its ACK (3) has come. */
+export class OutboxEntity {
+  seq!: string;
+  innerMsgId!: Buffer;
+  /** What it was before it was replaced by a fresh one. */
+  formerId!: Buffer | null;
+  topic!: Buffer;
+  bizId!: Buffer;
+  body!: Buffer;
+  headers!: Buffer | null;
+  expiresAt!: string | null;
+  /** When it may be sent (again). */
+  availableAt!: string;
+  token!: Buffer | null;
+  /** From then on it may have reached the broker. */
+  firstSentAt!: string | null;
+  sends!: number;
+}
+
+/** The same for a message with an ordering key. */
+export class OutboxKeyedEntity extends OutboxEntity {
+  /** Of topic and key. */
+  keyHash!: Buffer;
+  orderingKey!: Buffer;
+}
+
+/** A message in its publisher's database whose time has not come. */
+export class OutboxScheduledEntity {
+  dueAt!: string;
+  innerMsgId!: Buffer;
+  topic!: Buffer;
+  bizId!: Buffer;
+  body!: Buffer;
+  headers!: Buffer | null;
+  expiresAt!: string | null;
+  firstSentAt!: string | null;
+}
+
+/** The one row by which the broker knows an outbox. */
+export class OutboxOriginEntity {
+  id!: number;
+  origin!: Buffer;
+  claims!: string;
+}
+
+/** An inner-msg-id that a relay sent, and that the broker remembers. */
+export class AcceptedEntity {
+  innerMsgId!: Buffer;
+  bodyHash!: Buffer;
+}
+
+/** The one row that says up to which inner-msg-id the broker has forgotten. */
+export class AcceptedFloorEntity {
+  id!: number;
+  floor!: Buffer;
+  clock!: string;
+}
+
+/** An outbox that has sent something, and how far it had come. */
+export class KnownOriginEntity {
+  origin!: Buffer;
+  claims!: string;
+}
+
+/** A copy of a message that the broker can't tell from a repeat. */
+export class QuarantineEntity {
+  id!: string;
+  innerMsgId!: Buffer;
+  bodyHash!: Buffer;
+  topic!: Buffer;
+  bizId!: Buffer;
+  body!: Buffer;
+  headers!: Buffer | null;
+  expiresAt!: string | null;
+  reason!: Buffer;
+  copies!: number;
+  quarantinedAt!: string;
+}
+
 type ColumnKind = 'id' | 'int' | 'small' | 'big' | 'real' | 'bytes' | 'bytes16' | 'blob';
 
 const MYSQL_COLUMNS: Record<ColumnKind, Partial<EntitySchemaColumnOptions>> = {
@@ -119,12 +198,14 @@ const MYSQL_COLUMNS: Record<ColumnKind, Partial<EntitySchemaColumnOptions>> = {
   blob: { type: 'mediumblob' },
 };
 
+const textOf = (value: number | bigint | null) => (value === null ? null : String(value));
+
 const SQLITE_COLUMNS: Record<ColumnKind, Partial<EntitySchemaColumnOptions>> = {
   id: { type: 'integer' },
   int: { type: 'integer' },
   small: { type: 'integer' },
   // As text, like the drivers of MySQL and MariaDB give a bigint.
-  big: { type: 'integer', transformer: { to: (value: unknown) => value, from: String } },
+  big: { type: 'integer', transformer: { to: (value: unknown) => value, from: textOf } },
   real: { type: 'real' },
   bytes: { type: 'blob' },
   bytes16: { type: 'blob' },
@@ -163,6 +244,23 @@ export function idempotentMqEntities(
     failures: column('small', 'failures'),
     lostLeases: column('small', 'lost_leases'),
     errors: column('blob', 'errors', optional),
+  };
+  const sent = {
+    topic: column('bytes', 'topic'),
+    bizId: column('bytes', 'biz_id'),
+    body: column('blob', 'body'),
+    headers: column('blob', 'headers', optional),
+    expiresAt: column('big', 'expires_at', optional),
+  };
+  const outbox = {
+    seq: column('big', 'seq', generated),
+    innerMsgId: column('bytes16', 'inner_msg_id'),
+    formerId: column('bytes16', 'former_id', optional),
+    ...sent,
+    availableAt: column('big', 'available_at'),
+    token: column('bytes16', 'token', optional),
+    firstSentAt: column('big', 'first_sent_at', optional),
+    sends: column('int', 'sends'),
   };
   return [
     entity(TopicEntity, 'topic', { id: column('id', 'id', generated), name: column('bytes', 'name') }),
@@ -233,6 +331,45 @@ export function idempotentMqEntities(
       subscriptionId: column('int', 'subscription_id'),
       createdAt: column('big', 'created_at'),
       result: column('blob', 'result', optional),
+    }),
+    entity(OutboxEntity, 'outbox', outbox),
+    entity(OutboxKeyedEntity, 'outbox_keyed', {
+      ...outbox,
+      keyHash: column('bytes16', 'key_hash'),
+      orderingKey: column('bytes', 'ordering_key'),
+    }),
+    entity(OutboxScheduledEntity, 'outbox_scheduled', {
+      dueAt: column('big', 'due_at', key),
+      innerMsgId: column('bytes16', 'inner_msg_id', key),
+      ...sent,
+      firstSentAt: column('big', 'first_sent_at', optional),
+    }),
+    entity(OutboxOriginEntity, 'outbox_origin', {
+      id: column('small', 'id', key),
+      origin: column('bytes16', 'origin'),
+      claims: column('big', 'claims'),
+    }),
+    entity(AcceptedEntity, 'accepted', {
+      innerMsgId: column('bytes16', 'inner_msg_id', key),
+      bodyHash: column('bytes16', 'body_hash'),
+    }),
+    entity(AcceptedFloorEntity, 'accepted_floor', {
+      id: column('small', 'id', key),
+      floor: column('bytes16', 'floor'),
+      clock: column('big', 'clock'),
+    }),
+    entity(KnownOriginEntity, 'known_origin', {
+      origin: column('bytes16', 'origin', key),
+      claims: column('big', 'claims'),
+    }),
+    entity(QuarantineEntity, 'quarantine', {
+      id: column('big', 'id', generated),
+      innerMsgId: column('bytes16', 'inner_msg_id'),
+      bodyHash: column('bytes16', 'body_hash'),
+      ...sent,
+      reason: column('bytes', 'reason'),
+      copies: column('int', 'copies'),
+      quarantinedAt: column('big', 'quarantined_at'),
     }),
   ] as EntitySchema[];
 }

@@ -108,6 +108,7 @@ export function mysqlTables(t: Database['tables']): string[] {
     `CREATE TABLE IF NOT EXISTS ${t.outbox} (
       seq BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
       inner_msg_id BINARY(16) NOT NULL,
+      former_id BINARY(16) NULL,
       topic VARBINARY(200) NOT NULL,
       biz_id VARBINARY(255) NOT NULL,
       body LONGBLOB NOT NULL,
@@ -124,6 +125,7 @@ export function mysqlTables(t: Database['tables']): string[] {
       seq BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
       ordering_key VARBINARY(255) NOT NULL,
       inner_msg_id BINARY(16) NOT NULL,
+      former_id BINARY(16) NULL,
       topic VARBINARY(200) NOT NULL,
       biz_id VARBINARY(255) NOT NULL,
       body LONGBLOB NOT NULL,

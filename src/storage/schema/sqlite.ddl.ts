@@ -98,6 +98,7 @@ export function sqliteTables(t: Database['tables']): string[] {
     `CREATE TABLE IF NOT EXISTS ${t.outbox} (
       seq INTEGER PRIMARY KEY AUTOINCREMENT,
       inner_msg_id BLOB NOT NULL,
+      former_id BLOB NULL,
       topic BLOB NOT NULL,
       biz_id BLOB NOT NULL,
       body BLOB NOT NULL,
@@ -113,6 +114,7 @@ export function sqliteTables(t: Database['tables']): string[] {
       key_hash BLOB NOT NULL,
       ordering_key BLOB NOT NULL,
       inner_msg_id BLOB NOT NULL,
+      former_id BLOB NULL,
       topic BLOB NOT NULL,
       biz_id BLOB NOT NULL,
       body BLOB NOT NULL,

@@ -183,6 +183,8 @@ export async function findFirstOfKeys(
 export interface LeasedRow extends OutboxRow {
   table: OutboxTable;
   seq: number;
+  /** The inner-msg-id that was replaced by a fresh one. */
+  formerId: Buffer | undefined;
   /** Microseconds since 1970 UTC. */
   expiresAt: number | undefined;
   /** How often it was claimed to be sent, this time included. */
@@ -203,7 +205,7 @@ export async function readLeased(
 ): Promise<LeasedRow[]> {
   const rows = await read<Record<string, unknown>>(
     on,
-    `SELECT seq, ${MESSAGE_COLUMNS}, sends${table === 'outbox_keyed' ? ', ordering_key' : ''}
+    `SELECT seq, former_id, ${MESSAGE_COLUMNS}, sends${table === 'outbox_keyed' ? ', ordering_key' : ''}
      FROM ${tables[table]} WHERE seq IN (${placeholders(seqs.length)}) ORDER BY seq`,
     [...seqs],
   );
@@ -212,6 +214,7 @@ export async function readLeased(
     orderingKey: row.ordering_key as Buffer | undefined,
     seq: Number(row.seq),
     innerMsgId: row.inner_msg_id as Buffer,
+    formerId: (row.former_id as Buffer | null) ?? undefined,
     topic: (row.topic as Buffer).toString('utf8'),
     bizId: row.biz_id as Buffer,
     body: row.body as Buffer,
@@ -251,16 +254,17 @@ export async function leaseOutbox(
   );
 }
 
-/** Only for a row that was never sent. */
+/** Only for a row that was never sent. In this order: MySQL assigns from left to right. */
 export async function renewInnerMsgId(
   { tables }: Database,
   on: Connection,
   { table, seq, innerMsgId }: Pick<SendableRow, 'table' | 'seq' | 'innerMsgId'>,
 ): Promise<void> {
-  await write(on, `UPDATE ${tables[table]} SET inner_msg_id = ? WHERE seq = ? AND first_sent_at IS NULL`, [
-    innerMsgId,
-    seq,
-  ]);
+  await write(
+    on,
+    `UPDATE ${tables[table]} SET former_id = inner_msg_id, inner_msg_id = ? WHERE seq = ? AND first_sent_at IS NULL`,
+    [innerMsgId, seq],
+  );
 }
 
 /** Their ACK (3) has come. Fenced: somebody else may be sending them by now. @returns how many were still the holder's */
@@ -356,13 +360,22 @@ export async function countClaim({ tables }: Database, on: Connection, claims: n
   await write(on, `UPDATE ${tables.outbox_origin} SET claims = ? WHERE id = 1`, [claims]);
 }
 
+/** The database's clock before a restore and after it may be two. Microseconds. */
+const CLOCKS_APART = 24 * 60 * 60 * 1_000_000;
+
 /**
  * After a backup was restored: what is there may have been sent since the backup was made, so it keeps its inner-msg-ids.
+ * Not so what was scheduled for a time that has not come: it would be quarantined when its id is too old by then.
  */
 export async function markAllMaybeSent({ dialect, tables }: Database, on: Connection): Promise<void> {
-  for (const table of [tables.outbox, tables.outbox_keyed, tables.outbox_scheduled]) {
-    await write(on, `UPDATE ${table} SET first_sent_at = ${dialect.now} WHERE first_sent_at IS NULL`, []);
-  }
+  const mark = `SET first_sent_at = ${dialect.now} WHERE first_sent_at IS NULL`;
+  await write(on, `UPDATE ${tables.outbox} ${mark}`, []);
+  await write(on, `UPDATE ${tables.outbox_keyed} ${mark}`, []);
+  await write(
+    on,
+    `UPDATE ${tables.outbox_scheduled} ${mark} AND due_at <= ${dialect.now} + ${CLOCKS_APART}`,
+    [],
+  );
 }
 
 export async function countOutbox(

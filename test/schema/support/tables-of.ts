@@ -3,13 +3,21 @@ import type { TestDatabase } from '../../support/engines.js';
 
 /** What the library's tables are called after their prefix. */
 export const TABLES = [
+  'accepted',
+  'accepted_floor',
   'dead_letter',
   'dedup',
   'delivery',
   'group_limit',
   'limited_lease',
+  'known_origin',
   'message',
+  'outbox',
+  'outbox_keyed',
+  'outbox_origin',
+  'outbox_scheduled',
   'parked',
+  'quarantine',
   'scenario',
   'schema_version',
   'subscription',
