@@ -105,7 +105,7 @@ describe.each(engines)('publishers whose clocks are wrong, with a broker on %s,'
     await business.relay(parts.broker).relayOnce();
     expect(Object.values(await parts.landed())).toEqual(Array(200).fill(1));
     expect(await parts.quarantined()).toEqual({});
-    const rows: { id: Buffer }[] = await parts.dataSource.query('SELECT inner_msg_id AS id FROM mq_accepted');
+    const rows: { id: Buffer }[] = await parts.dataSource.query('SELECT inner_msg_id AS id FROM mq_message');
     const floor = (await parts.broker.acceptance(Buffer.alloc(16))).floor!;
     expect(rows).toHaveLength(200);
     expect(rows.every(({ id }) => id.compare(floor) > 0)).toBe(true);

@@ -118,33 +118,33 @@ describe.each(engines)('the floor below which ids are forgotten, on %s', (engine
    * @returns what becomes of the copy
    */
   const meet = {
-    async insertThenReadFloor(): Promise<Fate> {
+    insertThenReadFloor: async (): Promise<Fate> => {
       const [copy, forgetting] = [await hand(), await hand()];
       await raise(forgetting, FLOOR);
       await forget(forgetting, FLOOR);
-      await begin(parts.connections.database, copy as never);
+      await begin(parts.connections.database, copy);
       await landing.insert(copy, OLD);
       const fate = fateBelow(await landing.readFloor(copy), OLD);
-      await commit(copy as never);
+      await commit(copy);
       return fate;
     },
-    async readFloorThenInsert(): Promise<Fate> {
+    readFloorThenInsert: async (): Promise<Fate> => {
       const [copy, forgetting] = [await hand(), await hand()];
-      await begin(parts.connections.database, copy as never);
+      await begin(parts.connections.database, copy);
       const fate = fateBelow(await landing.readFloor(copy), OLD);
       await raise(forgetting, FLOOR);
       await forget(forgetting, FLOOR);
       await landing.insert(copy, OLD);
-      await commit(copy as never);
+      await commit(copy);
       return fate;
     },
-    async deleteThenCommitFloor(): Promise<Fate> {
+    deleteThenCommitFloor: async (): Promise<Fate> => {
       const [copy, forgetting] = [await hand(), await hand()];
       await forget(forgetting, FLOOR);
-      await begin(parts.connections.database, copy as never);
+      await begin(parts.connections.database, copy);
       await landing.insert(copy, OLD);
       const fate = fateBelow(await landing.readFloor(copy), OLD);
-      await commit(copy as never);
+      await commit(copy);
       await raise(forgetting, FLOOR);
       return fate;
     },
