@@ -90,12 +90,21 @@ export class BrokerService {
     return this.topics.register(names);
   }
 
+  /**
+   * @internal Consumers do it at start.
+   * @throws SubscriptionRemovedError, TopicLockedError
+   */
   async subscribe(request: SubscribeRequest) {
     const id = await this.subscriptions.subscribe(request);
     return { id, topic: request.topic, group: request.group };
   }
 
-  /** Removes a group's subscription for good, with its deliveries. Its version and older ones don't come back. */
+  /**
+   * Removes a group's subscription for good, with its deliveries. Its version and older ones don't come back. Nothing
+   * happens when there is no such group, or one of a later version.
+   *
+   * @throws TopicLockedError when transactions that publish to the topic did not end within two minutes
+   */
   removeSubscription(request: SubscribeRequest): Promise<void> {
     return this.subscriptions.remove(request);
   }
@@ -137,7 +146,7 @@ export class BrokerService {
 
   /** @internal */
   groupOf(subscriptionId: number): Promise<string | undefined> {
-    return this.groups.nameOf(subscriptionId);
+    return this.groups.groupOf(subscriptionId);
   }
 
   /** @internal */

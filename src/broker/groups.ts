@@ -3,7 +3,7 @@ import {
   type GroupRow,
   type LibraryConnections,
   countBySubscription,
-  findGroup,
+  groupOf,
   listGroups,
   setPaused,
 } from '../storage/index.js';
@@ -60,9 +60,9 @@ export class Groups {
   }
 
   /** @internal */
-  async nameOf(subscriptionId: number): Promise<string | undefined> {
+  async groupOf(subscriptionId: number): Promise<string | undefined> {
     const { database } = this.connections;
-    return this.connections.control((on) => findGroup(database, on, subscriptionId));
+    return this.connections.control((on) => groupOf(database, on, subscriptionId));
   }
 
   private async setPaused(call: string, which: GroupSelector, paused: boolean): Promise<void> {
