@@ -11,6 +11,7 @@ import { Outbox, OutboxClaims, OutboxPublisher, Relay } from './publisher/index.
 import {
   type LibraryConnections,
   databaseOf,
+  findProblemsOfLeftAlone,
   makeSqliteSafe,
   migrate,
   openConnections,
@@ -20,10 +21,15 @@ import { refuseOuterUse } from './transaction/index.js';
 import { localTransport } from './transport/local.transport.js';
 import type { Transport } from './transport/port.js';
 
+/** Of one INSERT. SQLite takes 32,766 parameters in a statement, and a message needs five. */
 const LANDING_ROWS = 6_000;
+/** Of one INSERT on the wire: a quarter of the smallest max_allowed_packet that a server has by default (MariaDB, 16 MiB). */
 const LANDING_BYTES = 4 * 1024 * 1024;
+/** It mends what a process that died has left, whose deliveries come again no sooner than after a lease: as long as that. */
 const SWEEP_INTERVAL_MS = 30_000;
+/** ACKs that come within this time share one DELETE, and a message is gone before anybody looks. */
 const DROP_DELAY_MS = 50;
+/** Claims, ACKs, renewals, the relay and the sweeper may each be at work; the statements are short. */
 const CONTROL_CONNECTIONS = 5;
 
 /** All parts of one module instance, wired together. */
@@ -102,6 +108,7 @@ export class IdempotentMqRuntime {
     let brokerSide: BrokerSide | undefined;
     try {
       const own = await checkDatabase(connections);
+      if (options.leaveDataSourceAlone) own.problems.push(...(await findProblemsOfLeftAlone(dataSource)));
       if (options.broker) {
         brokerSide = await openBrokerSide(options.broker.dataSource, options, connectionsOptions(options));
       }
