@@ -98,7 +98,7 @@ export class IdempotentMqModule
     this.consumers = new Consumers(
       transport,
       { ...runtime.scopeDeps(), transport, scenarios, events, caller },
-      { pollMs: options.pollMs, maxIsolatedLosses: options.maxLostLeases, prefetch: PREFETCH },
+      { pollMs: options.pollMs, maxLostLeases: options.maxLostLeases, prefetch: PREFETCH },
     );
   }
 

@@ -1,5 +1,5 @@
 import { DataSource, type DataSourceOptions, type EntityManager } from 'typeorm';
-import { CONSUMER_DEFAULTS, type ConsumerDefaults, resolveConsumerOptions } from './consumer/index.js';
+import { CONSUMER_DEFAULTS, type ConsumerSettings, resolveConsumerOptions } from './consumer/index.js';
 import { InvalidOptionError } from './errors/index.js';
 import { DEFAULT_TABLE_PREFIX } from './storage/index.js';
 import type { Transport } from './transport/port.js';
@@ -79,7 +79,7 @@ export interface IdempotentMqOptions {
   /** What this process does. @default all of it */
   roles?: { consume?: boolean; relay?: boolean; sweep?: boolean };
   /** Settings for all consumers; each may have its own. */
-  consumers?: ConsumerDefaults & {
+  consumers?: ConsumerSettings & {
     /**
      * Connections for handlers, and as many again for `IdempotentExecutor`, beside the app's pool (MySQL and MariaDB). At
      * least the concurrency of each consumer; consumers share them.
@@ -89,7 +89,7 @@ export interface IdempotentMqOptions {
     connections?: number;
     /** How often an idle worker asks for deliveries, in milliseconds. Within a process it is told at once. @default 200 */
     pollMs?: number;
-    /** Leases that a delivery may lose while it runs alone in a process, before it goes to the dead letters. @default 5 */
+    /** Leases that a delivery may lose while it runs alone in a process; with this many it goes to the dead letters. @default 5 */
     maxLostLeases?: number;
   };
   payload?: {

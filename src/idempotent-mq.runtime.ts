@@ -12,6 +12,7 @@ import { Outbox, OutboxClaims, OutboxPublisher, Relay } from './publisher/index.
 import {
   type LibraryConnections,
   databaseOf,
+  findProblemsOfLeftAlone,
   makeSqliteSafe,
   migrate,
   openConnections,
@@ -21,10 +22,17 @@ import { refuseOuterUse } from './transaction/index.js';
 import { localTransport } from './transport/local.transport.js';
 import type { Transport } from './transport/port.js';
 
+/** Of one INSERT. SQLite takes 32,766 parameters in a statement, and a message needs five. */
 const LANDING_ROWS = 6_000;
+/** A message of an outbox needs seven. */
+const OUTBOX_ROWS = 4_500;
+/** Of one INSERT on the wire: a quarter of the smallest max_allowed_packet that a server has by default (MariaDB, 16 MiB). */
 const LANDING_BYTES = 4 * 1024 * 1024;
+/** It mends what a process that died has left, whose deliveries come again no sooner than after a lease: as long as that. */
 const SWEEP_INTERVAL_MS = 30_000;
+/** ACKs that come within this time share one DELETE, and a message is gone before anybody looks. */
 const DROP_DELAY_MS = 50;
+/** Claims, ACKs, renewals, the relay and the sweeper may each be at work; the statements are short. */
 const CONTROL_CONNECTIONS = 5;
 
 /** All parts of one module instance, wired together. */
@@ -57,7 +65,7 @@ export class IdempotentMqRuntime {
       brokerSide?.connections ?? connections,
       this.events,
       {
-        landing: statementLimits(brokerSide?.packetBytes ?? packetBytes),
+        landing: statementLimits(LANDING_ROWS, brokerSide?.packetBytes ?? packetBytes),
         unroutedMs: options.unroutedMs,
         innerMsgIdWindowMs: options.innerMsgIdWindowMs,
         sweepIntervalMs: SWEEP_INTERVAL_MS,
@@ -69,7 +77,12 @@ export class IdempotentMqRuntime {
     const local = localTransport(this.broker);
     this.transport = options.broker?.through?.(local) ?? local;
     if (brokerSide) {
-      const outbox = new Outbox(dataSource, connections, this.events, statementLimits(packetBytes));
+      const outbox = new Outbox(
+        dataSource,
+        connections,
+        this.events,
+        statementLimits(OUTBOX_ROWS, packetBytes),
+      );
       const claims = new OutboxClaims(connections, this.events);
       this.outbox = outbox;
       this.relay = new Relay(claims, this.transport, this.events, options.relay, (listener) =>
@@ -108,6 +121,7 @@ export class IdempotentMqRuntime {
         scopes: options.connections,
         control: CONTROL_CONNECTIONS,
       });
+      if (options.leaveDataSourceAlone) own.problems.push(...(await findProblemsOfLeftAlone(dataSource)));
       if (options.broker) {
         brokerSide = await openBrokerSide(options.broker.dataSource, options, connectionsOptions(options));
       }
@@ -162,8 +176,8 @@ function ambiguous(topic: string): string {
   );
 }
 
-function statementLimits(packetBytes: number) {
-  return { maxRows: LANDING_ROWS, maxBytes: Math.min(LANDING_BYTES, packetBytes / 2), packetBytes };
+function statementLimits(maxRows: number, packetBytes: number) {
+  return { maxRows, maxBytes: Math.min(LANDING_BYTES, packetBytes / 2), packetBytes };
 }
 
 function connectionsOptions({ connections, consumers, statementTimeoutMs, writeWaitMs }: ResolvedOptions) {

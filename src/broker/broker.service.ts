@@ -65,7 +65,7 @@ export class BrokerService {
     this.topics = new Topics(connections);
     this.subscriptions = new Subscriptions(connections, this.topics);
     const landing = new Landing(connections, this.topics, options.landing);
-    this.quarantine = new Quarantine(connections, this.topics, landing, this.bell);
+    this.quarantine = new Quarantine(connections, this.topics, landing, this.bell, events);
     this.accepting = new Accepting(connections, this.topics, landing, this.quarantine, this.bell, events, {
       windowMs: options.innerMsgIdWindowMs,
       limits: options.landing,
@@ -90,12 +90,21 @@ export class BrokerService {
     return this.topics.register(names);
   }
 
+  /**
+   * @internal Consumers do it at start.
+   * @throws SubscriptionRemovedError, TopicLockedError
+   */
   async subscribe(request: SubscribeRequest) {
     const id = await this.subscriptions.subscribe(request);
     return { id, topic: request.topic, group: request.group };
   }
 
-  /** Removes a group's subscription for good, with its deliveries. Its version and older ones don't come back. */
+  /**
+   * Removes a group's subscription for good, with its deliveries. Its version and older ones don't come back. Nothing
+   * happens when there is no such group, or one of a later version.
+   *
+   * @throws TopicLockedError when transactions that publish to the topic did not end within two minutes
+   */
   removeSubscription(request: SubscribeRequest): Promise<void> {
     return this.subscriptions.remove(request);
   }
@@ -137,7 +146,7 @@ export class BrokerService {
 
   /** @internal */
   groupOf(subscriptionId: number): Promise<string | undefined> {
-    return this.groups.nameOf(subscriptionId);
+    return this.groups.groupOf(subscriptionId);
   }
 
   /** @internal */

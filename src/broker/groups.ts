@@ -7,7 +7,7 @@ import {
   deleteLimit,
   deleteLimitedLeasesOf,
   ensureLimit,
-  findGroup,
+  groupOf,
   insertLeasedDeliveries,
   listGroups,
   lockLimitOf,
@@ -98,9 +98,9 @@ export class Groups {
   }
 
   /** @internal */
-  async nameOf(subscriptionId: number): Promise<string | undefined> {
+  async groupOf(subscriptionId: number): Promise<string | undefined> {
     const { database } = this.connections;
-    return this.connections.control((on) => findGroup(database, on, subscriptionId));
+    return this.connections.control((on) => groupOf(database, on, subscriptionId));
   }
 
   private async setPaused(call: string, which: GroupSelector, paused: boolean): Promise<void> {

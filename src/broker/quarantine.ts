@@ -1,4 +1,5 @@
 import { InvalidOptionError } from '../errors/index.js';
+import type { IdempotentMqEvents } from '../events/index.js';
 import {
   type Connection,
   type LibraryConnections,
@@ -46,6 +47,7 @@ export class Quarantine {
     private readonly topics: Topics,
     private readonly landing: Landing,
     private readonly bell: LandedBell,
+    private readonly events: IdempotentMqEvents,
   ) {}
 
   /**
@@ -81,14 +83,17 @@ export class Quarantine {
     if (!found) return false;
     await this.topics.idOf(found.topic);
     const { database } = this.connections;
-    const released = await this.connections.controlTransaction(async (on) => {
-      if (!(await deleteQuarantined(database, on, found.id))) return false;
-      const { topic, expiresAt } = found;
-      await this.landing.land(on, topic, [found], expiresAt === undefined ? {} : { expiresAt });
-      return true;
+    const { topic, expiresAt } = found;
+    const parked = await this.connections.controlTransaction(async (on) => {
+      if (!(await deleteQuarantined(database, on, found.id))) return undefined;
+      return this.landing.land(on, topic, [found], expiresAt === undefined ? {} : { expiresAt });
     });
-    if (released) this.bell.ring([found.topic]);
-    return released;
+    if (parked === undefined) return false;
+    const ids = { bizId: found.bizId.toString('utf8'), innerMsgId: found.innerMsgId.toString('hex') };
+    this.events.emit({ type: 'landed', topic, ...ids });
+    if (parked > 0) this.events.emit({ type: 'parked', topic, count: parked });
+    this.bell.ring([topic]);
+    return true;
   }
 
   /** Deletes it for good: for one that has landed before. @returns false when it is not there (any more) */

@@ -18,7 +18,7 @@ export interface RetryOptions {
 }
 
 /** What can be set for all consumers (`forRoot({ consumers })`) and for each. */
-export interface ConsumerDefaults {
+export interface ConsumerSettings {
   /** Handlers of one subscription that run at the same time in this process. @default 10 */
   concurrency?: number;
   /** How long a process that fell silent keeps its deliveries, in milliseconds from 100. It is renewed while they run. @default 30000 */
@@ -28,7 +28,8 @@ export interface ConsumerDefaults {
   retry?: RetryOptions;
 }
 
-export interface AtLeastOnceConsumerOptions extends ConsumerDefaults {
+/** Of both kinds of consumers. */
+export interface ConsumerOptions extends ConsumerSettings {
   /** The receiving business, as a name of the contract: each group gets every message once. Keep it over renames. */
   group: string;
   /** Counts up when the group comes back after it was removed. @default 1 */
@@ -41,7 +42,9 @@ export interface AtLeastOnceConsumerOptions extends ConsumerDefaults {
   globalInterceptors?: boolean;
 }
 
-export interface IdempotentConsumerOptions extends AtLeastOnceConsumerOptions {
+export type AtLeastOnceConsumerOptions = ConsumerOptions;
+
+export interface IdempotentConsumerOptions extends ConsumerOptions {
   /**
    * The namespace of biz-ids. Give it only to share one across topics of a group: a biz-id that took effect in one of
    * them is then a duplicate in the others.
@@ -75,7 +78,7 @@ const MIN_LEASE_MS = 100;
 /** @throws InvalidOptionError naming the option and what came */
 export function resolveConsumerOptions(
   where: string,
-  given: ConsumerDefaults,
+  given: ConsumerSettings,
   defaults: ResolvedConsumerOptions = CONSUMER_DEFAULTS,
 ): ResolvedConsumerOptions {
   const { retry = {} } = given;

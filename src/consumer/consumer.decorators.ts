@@ -3,6 +3,7 @@ import { ConfigurationError, InvalidOptionError } from '../errors/index.js';
 import { type AnyTopic, type PayloadOf, checkTopic } from '../topic/index.js';
 import {
   type AtLeastOnceConsumerOptions,
+  type ConsumerOptions,
   type IdempotentConsumerOptions,
   checkName,
   resolveConsumerOptions,
@@ -37,9 +38,9 @@ const SHARED_OPTIONS = [
 ];
 
 /**
- * The method handles each message of the topic for its group, and each biz-id takes effect once: the dedup row, what the
- * handler writes through `delivery.manager`, and the ACK are one commit. Decorate a method several times for several
- * topics.
+ * The method handles each message of the topic for its group, and each biz-id takes effect once: the dedup row and what
+ * the handler writes through `delivery.manager` are one commit. The ACK is part of it, or follows it where the broker has
+ * a database of its own. Decorate a method several times for several topics.
  *
  * Returning says that the business is done. Throw `RetryLaterError` or `RejectMessageError` to say something else; any
  * other error counts as a failure and comes again with backoff.
@@ -105,12 +106,7 @@ function checkMethod(
   }
 }
 
-function check(
-  decorator: string,
-  topic: AnyTopic,
-  options: AtLeastOnceConsumerOptions,
-  known: readonly string[],
-): void {
+function check(decorator: string, topic: AnyTopic, options: ConsumerOptions, known: readonly string[]): void {
   checkTopic(`${decorator}(topic)`, topic);
   if (typeof options !== 'object' || options === null) {
     throw new InvalidOptionError(`${decorator}(${topic.name}) options`, options, 'an object with a group');

@@ -40,7 +40,7 @@ export class DeliveryProcessor {
   async giveUpOn(held: HeldDelivery): Promise<void> {
     const { lostLeases } = held.claimed;
     const error = new Error(
-      `The process that ran it died or stalled ${lostLeases} times, ${lostLeases - 1} of them while it ran nothing else.${
+      `The process that ran it died or stalled ${lostLeases} times, ${held.leasesLostAlone} of them while it ran nothing else.${
         this.deps.transport.colocated ? '' : OUTCOME_UNKNOWN
       }`,
     );

@@ -17,6 +17,11 @@ export class HeldDelivery extends Stoppable {
     this.attempt = claimed.failures + claimed.lostLeases + 1;
   }
 
+  /** The first loss was in company; only those since then were its own. */
+  get leasesLostAlone(): number {
+    return Math.max(0, this.claimed.lostLeases - 1);
+  }
+
   /** Decoded in the attempt, which answers for what can't be read. */
   get headers(): ReadonlyMap<string, string> {
     return decodeHeaders(this.claimed.headers);

@@ -13,8 +13,8 @@ import { LeaseKeeper } from './lease-keeper.js';
 export interface WorkerOptions {
   /** How often an idle worker asks the broker, in milliseconds. */
   pollMs: number;
-  /** Leases lost in isolation after which a delivery goes to the dead letters. */
-  maxIsolatedLosses: number;
+  /** Leases lost alone after which a delivery goes to the dead letters. */
+  maxLostLeases: number;
   /** How many deliveries may wait behind the running ones, as a multiple of the concurrency. */
   prefetch: number;
 }
@@ -231,8 +231,7 @@ export class SubscriptionWorker {
     if (!claimed) return;
     const held = new HeldDelivery(claimed);
     this.leases.hold(held, () => undefined);
-    // The first loss was in company; only those since then were its own.
-    if (claimed.lostLeases - 1 >= this.options.maxIsolatedLosses) {
+    if (held.leasesLostAlone >= this.options.maxLostLeases) {
       // Released in any case: a lease that is renewed for ever keeps everybody from it.
       await this.processor.giveUpOn(held).finally(() => this.leases.release(held));
     } else {

@@ -35,7 +35,7 @@ export class NotDurableError extends IdempotentMqError {
   constructor(problems: readonly string[]) {
     super(
       `The database can lose commits that it has acknowledged, and with them messages and effects: ${problems.join('; ')}. ` +
-        "Change the server's settings, or accept the loss with the option durability: 'warn'. See docs/guarantees.md, What it needs of the database.",
+        "Change these settings, or accept the loss with the option durability: 'warn'. See docs/guarantees.md, What it needs of the database.",
     );
   }
 }

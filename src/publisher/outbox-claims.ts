@@ -89,8 +89,10 @@ export class OutboxClaims {
     const { database } = this.connections;
     const token = randomBytes(16);
     let restored: { claims: number; knownClaims: number } | undefined;
-    const claim = await this.connections.controlTransaction(async (on) => {
+    let leased: LeasedRow[] = [];
+    const claiming = this.connections.controlTransaction(async (on) => {
       restored = undefined;
+      leased = [];
       const outbox = (await lockOrigin(database, on))!;
       const { knownClaims } = acceptance;
       if (outbox.claims < knownClaims) {
@@ -107,7 +109,13 @@ export class OutboxClaims {
         await leaseOutbox(database, on, { ...those, token, leaseMs });
         rows.push(...(await readLeased(database, on, those)));
       }
+      leased = rows;
       return { origin: outbox.origin, claims, token, rows };
+    });
+    const claim = await claiming.catch(async (error: unknown) => {
+      // Its COMMIT may have got no answer: nobody would send them until the lease ends.
+      await this.release(token, leased).catch(() => undefined);
+      throw error;
     });
     if (restored) this.events.emit({ type: 'outbox-restored', ...restored });
     return claim;
@@ -125,7 +133,11 @@ export class OutboxClaims {
   }
 
   /** To be sent again after `delayMs`. */
-  async postpone({ token }: OutboxClaim, rows: readonly LeasedRow[], delayMs: number): Promise<void> {
+  postpone({ token }: OutboxClaim, rows: readonly LeasedRow[], delayMs: number): Promise<void> {
+    return this.release(token, rows, delayMs);
+  }
+
+  private async release(token: Buffer, rows: readonly LeasedRow[], delayMs = 0): Promise<void> {
     if (rows.length === 0) return;
     const { database } = this.connections;
     await this.connections.controlTransaction(async (on) => {

@@ -37,12 +37,14 @@ export class OutboxPublisher {
   ) {}
 
   /**
-   * Publishes one message in the caller's transaction (two statements). Await it before the transaction ends. The payload
-   * may be changed again as soon as this was called.
+   * Publishes one message in the caller's transaction (two statements; one, where the broker has a database of its own).
+   * Await it before the transaction ends. The payload may be changed again as soon as this was called.
    *
+   * @throws InvalidOptionError when the topic or an option is wrong; nothing was written
    * @throws TransactionRequiredError when there is no transaction to join
    * @throws TransactionEndedError when that transaction is over
    * @throws InvalidPayloadError, InvalidBizIdError when the body can't be stored as it is; nothing was written
+   * @throws SchemaMissingError when the library's tables, or the topic's row, are gone; nothing was published
    */
   async publish<T extends AnyTopic>(
     topic: T,
@@ -52,7 +54,12 @@ export class OutboxPublisher {
     await this.send('publish', topic, [payload], options);
   }
 
-  /** Publishes many messages of one topic, thousands in each statement. All or none of them, like {@link publish}. */
+  /**
+   * Publishes many messages of one topic, thousands in each statement: all of them or none. When it fails half-way, its
+   * transaction can't commit any more (`PUBLISH_INCOMPLETE`), also where the error is swallowed.
+   *
+   * @throws what {@link publish} throws; the message of a body's error says which one it is
+   */
   async publishAll<T extends AnyTopic>(
     topic: T,
     payloads: readonly PublishedBy<T>[],
@@ -66,9 +73,12 @@ export class OutboxPublisher {
 
   /**
    * Takes back messages that were published with `delayMs` or `deliverAt` and whose time has not come, in the caller's
-   * transaction, like {@link publish}.
+   * transaction, like {@link publish}. It takes the longer, the more the topic has scheduled.
    *
    * @returns how many there were: 0 when there is none, or it is too late
+   * @throws InvalidOptionError, InvalidBizIdError when an argument is wrong; nothing was cancelled
+   * @throws TransactionRequiredError when there is no transaction to join
+   * @throws TransactionEndedError when that transaction is over
    */
   async cancel(topic: AnyTopic, bizId: string, options: JoinTransactionOptions = {}): Promise<number> {
     checkTopic('cancel(topic)', topic);

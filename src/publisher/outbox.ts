@@ -3,10 +3,12 @@ import type { IdempotentMqEvents } from '../events/index.js';
 import {
   type LibraryConnections,
   type OutboxRow,
+  type ScheduledKey,
   type StatementLimits,
   batchesOf,
   deleteJustInsertedOutbox,
   deleteOutboxScheduled,
+  findOutboxScheduled,
   insertOutbox,
 } from '../storage/index.js';
 import { CommitBell, PublishingTransactions } from '../transaction/index.js';
@@ -57,8 +59,25 @@ export class Outbox implements PublishTarget {
 
   /** What has a time stays in the outbox until then, so that it can be taken back in the business's own transaction. */
   cancel(runner: QueryRunner, topic: string, bizId: Buffer): Promise<number> {
+    return this.transactions.join(runner, async () => {
+      const keys = await this.scheduled(runner, topic, bizId);
+      let cancelled = 0;
+      for (const key of keys) {
+        if (await deleteOutboxScheduled(this.connections.database, runner, key)) cancelled++;
+      }
+      return cancelled;
+    });
+  }
+
+  /** What this transaction has published itself, and what has committed since its snapshot was taken. */
+  private async scheduled(runner: QueryRunner, topic: string, bizId: Buffer): Promise<ScheduledKey[]> {
     const { database } = this.connections;
-    return this.transactions.join(runner, () => deleteOutboxScheduled(database, runner, { topic, bizId }));
+    const own = await findOutboxScheduled(database, runner, { topic, bizId });
+    const committed = await this.connections.control((on) =>
+      findOutboxScheduled(database, on, { topic, bizId }),
+    );
+    const keys = [...own, ...committed].map((key) => [key.innerMsgId.toString('hex'), key] as const);
+    return [...new Map(keys).values()];
   }
 
   /** Calls back when messages have committed in this process. A hint: it may be lost. @returns how to stop it */

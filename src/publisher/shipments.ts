@@ -17,6 +17,7 @@ export function shipmentsOf(rows: readonly LeasedRow[]): LeasedRow[][] {
   }
   const isTroubled = (unit: readonly LeasedRow[]) => unit.some(({ sends }) => sends >= ALONE_FROM);
   const together = [...units.values()].filter((unit) => !isTroubled(unit)).flat();
-  const alone = [...units.values()].filter(isTroubled);
+  // The first failure ends the round: what has failed most often must not keep the others from their turn.
+  const alone = [...units.values()].filter(isTroubled).sort((a, b) => a[0]!.sends - b[0]!.sends);
   return together.length > 0 ? [together, ...alone] : alone;
 }

@@ -2,9 +2,14 @@ import { InvalidOptionError, type PublishCall } from '../errors/index.js';
 import type { Timing } from '../transport/port.js';
 
 export interface TimingOptions {
-  /** How long to wait before the message is delivered, in milliseconds, by the database's clock. @default 0 */
+  /**
+   * How long to wait before the message is delivered, in milliseconds, by the database's clock: a whole number of at most
+   * ten years (315,360,000,000).
+   *
+   * @default 0
+   */
   delayMs?: number;
-  /** When to deliver it; not before that moment of the database's clock. Instead of `delayMs`. */
+  /** When to deliver it, until the year 2255; not before that moment of the database's clock. Instead of `delayMs`. */
   deliverAt?: Date;
   /** From when on it is of no use: it goes to the dead letters then (`expired`), and no handler runs. @default never */
   expiresAt?: Date;

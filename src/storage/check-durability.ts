@@ -1,3 +1,4 @@
+import type { DataSource } from 'typeorm';
 import { type Connection, read } from './execute.js';
 import type { Database } from './tables.js';
 
@@ -13,8 +14,8 @@ interface NamedValue {
 }
 
 /**
- * Which settings of the server lose commits that it has acknowledged, when it or its machine fails. SQLite is set right by
- * this library itself.
+ * Which settings of the server lose commits that it has acknowledged, when it or its machine fails. The handles of SQLite
+ * are set right by this library itself.
  */
 export async function findDurabilityProblems({ dialect }: Database, on: Connection): Promise<string[]> {
   if (dialect.engine === 'sqlite') return [];
@@ -38,4 +39,24 @@ export async function findDurabilityProblems({ dialect }: Database, on: Connecti
     must('innodb_redo_log_enabled', 'ON: ALTER INSTANCE ENABLE INNODB REDO_LOG');
   }
   return problems;
+}
+
+const SYNCHRONOUS = ['OFF', 'NORMAL', 'FULL', 'EXTRA'];
+const FULL = SYNCHRONOUS.indexOf('FULL');
+
+/**
+ * The same of a better-sqlite3 DataSource that was left as TypeORM made it. better-sqlite3 is built so that a file in WAL
+ * mode, which this library sets, is NORMAL unless somebody says otherwise.
+ */
+export async function findProblemsOfLeftAlone(dataSource: DataSource): Promise<string[]> {
+  if (dataSource.options.type !== 'better-sqlite3') return [];
+  // A connection learns that its file is in WAL mode when it reads it.
+  await dataSource.query('SELECT COUNT(*) FROM sqlite_master');
+  const [row] = await dataSource.query<{ synchronous: number }[]>('PRAGMA synchronous');
+  const level = Number(row?.synchronous);
+  if (level >= FULL) return [];
+  return [
+    `PRAGMA synchronous must be FULL on the connection of the DataSource that sqlite.leaveDataSourceAlone leaves alone (it is ${SYNCHRONOUS[level] ?? level}); ` +
+      "set it in the DataSource's options: prepareDatabase: (db) => db.pragma('synchronous = FULL')",
+  ];
 }

@@ -5,7 +5,6 @@ import type { Transport } from './port.js';
 export function localTransport(broker: BrokerService): Transport {
   return {
     colocated: broker.colocated,
-    registerTopics: (names) => broker.registerTopics(names),
     send: (shipment) => broker.send(shipment),
     acceptance: (origin) => broker.acceptance(origin),
     subscribe: (request) => broker.subscribe(request),

@@ -87,7 +87,7 @@ export interface ClaimedDelivery extends Lease {
   readonly landedAt: Date;
   /** From the claim on; undefined when it never expires, negative when it has. */
   readonly expiresInMs: number | undefined;
-  /** How often a handler threw. */
+  /** Attempts that count against `retry.attempts`: a handler threw or timed out, its body could not be read, it broke its transaction. */
   readonly failures: number;
   /** How often a process died or stalled while holding it. */
   readonly lostLeases: number;
@@ -131,8 +131,6 @@ export interface Attempt {
 
 /** How publishers and consumers reach a broker, wherever it is. */
 export interface Transport {
-  registerTopics(names: readonly string[]): Promise<void>;
-
   /**
    * Steps 1 to 3 for a broker in another database: stores what it has not stored before, each message once, however often
    * it is sent. All of it is durable when this resolves.
@@ -197,7 +195,7 @@ export interface ColocatedBroker extends PublishTarget {
   /**
    * Step 5 as the last statement of the consumer's transaction: takes the ACK only if this attempt's dedup row is there.
    *
-   * @returns how many deliveries it acknowledged, and whether the session commits each statement by itself
+   * @returns whether it acknowledged the delivery, and whether the session commits each statement by itself
    */
   acknowledgeWithEffect(
     on: StatementRunner,

@@ -90,6 +90,24 @@ describe.each(engines)('dead letters on %s', (engine) => {
     expect(await letters().get('99-99')).toBeUndefined();
   });
 
+  it('go back under their old number and landing time, with their failures forgiven', async () => {
+    await publishOrders(app, ['A']);
+    const [held] = (await claim(app, cards)).deliveries;
+    const errors = Buffer.from(JSON.stringify([{ at: 'now', error: 'no card left' }]));
+    await app.broker.deadLetter(held!, { failures: 20, lostLeases: 2, errors }, 'failed');
+    const [letter] = await letters().list();
+    const { seq, landedAt } = held!;
+    expect(letter).toMatchObject({ bizId: 'A', seq, landedAt, failures: 20, lostLeases: 2 });
+    await publishOrders(app, ['B']);
+    expect(await letters().requeue(letter!)).toBe(1);
+    expect(await letters().requeue(letter!)).toBe(0);
+    expect(await letters().list()).toEqual([]);
+    expect((await claim(app, cards)).deliveries).toEqual([
+      expect.objectContaining({ seq, landedAt, failures: 0, lostLeases: 0, errors }),
+      expect.objectContaining({ seq: seq + 1 }),
+    ]);
+  });
+
   it('keep their history and their landing time over a second death', async () => {
     await die(cards, ['A']);
     const [first] = await letters().list();

@@ -5,30 +5,36 @@ import { TABLES } from '../../src/storage/tables.js';
 import { read, tableUnder } from './markdown.js';
 
 /** docs/how-it-works.md describes src/ as it is. */
+
 /** They may import anything, and no room imports them. */
 const WIRING = ['cli', 'testing'];
 const document = read('docs/how-it-works.md');
 
 describe('docs/how-it-works.md', () => {
-  it('names the six steps, each with files that are there', () => {
-    const steps = tableUnder(document, '## The six steps');
-    expect(steps.map(([step]) => step)).toEqual([
-      '1 send',
-      '2 land',
-      '3 ACK',
-      '4 deliver',
-      '5 ACK',
-      '6 drop',
-    ]);
-    for (const [step, , files] of steps) {
-      const paths = [...files!.matchAll(/\[(src\/[^\]]+)\]/g)].map(([, path]) => path!);
-      expect({ step, missing: paths.filter((path) => !existsSync(path)), named: paths.length > 0 }).toEqual({
-        step,
-        missing: [],
-        named: true,
-      });
-    }
-  });
+  it.each(['In one database', 'With a broker apart'])(
+    'names the six steps, each with files that are there: %s',
+    (shape) => {
+      const steps = tableUnder(document, `### ${shape}`);
+      expect(steps.map(([step]) => step)).toEqual([
+        '1 send',
+        '2 land',
+        '3 ACK',
+        '4 deliver',
+        '5 ACK',
+        '6 drop',
+      ]);
+      for (const [step, , files] of steps) {
+        const paths = [...files!.matchAll(/\[(src\/[^\]]+)\]/g)].map(([, path]) => path!);
+        expect({ step, missing: paths.filter((path) => !existsSync(path)), named: paths.length > 0 }).toEqual(
+          {
+            step,
+            missing: [],
+            named: true,
+          },
+        );
+      }
+    },
+  );
 
   it('names every table', () => {
     expect(tableUnder(document, '## The tables').map(([table]) => table)).toEqual([...TABLES]);

@@ -1,10 +1,11 @@
 import type { AddressInfo } from 'node:net';
-import type { INestApplication } from '@nestjs/common';
+import type { INestApplication, Type } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { TypeOrmModule, getDataSourceToken } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { AppModule } from '../../examples/readme/app.module.js';
 import { CardPrinter } from '../../examples/readme/card-printer.js';
+import { CardSystem, PaymentSystem, broker } from '../../examples/readme/database-each.js';
 import { Card, Payment, Points, Push } from '../../examples/readme/entities.js';
 import migrationsDataSource from '../../examples/readme/migrations.js';
 import { Operating } from '../../examples/readme/operating.js';
@@ -56,7 +57,7 @@ describe.each(engines)('the code of the README, on %s', (engine) => {
     let app: INestApplication;
 
     beforeEach(async () => {
-      app = await startQuickStart(database);
+      app = await startExample(AppModule, database);
     });
 
     afterEach(async () => {
@@ -84,6 +85,26 @@ describe.each(engines)('the code of the README, on %s', (engine) => {
       const [{ n }] = await app.get(DataSource).query('SELECT COUNT(*) AS n FROM mq_message WHERE seq > 1');
       expect(Number(n)).toBe(0);
     });
+  });
+
+  it('issues a card in one database for a payment in another, through a broker in a third', async () => {
+    const of = { broker: await createDatabase(engine), cards: await createDatabase(engine) };
+    Object.assign(broker, of.broker.options);
+    const payments = await startExample(PaymentSystem, database);
+    const cards = await startExample(CardSystem, of.cards);
+    try {
+      const events = eventsOf(cards);
+      await payments.get(Payments).charge('P-1', 'u-1', 900);
+      await events.wait('acknowledged', 1);
+      expect(await payments.get(DataSource).getRepository(Payment).find()).toMatchObject([{ id: 'P-1' }]);
+      expect(await cards.get(DataSource).getRepository(Card).find()).toMatchObject([{ paymentId: 'P-1' }]);
+      expect(await payments.get(DataSource).getRepository(Card).count()).toBe(0);
+    } finally {
+      await cards.close();
+      await payments.close();
+      await of.cards.drop();
+      await of.broker.drop();
+    }
   });
 
   describe('the other examples', () => {
@@ -231,9 +252,9 @@ describe.each(engines)('the code of the README, on %s', (engine) => {
   });
 });
 
-/** AppModule to the letter, but for the database. */
-async function startQuickStart(database: TestDatabase): Promise<INestApplication> {
-  const testing = await Test.createTestingModule({ imports: [AppModule] })
+/** An example's module to the letter, but for the database. */
+async function startExample(module: Type, database: TestDatabase): Promise<INestApplication> {
+  const testing = await Test.createTestingModule({ imports: [module] })
     .overrideProvider(getDataSourceToken())
     .useFactory({
       factory: () =>

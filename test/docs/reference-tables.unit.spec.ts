@@ -50,13 +50,28 @@ describe('docs/operations.md', () => {
   });
 
   it('says of every event when it comes', () => {
-    const documented = tableUnder(operations, '## Events').map(([type]) => type!);
+    const rows = ['## Events', '### Events with a broker apart'].flatMap((at) => tableUnder(operations, at));
+    const documented = rows.map(([type]) => type!);
+    expect(rows.filter(([, when]) => !when)).toEqual([]);
     const source = read('src/events/idempotent-mq-events.ts').split('export type DeadLetterReason')[0]!;
     const types = [...source.matchAll(/\btype: ((?:'[a-z-]+'(?: \| )?)+)/g)].flatMap(([, union]) =>
       union!.split(' | ').map((type) => type.replaceAll("'", '')),
     );
     expect(types.length).toBeGreaterThan(10);
     expect(documented.sort()).toEqual(types.sort());
+  });
+});
+
+describe('docs/guarantees.md', () => {
+  it('says of every reason for a dead letter what happened and what to do', () => {
+    const rows = tableUnder(read('docs/guarantees.md'), '## The other reasons for a dead letter');
+    expect(rows.filter(([, happened, remedy]) => !happened || !remedy)).toEqual([]);
+    // 'torn' has a section of its own.
+    const documented = new Set(['torn', ...rows.map(([reason]) => reason!.split(',')[0]!)]);
+    const source = read('src/events/idempotent-mq-events.ts').split('export type DeadLetterReason')[1]!;
+    const reasons = [...source.split(';')[0]!.matchAll(/\| '([a-z-]+)'/g)].map(([, reason]) => reason!);
+    expect(reasons.length).toBeGreaterThan(5);
+    expect([...documented].sort()).toEqual(reasons.sort());
   });
 });
 

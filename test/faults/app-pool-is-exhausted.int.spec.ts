@@ -5,9 +5,9 @@ import { DeliveryContext, IdempotentConsumer, OutboxPublisher, type PayloadOf } 
 import { type TestApp, startApp } from '../support/app.js';
 import { CardRow, CardTable, PaymentSucceeded, PaymentTable, payment } from '../support/cards.js';
 import { type Engine, type TestDatabase, createDatabase } from '../support/engines.js';
+import { cardedPayments, paymentIds, untilAllIsThrough } from '../support/faults.js';
 import { describeOnServers } from '../support/hostile.js';
 import { logLines } from '../support/log-lines.js';
-import { tableSizes } from '../support/tables.js';
 import { until } from '../support/until.js';
 
 // Property: while the app's own code holds every connection of its pool, deliveries are claimed, handled, kept and
@@ -18,7 +18,7 @@ const COUNT = 100;
 const POOL = 3;
 
 @Injectable()
-class CardIssuing {
+class SlowCardIssuing {
   /** Its handler runs until it is let go. */
   static readonly SLOW = 'P-000';
   slowHasBegun = false;
@@ -30,7 +30,7 @@ class CardIssuing {
   @IdempotentConsumer(PaymentSucceeded, { group: 'card-issuing' })
   async issue({ paymentId }: PayloadOf<typeof PaymentSucceeded>, delivery: DeliveryContext): Promise<void> {
     await delivery.manager.insert(CardRow, { paymentId, issuedBy: delivery.group });
-    if (paymentId === CardIssuing.SLOW) {
+    if (paymentId === SlowCardIssuing.SLOW) {
       this.slowHasBegun = true;
       await this.gone;
     }
@@ -52,7 +52,7 @@ describeOnServers('an app that holds all connections of its pool, on %s', (engin
     apart = await createConnection({ host, port, user: username, password, database: name });
     app = await startApp(database, {
       entities: [PaymentTable, CardTable],
-      providers: [CardIssuing],
+      providers: [SlowCardIssuing],
       dataSource: { poolSize: POOL },
       options: { consumers: { leaseMs: 3_000 } },
     });
@@ -86,15 +86,15 @@ describeOnServers('an app that holds all connections of its pool, on %s', (engin
   async function endOfLease(): Promise<number> {
     const [rows] = await apart.query(
       `SELECT d.available_at AS ends FROM mq_delivery d JOIN mq_message m ON m.seq = d.seq WHERE m.biz_id = ?`,
-      [Buffer.from(CardIssuing.SLOW)],
+      [Buffer.from(SlowCardIssuing.SLOW)],
     );
     return Number((rows as { ends: string }[])[0]?.ends);
   }
 
   it('goes on with its deliveries, and publishes when it has a connection again', async () => {
-    const issuing = app.nest.get(CardIssuing);
-    const ids = Array.from({ length: COUNT }, (_, i) => `P-${String(i).padStart(3, '0')}`);
-    await app.outbox.publish(PaymentSucceeded, payment(CardIssuing.SLOW), { standalone: true });
+    const issuing = app.nest.get(SlowCardIssuing);
+    const ids = paymentIds(COUNT);
+    await app.outbox.publish(PaymentSucceeded, payment(SlowCardIssuing.SLOW), { standalone: true });
     await until('the slow handler runs', () => issuing.slowHasBegun);
     await app.outbox.publishAll(PaymentSucceeded, ids.slice(1).map(payment), { standalone: true });
     await holdAllConnections();
@@ -115,13 +115,9 @@ describeOnServers('an app that holds all connections of its pool, on %s', (engin
 
     await releaseConnections();
     await publishing;
-    await until(
-      'everything is through',
-      async () => Object.keys(await tableSizes(app.dataSource)).length === 0,
-    );
-    const cards = await app.dataSource.getRepository(CardRow).find();
+    await untilAllIsThrough(app, { log });
     const expected = [...ids, ...ids.map((id) => `${id}-again`), 'LATER'];
-    expect(cards.map(({ paymentId }) => paymentId).sort()).toEqual(expected.sort());
+    expect(await cardedPayments(app)).toEqual(expected.sort());
     const types = new Set(app.seen.map(({ type }) => type));
     for (const trouble of ['retry-scheduled', 'given-back', 'lease-lost', 'worker-error'] as const) {
       expect(types).not.toContain(trouble);

@@ -4,10 +4,10 @@ import { DeliveryContext, IdempotentConsumer, type PayloadOf } from '../../src/i
 import { type TestApp, startApp } from '../support/app.js';
 import { CardRow, CardTable, PaymentSucceeded, PaymentTable, payment } from '../support/cards.js';
 import { type TestDatabase, createDatabase } from '../support/engines.js';
+import { cardedPayments, paymentIds, untilAllIsThrough } from '../support/faults.js';
 import { describeOnServers } from '../support/hostile.js';
 import { logLines } from '../support/log-lines.js';
 import { OwnServer } from '../support/own-server.js';
-import { tableSizes } from '../support/tables.js';
 import { until } from '../support/until.js';
 
 // Property: a server that takes no writes for a while, as during a failover, costs no message an attempt; what was under
@@ -15,14 +15,12 @@ import { until } from '../support/until.js';
 
 const COUNT = 200;
 const LEASE_MS = 2_000;
-/** On a machine that may be busy. */
-const RECOVERS_WITHIN_MS = 60_000;
 
 /** The handlers of these payments stop before or after their write until they are let go. The last one swallows its error. */
 const [BEFORE, AFTER, REFUSED] = ['P-000', 'P-001', 'P-002'];
 
 @Injectable()
-class CardIssuing {
+class PatientCardIssuing {
   readonly waiting = new Set<string>();
   private readonly gates = new Map<string, { opened: Promise<void>; open: () => void }>();
 
@@ -76,7 +74,7 @@ describeOnServers('a database that is read-only for a while, %s', (engine) => {
     root = await createConnection(server.url);
     app = await startApp(await asPlainUser(), {
       entities: [PaymentTable, CardTable],
-      providers: [CardIssuing],
+      providers: [PatientCardIssuing],
       options: { consumers: { leaseMs: LEASE_MS, concurrency: 4 } },
     });
     log = logLines();
@@ -103,20 +101,11 @@ describeOnServers('a database that is read-only for a while, %s', (engine) => {
 
   const readOnly = () => root.query(`SET GLOBAL ${engine === 'mysql' ? 'super_read_only' : 'read_only'} = 1`);
   const writable = () => root.query('SET GLOBAL read_only = 0');
-  const ids = Array.from({ length: COUNT }, (_, i) => `P-${String(i).padStart(3, '0')}`);
+  const ids = paymentIds(COUNT);
 
   async function expectEachOnce(): Promise<void> {
-    let left: object | undefined;
-    const isThrough = async () => Object.keys((left = await tableSizes(app.dataSource))).length === 0;
-    await until('everything is through', isThrough, { limitMs: RECOVERS_WITHIN_MS, everyMs: 50 }).catch(
-      (error: Error) => {
-        throw new Error(
-          `${error.message}; left: ${JSON.stringify(left)}; log: ${log.slice(0, 5).join(' | ')}`,
-        );
-      },
-    );
-    const cards = await app.dataSource.getRepository(CardRow).find();
-    expect(cards.map(({ paymentId }) => paymentId).sort()).toEqual(ids);
+    await untilAllIsThrough(app, { log });
+    expect(await cardedPayments(app)).toEqual(ids);
     expect(whatHappened('retry-scheduled', 'dead-lettered')).toEqual([]);
   }
 
@@ -132,7 +121,7 @@ describeOnServers('a database that is read-only for a while, %s', (engine) => {
     });
 
   it('costs no attempt, for longer than leases last, and is told of when it begins and when it is over', async () => {
-    const issuing = app.nest.get(CardIssuing);
+    const issuing = app.nest.get(PatientCardIssuing);
     await app.outbox.publishAll(PaymentSucceeded, ids.map(payment), { standalone: true });
     await until('the handlers wait', () => issuing.waiting.size === 3);
     await app.events('acknowledged', 10);
@@ -153,7 +142,7 @@ describeOnServers('a database that is read-only for a while, %s', (engine) => {
   }, 120_000);
 
   it('costs a handler no attempt that met it and ends when it is over, also one that swallows it', async () => {
-    const issuing = app.nest.get(CardIssuing);
+    const issuing = app.nest.get(PatientCardIssuing);
     await app.outbox.publishAll(PaymentSucceeded, ids.map(payment), { standalone: true });
     await until('the handlers wait', () => issuing.waiting.size === 3);
     await readOnly();

@@ -4,10 +4,9 @@ import { DeliveryContext, IdempotentConsumer, type PayloadOf } from '../../src/i
 import { type TestApp, startApp } from '../support/app.js';
 import { PaymentSucceeded, payment } from '../support/cards.js';
 import { type TestDatabase, createDatabase } from '../support/engines.js';
+import { paymentIds, untilAllIsThrough } from '../support/faults.js';
 import { describeOnServers } from '../support/hostile.js';
 import { logLines } from '../support/log-lines.js';
-import { tableSizes } from '../support/tables.js';
-import { until } from '../support/until.js';
 
 // Property: handlers that lock the same few rows in any order, and so deadlock all the time, each take effect once in the
 // end, and none of it is counted as a failure. (SQLite has one writer at a time, and so no deadlocks.)
@@ -77,17 +76,9 @@ describeOnServers('a storm of deadlocks, on %s', (engine) => {
 
   it('delays messages, and costs none of them an attempt', async () => {
     const bookkeeping = app.nest.get(Bookkeeping);
-    const ids = Array.from({ length: COUNT }, (_, i) => `P-${i}`);
+    const ids = paymentIds(COUNT);
     await app.outbox.publishAll(PaymentSucceeded, ids.map(payment), { standalone: true });
-    let left: object | undefined;
-    const isThrough = async () => Object.keys((left = await tableSizes(app.dataSource))).length === 0;
-    await until('everything is through', isThrough, { limitMs: 120_000, everyMs: 50 }).catch(
-      (error: Error) => {
-        throw new Error(
-          `${error.message}; left: ${JSON.stringify(left)}; log: ${log.slice(0, 5).join(' | ')}`,
-        );
-      },
-    );
+    await untilAllIsThrough(app, { log, limitMs: 120_000 });
     const accounts = await app.dataSource.getRepository(Account).find();
     expect(accounts.map(({ bookings }) => bookings)).toEqual(Array(ACCOUNTS).fill(COUNT));
     expect(bookkeeping.runs.size).toBe(COUNT);

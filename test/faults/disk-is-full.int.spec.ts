@@ -3,15 +3,13 @@ import { DeliveryContext, IdempotentConsumer, type PayloadOf } from '../../src/i
 import { type TestApp, startApp } from '../support/app.js';
 import { CardRow, CardTable, PaymentSucceeded, PaymentTable, payment } from '../support/cards.js';
 import { type TestDatabase, createDatabase } from '../support/engines.js';
+import { paymentIds, untilAllIsThrough } from '../support/faults.js';
 import { logLines } from '../support/log-lines.js';
-import { tableSizes } from '../support/tables.js';
-import { until } from '../support/until.js';
 
 // Property: while SQLite's file can't grow (SQLITE_FULL), no message pays for it with an attempt; when there is room again,
 // what is left is done, once. (A server that is full needs a disk of its own.)
 
 const COUNT = 200;
-const RECOVERS_WITHIN_MS = 60_000;
 /** An effect takes more room than the file has left over by chance. */
 const CARDS_EACH = 50;
 const BIG = 'x'.repeat(200);
@@ -23,7 +21,7 @@ interface RawDatabase {
 }
 
 @Injectable()
-class CardIssuing {
+class BulkyCardIssuing {
   // One attempt: the first failure that is counted would send it to the dead letters.
   @IdempotentConsumer(PaymentSucceeded, { group: 'card-issuing', retry: { attempts: 1 } })
   async issue({ paymentId }: PayloadOf<typeof PaymentSucceeded>, delivery: DeliveryContext): Promise<void> {
@@ -101,7 +99,7 @@ describe('a disk that is full for a while, on sqlite', () => {
     disk = new Disk();
     app = await startApp(database, {
       entities: [PaymentTable, CardTable],
-      providers: [CardIssuing],
+      providers: [BulkyCardIssuing],
       options: { consumers: { leaseMs: 2_000, concurrency: 4 } },
       dataSource: { prepareDatabase: disk.prepareDatabase },
     });
@@ -114,18 +112,10 @@ describe('a disk that is full for a while, on sqlite', () => {
     await database?.drop();
   });
 
-  const ids = Array.from({ length: COUNT }, (_, i) => `P-${String(i).padStart(3, '0')}`);
+  const ids = paymentIds(COUNT);
 
   async function expectEachOnce(): Promise<void> {
-    let left: object | undefined;
-    const isThrough = async () => Object.keys((left = await tableSizes(app.dataSource))).length === 0;
-    await until('everything is through', isThrough, { limitMs: RECOVERS_WITHIN_MS, everyMs: 50 }).catch(
-      (error: Error) => {
-        throw new Error(
-          `${error.message}; left: ${JSON.stringify(left)}; log: ${log.slice(0, 5).join(' | ')}`,
-        );
-      },
-    );
+    await untilAllIsThrough(app, { log });
     const cards = await app.dataSource.query(
       'SELECT paymentId AS id, COUNT(*) AS n FROM card GROUP BY paymentId ORDER BY paymentId',
     );

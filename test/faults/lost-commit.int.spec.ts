@@ -1,26 +1,15 @@
-import { Injectable } from '@nestjs/common';
-import { DeliveryContext, IdempotentConsumer, type PayloadOf } from '../../src/index.js';
 import { type TestApp, startApp } from '../support/app.js';
-import { CardRow, CardTable, PaymentRow, PaymentSucceeded, PaymentTable, payment } from '../support/cards.js';
+import { CardTable, PaymentRow, PaymentSucceeded, PaymentTable, payment } from '../support/cards.js';
 import { type Engine, type TestDatabase, createDatabase } from '../support/engines.js';
 import { type CommitFault, type FaultProxy, faultProxy } from '../support/fault-proxy.js';
+import { CardIssuing, cardedPayments, paymentIds, untilAllIsThrough } from '../support/faults.js';
 import { describeOnServers } from '../support/hostile.js';
-import { tableSizes } from '../support/tables.js';
-import { until } from '../support/until.js';
 
 // Property: where the answer to a COMMIT is lost, whether or not it was done, each payment has one card in the end.
 // (SQLite's COMMIT has no wire to be lost on.)
 
 const FAULTS: CommitFault[] = ['answer-lost', 'command-lost', 'answer-swallowed'];
 const COUNT = 18;
-
-@Injectable()
-class CardIssuing {
-  @IdempotentConsumer(PaymentSucceeded, { group: 'card-issuing' })
-  async issue(paid: PayloadOf<typeof PaymentSucceeded>, delivery: DeliveryContext): Promise<void> {
-    await delivery.manager.insert(CardRow, { paymentId: paid.paymentId, issuedBy: delivery.group });
-  }
-}
 
 describeOnServers('a COMMIT whose answer is lost, on %s', (engine) => {
   let database: TestDatabase;
@@ -45,11 +34,6 @@ describeOnServers('a COMMIT whose answer is lost, on %s', (engine) => {
     await database.drop();
   });
 
-  const cards = async () => {
-    const rows = await app.dataSource.getRepository(CardRow).find();
-    return rows.map(({ paymentId }) => paymentId).sort();
-  };
-
   /** Every third COMMIT that ends a transaction with this in it, each one at least once, as long as there are. */
   const breakSome = (what: RegExp, fault: CommitFault) => {
     let seen = 0;
@@ -62,16 +46,10 @@ describeOnServers('a COMMIT whose answer is lost, on %s', (engine) => {
     'of a consumer (%s) leaves one card a payment',
     async (fault) => {
       breakSome(/INSERT INTO .?card/i, fault);
-      const ids = Array.from({ length: COUNT }, (_, i) => `P-${String(i).padStart(2, '0')}`);
+      const ids = paymentIds(COUNT);
       await app.outbox.publishAll(PaymentSucceeded, ids.map(payment), { standalone: true });
-      await until(
-        'everything is through',
-        async () => Object.keys(await tableSizes(app.dataSource)).length === 0,
-        {
-          limitMs: 60_000,
-        },
-      );
-      expect(await cards()).toEqual(ids);
+      await untilAllIsThrough(app);
+      expect(await cardedPayments(app)).toEqual(ids);
       expect(proxy.faults).toBeGreaterThanOrEqual(COUNT / 3);
       expect(app.seen.filter(({ type }) => type === 'commit-unknown').length).toBe(proxy.faults);
       expect(app.seen.filter(({ type }) => type === 'dead-lettered')).toEqual([]);
@@ -85,16 +63,10 @@ describeOnServers('a COMMIT whose answer is lost, on %s', (engine) => {
     'of a claim (%s) loses no delivery',
     async (fault) => {
       breakSome(/UPDATE .?mq_delivery.* SET lost_leases/is, fault);
-      const ids = Array.from({ length: COUNT }, (_, i) => `P-${String(i).padStart(2, '0')}`);
+      const ids = paymentIds(COUNT);
       for (const id of ids) await app.outbox.publish(PaymentSucceeded, payment(id), { standalone: true });
-      await until(
-        'everything is through',
-        async () => Object.keys(await tableSizes(app.dataSource)).length === 0,
-        {
-          limitMs: 60_000,
-        },
-      );
-      expect(await cards()).toEqual(ids);
+      await untilAllIsThrough(app);
+      expect(await cardedPayments(app)).toEqual(ids);
       expect(proxy.faults).toBeGreaterThan(0);
       expect(app.seen.filter(({ type }) => type === 'dead-lettered')).toEqual([]);
     },
@@ -105,7 +77,7 @@ describeOnServers('a COMMIT whose answer is lost, on %s', (engine) => {
     'of a publisher (%s) leaves the payment and its card, or neither',
     async (fault) => {
       breakSome(/INSERT INTO .?payment/i, fault);
-      const ids = Array.from({ length: COUNT }, (_, i) => `P-${String(i).padStart(2, '0')}`);
+      const ids = paymentIds(COUNT);
       let unknown = 0;
       for (const paymentId of ids) {
         const pay = app.dataSource.transaction(async (manager) => {
@@ -118,11 +90,8 @@ describeOnServers('a COMMIT whose answer is lost, on %s', (engine) => {
       expect(unknown).toBeGreaterThanOrEqual(COUNT / 3);
       const paid = (await app.dataSource.getRepository(PaymentRow).find()).map(({ paymentId }) => paymentId);
       expect(paid).toHaveLength(fault === 'answer-lost' ? COUNT : COUNT - unknown);
-      await until(
-        'everything is through',
-        async () => Object.keys(await tableSizes(app.dataSource)).length === 0,
-      );
-      expect(await cards()).toEqual(paid.sort());
+      await untilAllIsThrough(app);
+      expect(await cardedPayments(app)).toEqual(paid.sort());
     },
     60_000,
   );

@@ -62,6 +62,7 @@ describe('an app refuses to start with', () => {
   it('consumers on a SQLite DataSource that is left alone', async () => {
     const message = await refusal([consumer('Cards', { group: 'cards' })], {
       sqlite: { leaveDataSourceAlone: true },
+      durability: 'warn',
     });
     expect(message).toContain('Cards.issue (group cards, topic payment.succeeded)');
     expect(message).toContain('sqlite.leaveDataSourceAlone');

@@ -95,46 +95,4 @@ describe.each(engines)('what waits for its time on %s', (engine) => {
       suspects: [],
     });
   });
-
-  it('goes back from the dead letters under its old number and landing time, with its failures forgiven', async () => {
-    const [first] = await claimed('O-1');
-    const errors = Buffer.from(JSON.stringify([{ at: '2026-01-01T00:00:00.000Z', error: 'no card left' }]));
-    await app.broker.deadLetter(first!, { failures: 20, lostLeases: 2, errors }, 'failed');
-    const [letter] = await app.broker.deadLetters.list();
-    expect(letter).toMatchObject({
-      group: 'cards',
-      topic: 'order.placed',
-      bizId: 'O-1',
-      seq: first!.seq,
-      reason: 'failed',
-      failures: 20,
-      lostLeases: 2,
-      landedAt: first!.landedAt,
-      errors: [{ error: 'no card left' }],
-    });
-    await publishOrders(app, ['O-2']);
-    expect(await app.broker.deadLetters.requeue(letter!)).toBe(1);
-    expect(await app.broker.deadLetters.requeue(letter!)).toBe(0);
-    expect(await app.broker.deadLetters.list()).toEqual([]);
-    const { deliveries } = await claim(app, cards);
-    expect(deliveries).toEqual([
-      expect.objectContaining({
-        seq: first!.seq,
-        landedAt: first!.landedAt,
-        failures: 0,
-        lostLeases: 0,
-        errors,
-      }),
-      expect.objectContaining({ seq: first!.seq + 1 }),
-    ]);
-  });
-
-  it('is requeued once by two operators at the same time', async () => {
-    const [first] = await claimed('O-1');
-    await app.broker.deadLetter(first!, recordOf(first!), 'rejected');
-    const [letter] = await app.broker.deadLetters.list();
-    const requeued = await Promise.all([1, 2, 3].map(() => app.broker.deadLetters.requeue(letter!)));
-    expect(requeued.filter(Boolean)).toHaveLength(1);
-    expect(await tableSizes(app.dataSource)).toEqual({ message: 1, delivery: 1 });
-  });
 });

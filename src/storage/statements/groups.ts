@@ -33,7 +33,7 @@ export async function listGroups({ tables }: Database, on: Connection): Promise<
   }));
 }
 
-export async function findGroup(
+export async function groupOf(
   { tables }: Database,
   on: Connection,
   subscriptionId: number,

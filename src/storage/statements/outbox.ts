@@ -80,18 +80,37 @@ export function keyHashOf(topic: string, orderingKey: Buffer): Buffer {
     .subarray(0, 16);
 }
 
-/** Messages of this topic and biz-id whose time has not come. Reads all that is scheduled. @returns how many there were */
-export async function deleteOutboxScheduled(
+/** Messages of this topic and biz-id whose time has not come. Reads all that is scheduled, and locks nothing. */
+export async function findOutboxScheduled(
   { dialect, tables }: Database,
   on: Connection,
   { topic, bizId }: { topic: string; bizId: Buffer },
-): Promise<number> {
-  const { affected } = await write(
+): Promise<ScheduledKey[]> {
+  const rows = await read<{ due_at: number | string; key_hex: string }>(
     on,
-    `DELETE FROM ${tables.outbox_scheduled} WHERE topic = ? AND biz_id = ? AND due_at > ${dialect.now}`,
+    // As hexadecimal digits: the app's own typeCast may read bytes as text.
+    `SELECT due_at, HEX(inner_msg_id) AS key_hex FROM ${tables.outbox_scheduled}
+     WHERE topic = ? AND biz_id = ? AND due_at > ${dialect.now}`,
     [Buffer.from(topic), bizId],
   );
-  return affected;
+  return rows.map(({ due_at, key_hex }) => ({
+    dueAt: Number(due_at),
+    innerMsgId: Buffer.from(key_hex, 'hex'),
+  }));
+}
+
+/** By its primary key, if its time has still not come. @returns whether it was there */
+export async function deleteOutboxScheduled(
+  { dialect, tables }: Database,
+  on: Connection,
+  { dueAt, innerMsgId }: ScheduledKey,
+): Promise<boolean> {
+  const { affected } = await write(
+    on,
+    `DELETE FROM ${tables.outbox_scheduled} WHERE due_at = ? AND inner_msg_id = ? AND due_at > ${dialect.now}`,
+    [dueAt, innerMsgId],
+  );
+  return affected === 1;
 }
 
 export interface SendableRow {

@@ -1,0 +1,49 @@
+import { Injectable } from '@nestjs/common';
+import { DeliveryContext, IdempotentConsumer, type PayloadOf } from '../../src/index.js';
+import type { TestApp } from './app.js';
+import { CardRow, PaymentSucceeded } from './cards.js';
+import { tableSizes } from './tables.js';
+import { until } from './until.js';
+
+/** What the specs of faults have in common: payments, their cards, and the wait until all is through. */
+
+/** From the end of a fault on, on a machine that may be busy. */
+const RECOVERS_WITHIN_MS = 60_000;
+
+/** In the order of the alphabet. */
+export const paymentIds = (count: number): string[] =>
+  Array.from({ length: count }, (_, i) => `P-${String(i).padStart(3, '0')}`);
+
+/** A card for each payment, and nothing that gets in the way. */
+@Injectable()
+export class CardIssuing {
+  @IdempotentConsumer(PaymentSucceeded, { group: 'card-issuing' })
+  async issue({ paymentId }: PayloadOf<typeof PaymentSucceeded>, delivery: DeliveryContext): Promise<void> {
+    await delivery.manager.insert(CardRow, { paymentId, issuedBy: delivery.group });
+  }
+}
+
+/** The payments that cards were issued for, sorted; one that has two is there twice. */
+export async function cardedPayments({ dataSource }: TestApp): Promise<string[]> {
+  const cards = await dataSource.getRepository(CardRow).find();
+  return cards.map(({ paymentId }) => paymentId).sort();
+}
+
+/** Until nothing of any message is left. The database may not answer meanwhile. */
+export async function untilAllIsThrough(
+  { brokerDataSource }: TestApp,
+  { log = [], limitMs = RECOVERS_WITHIN_MS }: { log?: readonly string[]; limitMs?: number } = {},
+): Promise<void> {
+  let left: object | undefined;
+  const isThrough = async () => {
+    left = await tableSizes(brokerDataSource).catch(() => undefined);
+    return left !== undefined && Object.keys(left).length === 0;
+  };
+  try {
+    await until('everything is through', isThrough, { limitMs, everyMs: 50 });
+  } catch (cause) {
+    const { message } = cause as Error;
+    const lines = log.slice(0, 5).join(' | ');
+    throw new Error(`${message}; left: ${JSON.stringify(left)}; log: ${lines}`, { cause });
+  }
+}
