@@ -8,6 +8,7 @@ import { breakCommits, dieAtCommits } from './commit.js';
 import { type Pair, type Shape, createPair } from './databases/pair.js';
 import { DRAIN_MS, drain } from './drain.js';
 import { Fleet } from './fleet/fleet.js';
+import { keepPace } from './fleet/pacing.js';
 import { type FaultCounts, killSome } from './kill.js';
 import { GROUPS } from './processes/task.js';
 import { CommitFaults } from './proxy/commit-faults.js';
@@ -44,7 +45,7 @@ export async function runChunk(plan: ChunkPlan): Promise<ChunkOutcome> {
     const { faults, drainMs, accidents } = await play(plan, pair, folder);
     const histories = readHistories(folder);
     const rows = await readRows(pair);
-    const findings = check(histories, rows, GROUPS);
+    const findings = check(histories, rows, { groups: GROUPS, isThrough: drainMs !== undefined });
     if (drainMs === undefined) findings.left.push(`not through after ${DRAIN_MS / 1000} s`);
     findings.left.push(...accidents);
     const cards = [...rows.cards.values()].flatMap((ofGroups) => [...ofGroups.values()]);
@@ -75,15 +76,18 @@ async function play(
   const onAccident = (what: string) => void accidents.push(what);
   const around = { pair, program, folder, seed, variant, faults: commitFaults, onAccident };
   const fleet = await Fleet.start(around);
+  const stopPacing = keepPace(fleet, pair);
   try {
     const faults = commitFaults
       ? await breakCommits(commitFaults)
       : campaign === 'commit'
         ? await dieAtCommits(fleet, shape, size, chance)
         : await killSome(fleet, size, chance);
+    await stopPacing();
     await fleet.stopPublishing();
     return { faults, drainMs: await drain(fleet, pair), accidents };
   } finally {
+    await stopPacing();
     await fleet.close();
   }
 }

@@ -15,8 +15,16 @@ export interface Findings {
   left: string[];
 }
 
-/** Knows nothing of the library: what was said by whom, and which rows are there. */
-export function check({ publishes }: Histories, rows: Rows, groups: readonly string[]): Findings {
+/**
+ * Knows nothing of the library: what was said by whom, and which rows are there.
+ *
+ * @param isThrough whether everything had got through; if not, nobody can tell what is late from what is lost
+ */
+export function check(
+  { publishes }: Histories,
+  rows: Rows,
+  { groups, isThrough }: { groups: readonly string[]; isThrough: boolean },
+): Findings {
   const found: Findings = { lost: [], doubled: [], landedTwice: [], unfounded: [], left: [] };
   for (const [id, { outcome, copies }] of publishes) {
     const isPaid = rows.payments.has(id);
@@ -25,12 +33,12 @@ export function check({ publishes }: Histories, rows: Rows, groups: readonly str
     if (isPaid && outcome === 'failed') found.unfounded.push(`${id}: failed, and the payment is there`);
     const landed = rows.landings.get(id) ?? 0;
     const published = isPaid ? copies : 0;
-    if (landed < published) found.lost.push(`${id}: ${landed} of ${published} messages landed`);
+    if (landed < published && isThrough) found.lost.push(`${id}: ${landed} of ${published} messages landed`);
     if (landed > published && isPaid) found.landedTwice.push(`${id}: ${landed} messages of ${published}`);
     if (landed > 0 && !isPaid) found.unfounded.push(`${id}: ${landed} messages without a payment`);
     for (const group of groups) {
       const cards = rows.cards.get(id)?.get(group) ?? 0;
-      if (isPaid && cards === 0) found.lost.push(`${id}: no card of ${group} (${outcome})`);
+      if (isPaid && cards === 0 && isThrough) found.lost.push(`${id}: no card of ${group} (${outcome})`);
       if (isPaid && cards > 1) found.doubled.push(`${id}: ${cards} cards of ${group}`);
       if (!isPaid && cards > 0) found.unfounded.push(`${id}: ${cards} cards of ${group} without a payment`);
     }

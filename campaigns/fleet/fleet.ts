@@ -16,11 +16,9 @@ export class Fleet {
   static async start(around: Surroundings): Promise<Fleet> {
     const fleet = new Fleet(await openSlots(around));
     try {
-      for (const role of ['consumer', 'relay', 'sweeper', 'publisher'] as const) {
-        const slots = fleet.of(role);
-        for (const slot of slots) slot.start();
-        await Promise.all(slots.map((slot) => slot.ready()));
-      }
+      const consumers = fleet.of('consumer');
+      await startAll(consumers);
+      await startAll(fleet.slots.filter((slot) => !consumers.includes(slot)));
       return fleet;
     } catch (error) {
       await fleet.close();
@@ -49,6 +47,11 @@ export class Fleet {
   async close(): Promise<void> {
     await Promise.all(this.slots.map((slot) => slot.close()));
   }
+}
+
+async function startAll(slots: readonly Slot[]): Promise<void> {
+  for (const slot of slots) slot.start();
+  await Promise.all(slots.map((slot) => slot.ready()));
 }
 
 async function openSlots(around: Surroundings): Promise<Slot[]> {

@@ -74,7 +74,7 @@ export class Slot {
     };
     this.expectsEnd = death !== undefined;
     this.troubles = '';
-    const child = spawn(process.execPath, ['--enable-source-maps', program], {
+    const child = spawn(process.execPath, [program], {
       env: { ...process.env, CAMPAIGN_TASK: JSON.stringify(task) },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });

@@ -18,7 +18,6 @@ export async function bundleProcess(): Promise<string> {
     format: 'esm',
     packages: 'external',
     keepNames: true,
-    sourcemap: 'inline',
     tsconfig: join(ROOT, 'tsconfig.json'),
   });
   return outfile;

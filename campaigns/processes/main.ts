@@ -87,6 +87,8 @@ async function main(): Promise<void> {
   const dataSource = app.get<DataSource>(getDataSourceToken());
   const publishing = new Publishing(task.name, dataSource, outbox, write, chance);
   process.on('message', (told: Told) => {
+    if (told === 'hold-publishing') publishing.held = true;
+    if (told === 'go-on-publishing') publishing.held = false;
     if (told === 'stop-publishing') void publishing.stop().then(() => say('stopped-publishing'));
     if (told === 'sweep') void broker.sweep().then(() => say('swept'));
   });

@@ -17,6 +17,8 @@ const TWICE = 0.1;
 export class Publishing {
   private readonly lanes: Promise<void>[] = [];
   private stopped = false;
+  /** Nobody pays until consumers have caught up. */
+  held = false;
   private payments = 0;
 
   constructor(
@@ -38,7 +40,7 @@ export class Publishing {
 
   private async keepPaying(): Promise<void> {
     while (!this.stopped) {
-      await this.pay(`${this.name}-${++this.payments}`);
+      if (!this.held) await this.pay(`${this.name}-${++this.payments}`);
       await pause(this.chance.between(0, PAUSE_MS));
     }
   }
@@ -53,26 +55,14 @@ export class Publishing {
       await this.outbox.publishAll(PaymentSucceeded, messages, { manager });
       committing = true;
     });
-    try {
-      await inTime(paying);
-      this.write({ publish: 'acknowledged', bizId });
-    } catch (error) {
-      this.write({ publish: committing ? 'unknown' : 'failed', bizId, error: String(error) });
-    }
-  }
-}
-
-async function inTime(paying: Promise<void>): Promise<void> {
-  const patience = new AbortController();
-  paying.catch(() => undefined);
-  try {
-    await Promise.race([
-      paying,
-      pause(PATIENCE_MS, undefined, { signal: patience.signal }).then(() => {
-        throw new Error('nobody answered');
-      }),
+    const outcome = await Promise.race([
+      paying.then(
+        () => undefined,
+        (error: unknown) => ({ publish: committing ? 'unknown' : 'failed', error: String(error) }) as const,
+      ),
+      // It may still be on its way to COMMIT.
+      pause(PATIENCE_MS, { publish: 'unknown', error: 'nobody answered' } as const, { ref: false }),
     ]);
-  } finally {
-    patience.abort();
+    this.write(outcome ? { ...outcome, bizId } : { publish: 'acknowledged', bizId });
   }
 }

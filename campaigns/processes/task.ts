@@ -32,6 +32,6 @@ export interface Death {
 /** What a process says to those who started it. */
 export type Said = 'ready' | 'stopped-publishing' | 'swept';
 /** What it is told. */
-export type Told = 'stop-publishing' | 'sweep';
+export type Told = 'hold-publishing' | 'go-on-publishing' | 'stop-publishing' | 'sweep';
 
 export const GROUPS = ['card-issuing', 'wallet'] as const;
