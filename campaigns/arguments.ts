@@ -17,7 +17,7 @@ export const USAGE = `npm run campaign -- NAME --seed S --size N [options]
   --variant NAME  a broken variant in place of the library as it is
   --variants      every broken variant: fails if one is not caught
 
-exit status: 0 nothing lost or doubled; 1 something was; 2 void, a fault never happened; 3 called wrongly`;
+exit status: 0 nothing lost or doubled; 1 something was; 2 void, a fault never happened; 3 called wrongly, or it could not be run`;
 
 export interface Arguments {
   campaign: CampaignName;

@@ -9,7 +9,10 @@ import { lineOf } from './report.js';
 import { variantNamed } from './variants/index.js';
 import { STATUS, type Verdict, describe, verdictOf } from './verdict.js';
 
-process.exitCode = await campaign(process.argv.slice(2));
+process.exitCode = await campaign(process.argv.slice(2)).catch((error: unknown) => {
+  console.error(error);
+  return 3;
+});
 
 /** @returns the exit status */
 async function campaign(argv: readonly string[]): Promise<number> {

@@ -35,7 +35,7 @@ export async function killSome(fleet: Fleet, size: number, chance: Seeded): Prom
       if (whose !== slot) continue;
       await letWork(slot, own);
       const kind = onWire ? kindOf(turn) : undefined;
-      await killAs(slot, kind ?? 'plain', own);
+      if (!(await killAs(slot, kind ?? 'plain', own))) continue;
       count(`kill ${slot.role}`);
       if (kind) count(`kill ${kind}`);
       slot.start();
@@ -57,11 +57,12 @@ async function letWork(slot: Slot, chance: Seeded): Promise<void> {
   await pause(chance.between(100, 1_500));
 }
 
-async function killAs(slot: Slot, kind: (typeof KINDS)[number], chance: Seeded): Promise<void> {
+/** @returns false when there was nobody to kill */
+async function killAs(slot: Slot, kind: (typeof KINDS)[number], chance: Seeded): Promise<boolean> {
   if (kind === 'unheard') {
     for (const way of slot.ways) way.holdAnswers();
     await pause(chance.between(1, 100));
   }
   if (kind === 'half-open') for (const way of slot.ways) way.linger(chance.between(500, 2_500));
-  await slot.kill();
+  return slot.kill();
 }

@@ -125,14 +125,15 @@ export class Slot {
     if (this.child) await once(this.child, 'close');
   }
 
-  /** kill -9 */
-  async kill(): Promise<void> {
+  /** kill -9. @returns false when there was no process */
+  async kill(): Promise<boolean> {
     const child = this.child;
-    if (!child) return;
+    if (!child) return false;
     this.expectsEnd = true;
     const closed = once(child, 'close');
     child.kill('SIGKILL');
     await closed;
+    return true;
   }
 
   async close(): Promise<void> {

@@ -17,7 +17,7 @@ import { dieAtCommit } from './death.js';
 import { historyIn } from './history.js';
 import { CardIssuing, TASK } from './issuing.js';
 import { Publishing } from './publishing.js';
-import { keepSweeping } from './sweeping.js';
+import { keepSweeping, sweepOnce } from './sweeping.js';
 import type { Said, Task, Told } from './task.js';
 
 const task = JSON.parse(process.env.CAMPAIGN_TASK!) as Task;
@@ -90,7 +90,7 @@ async function main(): Promise<void> {
     if (told === 'hold-publishing') publishing.held = true;
     if (told === 'go-on-publishing') publishing.held = false;
     if (told === 'stop-publishing') void publishing.stop().then(() => say('stopped-publishing'));
-    if (told === 'sweep') void broker.sweep().then(() => say('swept'));
+    if (told === 'sweep') void sweepOnce(broker, write).then(() => say('swept'));
   });
   if (task.role === 'publisher') publishing.start();
   if (task.role === 'sweeper') void keepSweeping(broker, write, chance);

@@ -12,11 +12,16 @@ export async function keepSweeping(
   chance: Seeded,
 ): Promise<never> {
   for (;;) {
-    try {
-      await broker.sweep();
-    } catch (error) {
-      write({ event: 'sweep-error', about: String(error) });
-    }
+    await sweepOnce(broker, write);
     await pause(chance.between(0, PAUSE_MS));
+  }
+}
+
+/** What goes wrong is tried again with the next one, as the library's own sweeper does. */
+export async function sweepOnce(broker: BrokerService, write: (line: Line) => void): Promise<void> {
+  try {
+    await broker.sweep();
+  } catch (error) {
+    write({ event: 'sweep-error', about: String(error) });
   }
 }
