@@ -20,7 +20,8 @@ export interface Surroundings {
   onAccident: (what: string) => void;
 }
 
-const START_MS = 60_000;
+/** Longest time for a process to start or to do what it was told, in milliseconds: a machine may be very busy. */
+const PATIENCE_MS = 240_000;
 
 /** The place of one process: whoever fills it goes the same ways to the databases. */
 export class Slot {
@@ -105,8 +106,8 @@ export class Slot {
     if (!child) return false;
     return new Promise((resolve, reject) => {
       const tooLong = setTimeout(() => {
-        reject(new Error(`${this.name} did not say '${wanted}' within ${START_MS} ms: ${this.troubles}`));
-      }, START_MS);
+        reject(new Error(`${this.name} did not say '${wanted}' within ${PATIENCE_MS} ms: ${this.troubles}`));
+      }, PATIENCE_MS);
       const settle = (said: boolean) => {
         clearTimeout(tooLong);
         child.off('message', onMessage);

@@ -12,19 +12,29 @@ const PATIENCE_MS = 900_000;
 const AT_A_TIME = 3;
 
 const mariadb = process.env.MQ_TEST_MARIADB_URL;
-const databases: { on: string; database: string[] }[] = [
-  { on: 'SQLite', database: [] },
-  ...(mariadb ? [{ on: 'MariaDB', database: ['--database', mariadb.replace(/^mysql:/, 'mariadb:')] }] : []),
-];
+const onMariadb = mariadb ? ['--database', mariadb.replace(/^mysql:/, 'mariadb:')] : undefined;
 
-const asItIs = databases.flatMap(({ on, database }) => [
-  { title: `on ${on} when processes are killed`, args: ['kill', '--size', '8', '--shape', '2', ...database] },
-  { title: `on ${on} when COMMITs are`, args: ['commit', '--size', '1', '--shape', '2', ...database] },
-]);
-const broken = ['no-dedup', 'ack-first'].map((variant) => ({
-  title: variant,
-  args: ['commit', '--size', '1', '--shape', '1', '--variant', variant],
-}));
+const asItIs = [
+  { title: 'on SQLite when processes are killed', args: ['kill', '--size', '4', '--shape', '2'] },
+  ...(onMariadb
+    ? [
+        {
+          title: 'on MariaDB when processes are killed',
+          args: ['kill', '--size', '4', '--shape', '2', ...onMariadb],
+        },
+        {
+          title: 'on MariaDB when COMMITs are lost',
+          args: ['commit', '--size', '1', '--shape', '2', ...onMariadb],
+        },
+      ]
+    : []),
+];
+const broken = [
+  // Told of twice, a payment has two cards.
+  { title: 'no-dedup', args: ['kill', '--size', '3', '--shape', '1', '--variant', 'no-dedup'] },
+  // It dies right before the COMMIT of an effect that is acknowledged already.
+  { title: 'ack-first', args: ['commit', '--size', '1', '--shape', '1', '--variant', 'ack-first'] },
+];
 
 interface Finished {
   status: number | null;
