@@ -14,6 +14,7 @@ const isNest11 = process.env.NEST === '11';
 const nest11Modules = isNest11 ? { '^(@nestjs/.+)$': '<rootDir>/test/nest-11/node_modules/$1' } : {};
 const nest11LeavesOut = [
   'broken-variants',
+  'campaigns',
   'cli',
   'dead-letters',
   'examples',

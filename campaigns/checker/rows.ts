@@ -1,0 +1,42 @@
+import type { Pair } from '../databases/pair.js';
+import type { Raw } from '../databases/raw.js';
+
+/** What the databases hold when everything is through. */
+export interface Rows {
+  payments: Set<string>;
+  /** Cards, by payment and group. */
+  cards: Map<string, Map<string, number>>;
+  /** Messages that were ever stored, by payment. */
+  landings: Map<string, number>;
+  deadLetters: number;
+  quarantined: number;
+}
+
+export async function readRows({ rawBusiness, rawBroker }: Pair): Promise<Rows> {
+  const payments = await rawBusiness.query('SELECT payment_id FROM payment');
+  const cards = new Map<string, Map<string, number>>();
+  const issued = await rawBusiness.query(
+    'SELECT payment_id, issued_by, COUNT(*) AS n FROM card GROUP BY payment_id, issued_by',
+  );
+  for (const { payment_id, issued_by, n } of issued) {
+    const ofPayment = cards.get(text(payment_id)) ?? new Map<string, number>();
+    cards.set(text(payment_id), ofPayment.set(text(issued_by), Number(n)));
+  }
+  const landed = await rawBroker.query('SELECT biz_id, COUNT(*) AS n FROM landing GROUP BY biz_id');
+  return {
+    payments: new Set(payments.map(({ payment_id }) => text(payment_id))),
+    cards,
+    landings: new Map(landed.map(({ biz_id, n }) => [text(biz_id), Number(n)])),
+    deadLetters: await count(rawBroker, 'mq_dead_letter'),
+    quarantined: await count(rawBroker, 'mq_quarantine'),
+  };
+}
+
+function text(value: unknown): string {
+  return Buffer.isBuffer(value) ? value.toString('utf8') : String(value);
+}
+
+async function count(raw: Raw, table: string): Promise<number> {
+  const [row] = await raw.query(`SELECT COUNT(*) AS n FROM ${table}`);
+  return Number(row!.n);
+}

@@ -1,0 +1,72 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Shape } from './databases/pair.js';
+import type { Fleet } from './fleet/fleet.js';
+import type { FaultCounts } from './kill.js';
+import type { Death, Role } from './processes/task.js';
+import { type CommitFaults, placesOf } from './proxy/commit-faults.js';
+import type { Place } from './proxy/transaction-watch.js';
+import type { Seeded } from './seeded.js';
+
+/** Without a fault for so long, none will come any more. Milliseconds. */
+const STALL_MS = 90_000;
+
+/** On a server: the proxies break COMMITs until each kind has happened often enough at each place. */
+export async function breakCommits(faults: CommitFaults): Promise<FaultCounts> {
+  faults.active = true;
+  let last = { total: 0, at: performance.now() };
+  while (!faults.isComplete && performance.now() - last.at < STALL_MS) {
+    await pause(100);
+    if (faults.total > last.total) last = { total: faults.total, at: performance.now() };
+  }
+  faults.active = false;
+  return faults.counts;
+}
+
+const WHO: Record<Place, Role> = {
+  publish: 'publisher',
+  'relay-claim': 'relay',
+  land: 'relay',
+  'relay-done': 'relay',
+  claim: 'consumer',
+  consume: 'consumer',
+  ack: 'consumer',
+};
+
+const WHEN = ['before-commit', 'after-commit'] as const;
+
+/** On SQLite, where no answer can get lost: processes die right before and right after their COMMITs. */
+export async function dieAtCommits(
+  fleet: Fleet,
+  shape: Shape,
+  ofEach: number,
+  chance: Seeded,
+): Promise<FaultCounts> {
+  const counts: FaultCounts = new Map();
+  const deaths = placesOf(shape).flatMap((place) => WHEN.map((when) => ({ place, when })));
+  for (const { place, when } of deaths) counts.set(`${place} ${when}`, 0);
+  const all = Array.from({ length: ofEach }, () => deaths).flat();
+  const dying = fleet.slots.map(async (slot) => {
+    const own = chance.child(slot.name);
+    const slots = fleet.of(slot.role);
+    const mine = all
+      .filter(({ place }) => WHO[place] === slot.role)
+      .filter((_, i) => slots[i % slots.length] === slot);
+    for (const { place, when } of mine) {
+      const death: Death = { place, when, nth: 1 + Math.floor(own.between(0, 10)) };
+      await slot.kill();
+      slot.start(death);
+      const ended = await Promise.race([
+        slot.ended().then(() => true),
+        pause(STALL_MS, false, { ref: false }),
+      ]);
+      if (ended) counts.set(`${place} ${when}`, counts.get(`${place} ${when}`)! + 1);
+    }
+    if (mine.length > 0) {
+      await slot.kill();
+      slot.start();
+    }
+    await slot.ready();
+  });
+  await Promise.all(dying);
+  return counts;
+}

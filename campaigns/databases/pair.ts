@@ -1,0 +1,65 @@
+import { DataSource, type DataSourceOptions } from 'typeorm';
+import { migrate } from '../../src/index.js';
+import { type CampaignDatabase, createDatabase } from './create.js';
+import { type Raw, openRaw } from './raw.js';
+
+/** 1: the broker's tables are in the business's database. 2: they have one of their own. */
+export type Shape = 1 | 2;
+
+/** The databases of one chunk, and a look into each from outside. */
+export interface Pair {
+  readonly shape: Shape;
+  readonly business: CampaignDatabase;
+  /** In shape 1 it is the business's. */
+  readonly broker: CampaignDatabase;
+  readonly rawBusiness: Raw;
+  readonly rawBroker: Raw;
+  drop(): Promise<void>;
+}
+
+export async function createPair(url: string | undefined, shape: Shape): Promise<Pair> {
+  const business = await createDatabase(url, 'business');
+  const broker = shape === 1 ? business : await createDatabase(url, 'broker');
+  for (const { options } of new Set([business, broker])) await makeLibraryTables(options);
+  const rawBusiness = openRaw(business.options);
+  const rawBroker = shape === 1 ? rawBusiness : openRaw(broker.options);
+  await makeBusinessTables(rawBusiness);
+  await noteLandings(rawBroker);
+  return {
+    shape,
+    business,
+    broker,
+    rawBusiness,
+    rawBroker,
+    drop: async () => {
+      for (const raw of new Set([rawBusiness, rawBroker])) await raw.close();
+      for (const database of new Set([business, broker])) await database.drop();
+    },
+  };
+}
+
+async function makeLibraryTables(options: DataSourceOptions): Promise<void> {
+  const dataSource = await new DataSource({ ...options, entities: [] }).initialize();
+  await migrate(dataSource).finally(() => dataSource.destroy());
+}
+
+/** No unique key on a card's payment, so that a second card shows. `own_dedup` is for variants that do it their own way. */
+async function makeBusinessTables(raw: Raw): Promise<void> {
+  await raw.query('CREATE TABLE payment (payment_id VARCHAR(100) PRIMARY KEY, copies INT NOT NULL)');
+  await raw.query(
+    'CREATE TABLE card (payment_id VARCHAR(100) NOT NULL, issued_by VARCHAR(100) NOT NULL, process VARCHAR(100) NOT NULL)',
+  );
+  await raw.query(
+    'CREATE TABLE own_dedup (grp VARCHAR(100) NOT NULL, payment_id VARCHAR(100) NOT NULL, PRIMARY KEY (grp, payment_id))',
+  );
+}
+
+/**
+ * One row for each message that was ever stored, in the transaction that stores it. Without it, a message that lands twice
+ * would be hidden by the consumers' dedup.
+ */
+async function noteLandings(raw: Raw): Promise<void> {
+  await raw.query('CREATE TABLE landing (seq BIGINT PRIMARY KEY, biz_id VARBINARY(255) NOT NULL)');
+  const note = 'INSERT INTO landing (seq, biz_id) VALUES (NEW.seq, NEW.biz_id)';
+  await raw.query(`CREATE TRIGGER note_landing AFTER INSERT ON mq_message FOR EACH ROW BEGIN ${note}; END`);
+}

@@ -1,0 +1,144 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import type { CampaignDatabase } from '../databases/create.js';
+import type { Pair } from '../databases/pair.js';
+import type { Death, Role, Said, Task, Told } from '../processes/task.js';
+import type { CommitFaults } from '../proxy/commit-faults.js';
+import { Way } from '../proxy/way.js';
+
+export interface Surroundings {
+  pair: Pair;
+  /** The file that each process runs. */
+  program: string;
+  /** Where histories go. */
+  folder: string;
+  seed: string;
+  variant: string | undefined;
+  faults: CommitFaults | undefined;
+  /** A process ended, and nobody had killed it. */
+  onAccident: (what: string) => void;
+}
+
+/** Longest time for a process to start or to do what it was told, in milliseconds: a machine may be very busy. */
+const PATIENCE_MS = 240_000;
+
+/** The place of one process: whoever fills it goes the same ways to the databases. */
+export class Slot {
+  private child: ChildProcess | undefined;
+  private generation = 0;
+  private expectsEnd = false;
+  private troubles = '';
+  private isReady: Promise<boolean> = Promise.resolve(false);
+
+  private constructor(
+    readonly role: Role,
+    readonly name: string,
+    private readonly around: Surroundings,
+    /** None on SQLite, which is reached by no wire. */
+    readonly ways: readonly Way[],
+  ) {}
+
+  static async open(role: Role, name: string, around: Surroundings): Promise<Slot> {
+    const { business, broker } = around.pair;
+    const open = async ({ engine, options }: CampaignDatabase) =>
+      engine === 'sqlite'
+        ? undefined
+        : await Way.open(options as { host: string; port: number }, around.faults);
+    const ways = [await open(business)];
+    if (broker !== business) ways.push(await open(broker));
+    return new Slot(
+      role,
+      name,
+      around,
+      ways.filter((way) => way !== undefined),
+    );
+  }
+
+  /** Starts the next process here. It may not be ready yet. */
+  start(death?: Death): void {
+    const { pair, folder, seed, variant, program } = this.around;
+    const name = `${this.name}.${++this.generation}`;
+    const [toBusiness, toBroker = toBusiness] = this.ways;
+    const reached = (database: CampaignDatabase, way: Way | undefined) =>
+      way ? database.at(way.port) : database.options;
+    const task: Task = {
+      role: this.role,
+      name,
+      seed: `${seed}/${name}`,
+      shape: pair.shape,
+      business: reached(pair.business, toBusiness),
+      broker: pair.shape === 1 ? undefined : reached(pair.broker, toBroker),
+      variant,
+      history: join(folder, `${name}.jsonl`),
+      death,
+    };
+    this.expectsEnd = death !== undefined;
+    this.troubles = '';
+    const child = spawn(process.execPath, [program], {
+      env: { ...process.env, CAMPAIGN_TASK: JSON.stringify(task) },
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
+    child.stderr?.on('data', (text) => (this.troubles = (this.troubles + text).slice(-4_000)));
+    child.once('close', (code, signal) => {
+      if (this.child !== child) return;
+      this.child = undefined;
+      if (this.expectsEnd) return;
+      this.around.onAccident(`${name} ended by itself (${signal ?? `status ${code}`}): ${this.troubles}`);
+    });
+    this.child = child;
+    this.isReady = this.hears('ready');
+    this.isReady.catch(() => undefined);
+  }
+
+  /** Resolves when the process that is here works; false when it ended before that. */
+  ready(): Promise<boolean> {
+    return this.isReady;
+  }
+
+  tell(told: Told): void {
+    this.child?.send(told, () => undefined);
+  }
+
+  /** @returns false when it ended before it said so */
+  async hears(wanted: Said): Promise<boolean> {
+    const child = this.child;
+    if (!child) return false;
+    return new Promise((resolve, reject) => {
+      const tooLong = setTimeout(() => {
+        reject(new Error(`${this.name} did not say '${wanted}' within ${PATIENCE_MS} ms: ${this.troubles}`));
+      }, PATIENCE_MS);
+      const settle = (said: boolean) => {
+        clearTimeout(tooLong);
+        child.off('message', onMessage);
+        resolve(said);
+      };
+      const onMessage = (said: Said) => {
+        if (said === wanted) settle(true);
+      };
+      child.on('message', onMessage);
+      child.once('close', () => settle(false));
+    });
+  }
+
+  /** Resolves when the process has ended by itself, as it was told to at the start. */
+  async ended(): Promise<void> {
+    if (this.child) await once(this.child, 'close');
+  }
+
+  /** kill -9. @returns false when there was no process */
+  async kill(): Promise<boolean> {
+    const child = this.child;
+    if (!child) return false;
+    this.expectsEnd = true;
+    const closed = once(child, 'close');
+    child.kill('SIGKILL');
+    await closed;
+    return true;
+  }
+
+  async close(): Promise<void> {
+    await this.kill();
+    for (const way of this.ways) way.close();
+  }
+}

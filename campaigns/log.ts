@@ -1,0 +1,77 @@
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import type { ChunkOutcome } from './chunk.js';
+import type { Engine } from './databases/create.js';
+import type { Shape } from './databases/pair.js';
+import type { Verdict } from './verdict.js';
+
+/** By what a chunk is known again. */
+export interface ChunkId {
+  campaign: string;
+  engine: Engine;
+  shape: Shape;
+  seed: string;
+  chunk: number;
+  size: number;
+  variant?: string;
+}
+
+export interface LogLine extends ChunkId {
+  verdict: Verdict;
+  at: string;
+  /** Of the code that was tested. */
+  commit: string;
+  outcome: unknown;
+}
+
+/** The results of chunks, a line of JSON for each. */
+export class Log {
+  private readonly done = new Map<string, LogLine>();
+
+  /** @param file undefined: nothing is kept */
+  constructor(private readonly file: string | undefined) {
+    if (file === undefined || !existsSync(file)) return;
+    for (const line of readFileSync(file, 'utf8').split('\n').filter(Boolean)) {
+      const entry = JSON.parse(line) as LogLine;
+      this.done.set(keyOf(entry), entry);
+    }
+  }
+
+  find(id: ChunkId): LogLine | undefined {
+    return this.done.get(keyOf(id));
+  }
+
+  add(id: ChunkId, verdict: Verdict, outcome: ChunkOutcome, commit: string): void {
+    const { faults, events, findings, ...rest } = outcome;
+    const found = Object.fromEntries(Object.entries(findings).filter(([, ids]) => ids.length > 0));
+    const line: LogLine = {
+      ...id,
+      verdict,
+      at: new Date().toISOString(),
+      commit,
+      outcome: {
+        ...rest,
+        faults: Object.fromEntries(faults),
+        events: Object.fromEntries(events),
+        findings: found,
+      },
+    };
+    this.done.set(keyOf(id), line);
+    if (this.file !== undefined) appendFileSync(this.file, `${JSON.stringify(line)}\n`);
+  }
+}
+
+function keyOf({ campaign, engine, shape, seed, chunk, size, variant }: ChunkId): string {
+  return JSON.stringify([campaign, engine, shape, seed, chunk, size, variant ?? null]);
+}
+
+/** With a plus when there is something that was not committed. */
+export function commitOfCode(): string {
+  const git = (...args: string[]) => execFileSync('git', args, { encoding: 'utf8' }).trim();
+  try {
+    const changed = git('status', '--porcelain', '--', 'src', 'campaigns') !== '';
+    return `${git('rev-parse', '--short=12', 'HEAD')}${changed ? '+' : ''}`;
+  } catch {
+    return 'unknown';
+  }
+}

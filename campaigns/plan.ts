@@ -1,0 +1,37 @@
+import type { Arguments } from './arguments.js';
+import { engineOf } from './databases/create.js';
+import type { ChunkId } from './log.js';
+import { variantNamed, variants } from './variants/index.js';
+
+/** What is to be run, in this order. A chunk's seed is derived from the campaign's and its number. */
+export function chunksOf(args: Arguments): ChunkId[] {
+  const chosen = args.allVariants ? variants.map(({ name }) => name) : [args.variant];
+  const chunks = chosen.flatMap((variant) =>
+    args.shapes.flatMap((shape) =>
+      sizesOf(args).map((size, i): ChunkId => {
+        const { campaign, seed } = args;
+        const id = { campaign, engine: engineOf(args.url), shape, seed, chunk: i + 1, size };
+        return variant === undefined ? id : { ...id, variant };
+      }),
+    ),
+  );
+  const possible = chunks.filter(isPossible);
+  if (possible.length > 0) return possible;
+  throw new Error(`There is nothing to show of ${args.variant ?? 'this'} so: see campaigns/variants.`);
+}
+
+export function seedOf({ seed, shape, chunk, variant }: ChunkId): string {
+  return [seed, shape, chunk, ...(variant ? [variant] : [])].join('#');
+}
+
+function sizesOf({ size, chunk }: Arguments): number[] {
+  const count = Math.ceil(size / chunk);
+  return Array.from({ length: count }, (_, i) => Math.min(chunk, size - i * chunk));
+}
+
+function isPossible({ variant: name, campaign, shape, engine }: ChunkId): boolean {
+  const variant = variantNamed(name);
+  if (!variant) return true;
+  const { campaigns, shapes, engines } = variant;
+  return campaigns.some((each) => each === campaign) && shapes.includes(shape) && engines.includes(engine);
+}

@@ -1,0 +1,52 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { Inject } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { type DeliveryContext, IdempotentConsumer } from '../../src/index.js';
+import { type Payment, PaymentSucceeded } from './payment.js';
+import { GROUPS, type Task } from './task.js';
+
+export const TASK = Symbol('Task');
+
+/**
+ * Longest time that a handler takes before and after its effect, in milliseconds: long enough to be killed in. On SQLite,
+ * which has one writer at a time, everybody waits for it.
+ */
+const WORK_MS = { server: 15, sqlite: 3 };
+
+/** The effect: a row for each card. */
+export async function issueCard(
+  manager: EntityManager,
+  { paymentId, group, name }: { paymentId: string; group: string; name: string },
+): Promise<void> {
+  await work(manager);
+  await manager.query('INSERT INTO card (payment_id, issued_by, process) VALUES (?, ?, ?)', [
+    paymentId,
+    group,
+    name,
+  ]);
+  await work(manager);
+}
+
+function work({ dataSource }: EntityManager): Promise<void> {
+  const onSqlite = dataSource.options.type === 'better-sqlite3';
+  return pause(Math.random() * WORK_MS[onSqlite ? 'sqlite' : 'server']);
+}
+
+/** The library as it is meant to be used. */
+export class CardIssuing {
+  constructor(@Inject(TASK) private readonly task: Task) {}
+
+  @IdempotentConsumer(PaymentSucceeded, { group: GROUPS[0] })
+  print(payment: Payment, delivery: DeliveryContext): Promise<void> {
+    return this.issue(payment, delivery);
+  }
+
+  @IdempotentConsumer(PaymentSucceeded, { group: GROUPS[1] })
+  add(payment: Payment, delivery: DeliveryContext): Promise<void> {
+    return this.issue(payment, delivery);
+  }
+
+  private issue({ paymentId }: Payment, { manager, group }: DeliveryContext): Promise<void> {
+    return issueCard(manager, { paymentId, group, name: this.task.name });
+  }
+}

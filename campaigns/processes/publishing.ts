@@ -1,0 +1,68 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { DataSource } from 'typeorm';
+import type { OutboxPublisher } from '../../src/index.js';
+import type { Seeded } from '../seeded.js';
+import type { Line } from './history.js';
+import { PaymentSucceeded } from './payment.js';
+
+const LANES = 4;
+/** Longest pause between two payments of a lane, in milliseconds. */
+const PAUSE_MS = 250;
+/** A COMMIT that nobody answers counts as unknown after so long, in milliseconds. */
+const PATIENCE_MS = 2_500;
+/** How many payments are told of twice. */
+const TWICE = 0.1;
+
+/** A business that takes payments, and writes down before each what it is about to do, and after it what it was told. */
+export class Publishing {
+  private readonly lanes: Promise<void>[] = [];
+  private stopped = false;
+  /** Nobody pays until consumers have caught up. */
+  held = false;
+  private payments = 0;
+
+  constructor(
+    private readonly name: string,
+    private readonly dataSource: DataSource,
+    private readonly outbox: OutboxPublisher,
+    private readonly write: (line: Line) => void,
+    private readonly chance: Seeded,
+  ) {}
+
+  start(): void {
+    for (let lane = 0; lane < LANES; lane++) this.lanes.push(this.keepPaying());
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    await Promise.all(this.lanes);
+  }
+
+  private async keepPaying(): Promise<void> {
+    while (!this.stopped) {
+      if (!this.held) await this.pay(`${this.name}-${++this.payments}`);
+      await pause(this.chance.between(0, PAUSE_MS));
+    }
+  }
+
+  private async pay(bizId: string): Promise<void> {
+    const copies = this.chance.chance(TWICE) ? 2 : 1;
+    this.write({ publish: 'attempted', bizId, copies });
+    let committing = false;
+    const paying = this.dataSource.transaction(async (manager) => {
+      await manager.query('INSERT INTO payment (payment_id, copies) VALUES (?, ?)', [bizId, copies]);
+      const messages = Array.from({ length: copies }, (_, copy) => ({ paymentId: bizId, copy }));
+      await this.outbox.publishAll(PaymentSucceeded, messages, { manager });
+      committing = true;
+    });
+    const outcome = await Promise.race([
+      paying.then(
+        () => undefined,
+        (error: unknown) => ({ publish: committing ? 'unknown' : 'failed', error: String(error) }) as const,
+      ),
+      // It may still be on its way to COMMIT.
+      pause(PATIENCE_MS, { publish: 'unknown', error: 'nobody answered' } as const, { ref: false }),
+    ]);
+    this.write(outcome ? { ...outcome, bizId } : { publish: 'acknowledged', bizId });
+  }
+}

@@ -1,0 +1,37 @@
+import type { DataSourceOptions } from 'typeorm';
+import type { Shape } from '../databases/pair.js';
+import type { Place } from '../proxy/transaction-watch.js';
+
+/** `sweeper` is the broker's own work, what nobody asks it for. */
+export type Role = 'publisher' | 'relay' | 'sweeper' | 'consumer';
+
+/** What a process is started with, as JSON in CAMPAIGN_TASK. */
+export interface Task {
+  role: Role;
+  /** `consumer-2.17`: the 17th process in the second consumer's place. */
+  name: string;
+  seed: string;
+  shape: Shape;
+  business: DataSourceOptions;
+  /** Undefined in shape 1. */
+  broker: DataSourceOptions | undefined;
+  variant: string | undefined;
+  /** The file that it appends its history to. */
+  history: string;
+  /** SQLite has no wire between an app and its COMMIT, so the process dies right before or after one instead. */
+  death: Death | undefined;
+}
+
+export interface Death {
+  place: Place;
+  when: 'before-commit' | 'after-commit';
+  /** It dies at the so-manieth COMMIT of that place. */
+  nth: number;
+}
+
+/** What a process says to those who started it. */
+export type Said = 'ready' | 'stopped-publishing' | 'swept';
+/** What it is told. */
+export type Told = 'hold-publishing' | 'go-on-publishing' | 'stop-publishing' | 'sweep';
+
+export const GROUPS = ['card-issuing', 'wallet'] as const;

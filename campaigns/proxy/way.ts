@@ -1,0 +1,87 @@
+import { once } from 'node:events';
+import { type AddressInfo, type Server, type Socket, connect, createServer } from 'node:net';
+import type { CommitFaults } from './commit-faults.js';
+import { TransactionWatch } from './transaction-watch.js';
+
+/** An answer that never came: how long until the network says so, in milliseconds. Longer than anybody waits for it. */
+const SILENCE_MS = 6_000;
+
+interface Connection {
+  client: Socket;
+  upstream: Socket;
+  silent: boolean;
+  lingerMs: number;
+}
+
+/** The way of one process to one database. */
+export class Way {
+  private readonly connections = new Set<Connection>();
+
+  private constructor(
+    private readonly server: Server,
+    private readonly to: { host: string; port: number },
+    private readonly faults: CommitFaults | undefined,
+  ) {
+    server.on('connection', (client) => this.lead(client));
+  }
+
+  static async open(to: { host: string; port: number }, faults?: CommitFaults): Promise<Way> {
+    const server = createServer({ noDelay: true });
+    const way = new Way(server, to, faults);
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return way;
+  }
+
+  get port(): number {
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  /** From now on nothing of what the database says gets through to those that are connected. */
+  holdAnswers(): void {
+    for (const connection of this.connections) connection.silent = true;
+  }
+
+  /** The database hears of the death of those that are connected only so much later. */
+  linger(ms: number): void {
+    for (const connection of this.connections) connection.lingerMs = ms;
+  }
+
+  close(): void {
+    this.server.close();
+    for (const { client, upstream } of this.connections) {
+      client.destroy();
+      upstream.destroy();
+    }
+  }
+
+  private lead(client: Socket): void {
+    const upstream = connect({ ...this.to, noDelay: true });
+    const connection: Connection = { client, upstream, silent: false, lingerMs: 0 };
+    const watch = new TransactionWatch();
+    this.connections.add(connection);
+    client.on('data', (chunk) => {
+      const place = watch.see(chunk.toString('latin1'));
+      const fault = place && this.faults?.decide(place);
+      if (fault === 'command-lost') return void client.destroy();
+      if (fault) connection.silent = true;
+      // Its answer says that the server has done it.
+      if (fault === 'answer-lost') upstream.once('data', () => client.destroy());
+      if (fault === 'answer-swallowed') setTimeout(() => client.destroy(), SILENCE_MS).unref();
+      upstream.write(chunk);
+    });
+    upstream.on('data', (chunk) => {
+      if (!connection.silent) client.write(chunk);
+    });
+    client.on('error', () => undefined);
+    upstream.on('error', () => undefined);
+    client.on('close', () => {
+      if (connection.lingerMs > 0) setTimeout(() => upstream.destroy(), connection.lingerMs).unref();
+      else upstream.destroy();
+    });
+    upstream.on('close', () => {
+      client.destroy();
+      this.connections.delete(connection);
+    });
+  }
+}

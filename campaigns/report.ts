@@ -1,0 +1,22 @@
+import type { ChunkOutcome } from './chunk.js';
+import type { ChunkId } from './log.js';
+import { seedOf } from './plan.js';
+import type { Verdict } from './verdict.js';
+
+/** What a chunk came to, for people. */
+export function lineOf(id: ChunkId, verdict: Verdict, outcome: ChunkOutcome, tookMs: number): string {
+  const { faults, publishes, effects, events, drainMs, findings } = outcome;
+  const seconds = (ms: number) => `${Math.round(ms / 1000)} s`;
+  const drained = drainMs === undefined ? 'did not get through' : `through after ${seconds(drainMs)}`;
+  return [
+    `${id.campaign} on ${id.engine}, shape ${id.shape}${id.variant ? `, ${id.variant}` : ''}, seed ${seedOf(id)}: ${verdict.toUpperCase()} (${seconds(tookMs)})`,
+    `  faults: ${listOf(faults)}`,
+    `  payments: ${listOf(new Map(Object.entries(publishes)))}; effects ${effects}; ${drained}`,
+    `  led to: ${listOf(events) || 'nothing'}`,
+    `  ${listOf(new Map(Object.entries(findings).map(([kind, ids]: [string, string[]]) => [kind, ids.length])))}`,
+  ].join('\n');
+}
+
+function listOf(counts: ReadonlyMap<string, number>): string {
+  return [...counts].map(([what, count]) => `${what} ${count}`).join(', ');
+}

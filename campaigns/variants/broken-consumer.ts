@@ -1,0 +1,53 @@
+import { Inject, type Type } from '@nestjs/common';
+import { getDataSourceToken } from '@nestjs/typeorm';
+import type { DataSource } from 'typeorm';
+import { type Acked, AtLeastOnceConsumer, type AtLeastOnceDelivery } from '../../src/index.js';
+import { TASK } from '../processes/issuing.js';
+import { type Payment, PaymentSucceeded } from '../processes/payment.js';
+import { GROUPS, type Task } from '../processes/task.js';
+
+export interface Attempt {
+  dataSource: DataSource;
+  card: { paymentId: string; group: string; name: string };
+  delivery: AtLeastOnceDelivery;
+}
+
+/** Both groups, handled by somebody who does the consumer's part of the protocol by hand. */
+export function brokenConsumer(handle: (attempt: Attempt) => Promise<Acked>): Type {
+  class Broken {
+    constructor(
+      @Inject(TASK) private readonly task: Task,
+      @Inject(getDataSourceToken()) private readonly dataSource: DataSource,
+    ) {}
+
+    @AtLeastOnceConsumer(PaymentSucceeded, { group: GROUPS[0] })
+    print(payment: Payment, delivery: AtLeastOnceDelivery): Promise<Acked> {
+      return this.issue(payment, delivery);
+    }
+
+    @AtLeastOnceConsumer(PaymentSucceeded, { group: GROUPS[1] })
+    add(payment: Payment, delivery: AtLeastOnceDelivery): Promise<Acked> {
+      return this.issue(payment, delivery);
+    }
+
+    private issue({ paymentId }: Payment, delivery: AtLeastOnceDelivery): Promise<Acked> {
+      const card = { paymentId, group: delivery.group, name: this.task.name };
+      return handle({ dataSource: this.dataSource, card, delivery });
+    }
+  }
+  return Broken;
+}
+
+/** @returns whether it was not there before */
+export async function insertOwnDedup(
+  manager: Pick<DataSource, 'query'>,
+  { group, paymentId }: Attempt['card'],
+): Promise<boolean> {
+  try {
+    await manager.query('INSERT INTO own_dedup (grp, payment_id) VALUES (?, ?)', [group, paymentId]);
+    return true;
+  } catch (error) {
+    if (/duplicate entry|unique constraint/i.test(String(error))) return false;
+    throw error;
+  }
+}

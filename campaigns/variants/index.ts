@@ -1,0 +1,26 @@
+import { ackFirst } from './ack-first.js';
+import { blindRetry } from './blind-retry.js';
+import { dedupApart } from './dedup-in-its-own-transaction.js';
+import { deleteBeforeAck } from './delete-before-ack.js';
+import { newIdEachSend } from './new-id-each-send.js';
+import { noAcceptedIds } from './no-accepted-ids.js';
+import { noDedup } from './no-dedup.js';
+import type { Variant } from './variant.js';
+
+export const variants: readonly Variant[] = [
+  noDedup,
+  dedupApart,
+  ackFirst,
+  blindRetry,
+  newIdEachSend,
+  deleteBeforeAck,
+  noAcceptedIds,
+];
+
+/** @throws Error that names those which there are */
+export function variantNamed(name: string | undefined): Variant | undefined {
+  if (name === undefined) return undefined;
+  const found = variants.find((variant) => variant.name === name);
+  if (found) return found;
+  throw new Error(`--variant must be one of ${variants.map((each) => each.name).join(', ')} (got ${name}).`);
+}

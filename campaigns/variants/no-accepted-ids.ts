@@ -1,0 +1,22 @@
+import { openRaw } from '../databases/raw.js';
+import { changedSending } from './changed-sending.js';
+import type { Variant } from './variant.js';
+
+/** A broker that stores what comes, whether or not it has accepted it before. */
+export const noAcceptedIds: Variant = {
+  name: 'no-accepted-ids',
+  damage: 'landedTwice',
+  // Between the COMMIT of step 2 and its answer: a kill seldom hits that, a lost COMMIT always does.
+  campaigns: ['commit'],
+  shapes: [2],
+  engines: ['sqlite', 'mariadb', 'mysql'],
+  through: ({ broker }) => {
+    const raw = openRaw(broker!);
+    return changedSending(async (shipment) => {
+      const ids = shipment.messages.map(({ innerMsgId }) => innerMsgId);
+      const those = ids.map(() => '?').join(', ');
+      await raw.query(`DELETE FROM mq_accepted WHERE inner_msg_id IN (${those})`, ids);
+      return shipment;
+    });
+  },
+};

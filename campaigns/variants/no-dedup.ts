@@ -1,0 +1,15 @@
+import { issueCard } from '../processes/issuing.js';
+import { brokenConsumer } from './broken-consumer.js';
+import type { Variant } from './variant.js';
+
+export const noDedup: Variant = {
+  name: 'no-dedup',
+  damage: 'doubled',
+  campaigns: ['kill', 'commit'],
+  shapes: [1, 2],
+  engines: ['sqlite', 'mariadb', 'mysql'],
+  consumer: brokenConsumer(async ({ dataSource, card, delivery }) => {
+    await dataSource.transaction((manager) => issueCard(manager, card));
+    return delivery.ack();
+  }),
+};

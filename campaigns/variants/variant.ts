@@ -1,0 +1,22 @@
+import type { Type } from '@nestjs/common';
+import type { IdempotentMqOptions } from '../../src/index.js';
+import type { Engine } from '../databases/create.js';
+import type { Shape } from '../databases/pair.js';
+import type { Task } from '../processes/task.js';
+
+export type CampaignName = 'kill' | 'commit';
+export type Damage = 'lost' | 'doubled' | 'landedTwice';
+
+/** The protocol with one rule broken. A campaign that doesn't notice proves nothing. */
+export interface Variant {
+  readonly name: string;
+  /** What it costs; a campaign must find this. */
+  readonly damage: Damage;
+  readonly campaigns: readonly CampaignName[];
+  readonly shapes: readonly Shape[];
+  readonly engines: readonly Engine[];
+  /** In place of the idempotent consumers. */
+  readonly consumer?: Type;
+  /** Put between the process and its broker. */
+  readonly through?: (task: Task) => NonNullable<IdempotentMqOptions['broker']>['through'];
+}

@@ -1,0 +1,89 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { inLanes } from '../support/in-lanes.js';
+
+// Property: a campaign finds nothing in the library as it is, and finds what is broken in a variant. These are short ones;
+// docs/proof.md says how to run those that prove something.
+
+const ROOT = join(__dirname, '../..');
+/** A minute on a machine with two cores and nothing else to do. */
+const PATIENCE_MS = 900_000;
+/** Much of their time they wait for a lease to run out. */
+const AT_A_TIME = 3;
+
+const mariadb = process.env.MQ_TEST_MARIADB_URL;
+const onMariadb = mariadb ? ['--database', mariadb.replace(/^mysql:/, 'mariadb:')] : undefined;
+
+const asItIs = [
+  { title: 'on SQLite when processes are killed', args: ['kill', '--size', '4', '--shape', '2'] },
+  ...(onMariadb
+    ? [
+        {
+          title: 'on MariaDB when processes are killed',
+          args: ['kill', '--size', '4', '--shape', '2', ...onMariadb],
+        },
+        {
+          title: 'on MariaDB when COMMITs are lost',
+          args: ['commit', '--size', '1', '--shape', '2', ...onMariadb],
+        },
+      ]
+    : []),
+];
+const broken = [
+  // Told of twice, a payment has two cards.
+  { title: 'no-dedup', args: ['kill', '--size', '3', '--shape', '1', '--variant', 'no-dedup'] },
+  // It dies right before the COMMIT of an effect that is acknowledged already.
+  { title: 'ack-first', args: ['commit', '--size', '1', '--shape', '1', '--variant', 'ack-first'] },
+];
+
+interface Finished {
+  status: number | null;
+  output: string;
+}
+
+/** As `npm run campaign` does. */
+async function campaign(...args: string[]): Promise<Finished> {
+  const running = spawn(process.execPath, ['--import', 'tsx', 'campaigns/campaign.ts', ...args], {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  running.stdout.on('data', (text) => (output += text));
+  running.stderr.on('data', (text) => (output += text));
+  const status = await new Promise<number | null>((resolve) => running.once('close', resolve));
+  return { status, output };
+}
+
+describe('a short campaign', () => {
+  const finished = new Map<string, Finished>();
+
+  beforeAll(async () => {
+    await inLanes(AT_A_TIME, [...asItIs, ...broken], async ({ title, args }) => {
+      finished.set(title, await campaign(...args, '--seed', '1'));
+    });
+  }, PATIENCE_MS);
+
+  it.each(asItIs)('loses and doubles nothing $title', ({ title }) => {
+    expect(finished.get(title)).toMatchObject({
+      status: 0,
+      output: expect.stringContaining('lost 0, doubled 0, landedTwice 0, unfounded 0, left 0'),
+    });
+  });
+
+  it.each(broken)('catches $title', ({ title }) => {
+    expect(finished.get(title)).toMatchObject({ status: 0, output: expect.stringContaining('1 caught') });
+  });
+});
+
+describe('a campaign, called wrongly', () => {
+  it.each([
+    [['kill', '--size', '1'], '--seed must be given.'],
+    [['stall', '--seed', '1', '--size', '1'], 'NAME must be kill or commit (got stall).'],
+    [['kill', '--seed', '1', '--size', '0'], '--size must be a whole number from 1 (got 0).'],
+  ])('%j says what is wrong, and how it is right', async (args, complaint) => {
+    const { status, output } = await campaign(...args);
+    expect(output).toContain(complaint);
+    expect(output).toContain('npm run campaign -- NAME');
+    expect(status).toBe(3);
+  });
+});
