@@ -145,12 +145,6 @@ export class OutboxClaims {
     });
   }
 
-  /** For an operator who has restored a backup, and doesn't want to wait until a relay notices. */
-  async markRestored(): Promise<void> {
-    const { database } = this.connections;
-    await this.connections.controlTransaction((on) => markAllMaybeSent(database, on));
-  }
-
   /** Half of the room for keys, if there are any. Another relay can't claim meanwhile: the origin's row is locked. */
   private async findRows(on: Connection, limit: number): Promise<SendableRow[]> {
     const { database } = this.connections;

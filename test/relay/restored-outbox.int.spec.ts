@@ -1,3 +1,4 @@
+import { markAllMaybeSent } from '../../src/storage/index.js';
 import { engines } from '../support/engines.js';
 import { type TwoDatabases, twoDatabases } from './support.js';
 import {
@@ -199,7 +200,8 @@ describe.each(engines)('an outbox that was restored from a backup, on %s,', (eng
     const backup = await backUp(business);
     await drain(business, business.relay(parts.broker));
     await backup.restore();
-    await business.claims().markRestored();
+    const { database } = business.connections;
+    await business.connections.controlTransaction((on) => markAllMaybeSent(database, on));
     expect(await business.count('outbox', 'first_sent_at IS NULL')).toBe(0);
     await drain(business, business.relay(parts.broker));
     expect(await parts.landed()).toEqual(once(payments(3)));
