@@ -21,7 +21,7 @@ const WORK_MS = 12;
 /** What has been said before a process was frozen has arrived by then, in milliseconds. */
 const SILENCE_MS = 100;
 /** How long others get to go on, and to take over, in milliseconds. A relay's lease is longer than a card worker's. */
-const PATIENCE_MS = { goOn: 2_000, takeOver: 30_000 };
+const PATIENCE_MS = { goOn: 4_000, takeOver: 30_000 };
 /** How long they get to be done with what they took over, in milliseconds. */
 const DONE_MS = 500;
 

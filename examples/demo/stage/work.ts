@@ -16,8 +16,9 @@ export function isRepeat(event: StageEvent): boolean {
   return (event.type === 'sent' && event.sends > 1) || (event.type === 'delivered' && event.redelivered);
 }
 
+/** Something was written to the database that all of them share. */
 export function isProgress({ type }: StageEvent): boolean {
-  return type === 'relayed' || type === 'acknowledged';
+  return type === 'landed' || type === 'resend-absorbed' || type === 'acknowledged';
 }
 
 /** Takes note of what a process works on. */
