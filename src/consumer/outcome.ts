@@ -1,4 +1,4 @@
-import { InvalidOptionError, errorCode } from '../errors/index.js';
+import { checkDelay, errorCode, isLibraryError } from '../errors/index.js';
 import type { Dialect } from '../storage/index.js';
 
 /** How an attempt ended. Each kind says what becomes of the delivery, and what that costs it. */
@@ -48,9 +48,8 @@ export function outcomeOfHandler(dialect: Dialect, error: unknown, doomedBy?: un
 
 function judge(error: unknown, costsNothing: (cause: unknown) => boolean): Outcome {
   try {
-    const code = errorCode(error);
-    if (code === 'RETRY_LATER') return later(error as { delayMs: unknown });
-    if (code === 'REJECTED') return { kind: 'rejected', error };
+    if (isLibraryError(error, 'RETRY_LATER')) return later(error as { delayMs: unknown });
+    if (isLibraryError(error, 'REJECTED')) return { kind: 'rejected', error };
     return { kind: someCause(error, costsNothing) ? 'not-run' : 'failed', error };
   } catch {
     // Anything can be thrown, also what throws when it is looked at.
@@ -58,18 +57,15 @@ function judge(error: unknown, costsNothing: (cause: unknown) => boolean): Outco
   }
 }
 
-const LONGEST_DELAY_MS = 100 * 365 * 24 * 60 * 60 * 1000;
-
+/** Another copy of the library may have made it, or somebody changed it since. */
 function later(error: { delayMs: unknown }): Outcome {
   const { delayMs } = error;
-  if (typeof delayMs !== 'number' || !Number.isFinite(delayMs)) {
-    const expected = 'a number of milliseconds';
-    return {
-      kind: 'failed',
-      error: new InvalidOptionError('RetryLaterError({ delayMs })', delayMs, expected),
-    };
+  try {
+    checkDelay(delayMs);
+  } catch (refusal) {
+    return { kind: 'failed', error: refusal };
   }
-  return { kind: 'later', error, delayMs: Math.round(Math.min(Math.max(delayMs, 0), LONGEST_DELAY_MS)) };
+  return { kind: 'later', error, delayMs: Math.round(delayMs) };
 }
 
 const CONNECTION_LOST =
@@ -83,7 +79,7 @@ function isConnectionLost(error: unknown): boolean {
 }
 
 function isTimeout(error: unknown): boolean {
-  return errorCode(error) === 'STATEMENT_TIMEOUT';
+  return isLibraryError(error, 'STATEMENT_TIMEOUT');
 }
 
 /** The error, or something that it wraps. */
