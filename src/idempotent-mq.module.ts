@@ -112,6 +112,7 @@ export class IdempotentMqModule
     if (!options.roles.consume) return;
     const { name } = this.extras;
     this.discovered = discoverConsumers(this.discovery, this.scanner, { name, instances }, options.consumers);
+    this.runtime.allowLeases(this.discovered.map(({ settings }) => settings.leaseMs));
     if (this.discovered.length > 0 && options.leaveDataSourceAlone) {
       throw new ConfigurationError(
         `${this.discovered[0]!.name} can't be run on a better-sqlite3 DataSource that is left as TypeORM made it (sqlite.leaveDataSourceAlone): ` +

@@ -123,6 +123,11 @@ export class IdempotentMqRuntime {
     }
   }
 
+  /** The server must not end a transaction whose consumer may be silent for longer than the module's own lease. */
+  allowLeases(leasesMs: readonly number[]): void {
+    for (const leaseMs of leasesMs) this.connections.allowSilence(silenceSeconds(leaseMs));
+  }
+
   /** What scopes need, and where they report. */
   scopeDeps() {
     return {
@@ -166,7 +171,11 @@ function connectionsOptions({ connections, consumers, statementTimeoutMs, writeW
     controlConnections: CONTROL_CONNECTIONS,
     statementTimeoutMs,
     writeWaitMs,
-    // Two leases: within one of them a handler's connection is always pinged.
-    idleTimeoutSeconds: Math.max(2, Math.ceil((2 * consumers.leaseMs) / 1000)),
+    idleTimeoutSeconds: silenceSeconds(consumers.leaseMs),
   };
+}
+
+/** Two leases: within one of them a handler's connection is always pinged. */
+function silenceSeconds(leaseMs: number): number {
+  return Math.max(2, Math.ceil((2 * leaseMs) / 1000));
 }

@@ -1,7 +1,8 @@
-import { describeError, describeErrorAtLength } from '../errors/index.js';
+import { ConnectionLostError, describeError, describeErrorAtLength } from '../errors/index.js';
 import type { IdempotentMqEvents, DeadLetterReason } from '../events/index.js';
 import { backoffMs } from '../waiting/index.js';
-import { withError } from './attempt-history.js';
+import { ping, withDeadline } from '../storage/index.js';
+import { errorsAtNoCost, withError } from './attempt-history.js';
 import { consumeAtLeastOnce } from './consume-at-least-once.js';
 import { type ConsumptionDeps, consumeIdempotently } from './consume-idempotently.js';
 import type { DiscoveredConsumer } from './consumer.explorer.js';
@@ -71,6 +72,8 @@ export class DeliveryProcessor {
         return this.retry(held, outcome.error, held.claimed.failures, outcome.delayMs);
       case 'not-run':
         return this.notRun(held, outcome.error);
+      case 'connection-lost':
+        return this.connectionLost(held, outcome.error);
       case 'failed':
         return this.failed(held, outcome.error);
       case 'rejected':
@@ -103,6 +106,41 @@ export class DeliveryProcessor {
       });
     }
     await this.giveBack(held, describeError(error), passes ? contentionDelayMs() : 10 * contentionDelayMs());
+  }
+
+  /**
+   * A database that is away is nobody's fault. If it is there, the handler may have brought it about, and would for ever;
+   * or an operator has: so it costs nothing the first few times, and an attempt from then on.
+   */
+  private async connectionLost(held: HeldDelivery, cause: unknown): Promise<void> {
+    if (!(await this.databaseAnswers())) return this.notRun(held, cause);
+    const error = new ConnectionLostError(
+      `A connection of ${this.consumer.name} was lost (${describeError(cause)}), though the database answers: ` +
+        'it was killed, or there was a failover; or the handler kept the event loop from running for longer than two leases, or sent more than max_allowed_packet.',
+      { cause },
+    );
+    const { failures, lostLeases, errors: earlier } = held.claimed;
+    if (errorsAtNoCost(earlier) >= LOST_CONNECTIONS_AT_NO_COST) return this.failed(held, error);
+    const delayMs = 10 * contentionDelayMs();
+    const errors = withError(earlier, error, { atNoCost: true });
+    const { transport } = this.deps;
+    if (await transport.retryLater(held.claimed, { failures, lostLeases, errors }, delayMs)) {
+      this.emit(held, { type: 'given-back', reason: describeError(error), delayMs });
+    } else {
+      this.emit(held, { type: 'lease-lost' });
+    }
+  }
+
+  private databaseAnswers(): Promise<boolean> {
+    return withDeadline(
+      this.deps.connections.control(ping),
+      ANSWERS_WITHIN_MS,
+      'The database',
+      () => undefined,
+    ).then(
+      () => true,
+      () => false,
+    );
   }
 
   private async failed(held: HeldDelivery, error: unknown): Promise<void> {
@@ -157,6 +195,13 @@ export class DeliveryProcessor {
   }
 }
 
+/**
+ * In a delivery's life, while the database answered. An operator may kill a connection, or several in a row; a handler
+ * that loses its connection each time gets to the dead letters only a little later.
+ */
+const LOST_CONNECTIONS_AT_NO_COST = 3;
+const ANSWERS_WITHIN_MS = 1_000;
+
 /** Where the ACK comes after the COMMIT. */
 const OUTCOME_UNKNOWN =
   ' Outcome unknown: it may have taken effect, and only its ACK have been lost. A requeue meets its dedup row then, and does no harm.';
@@ -183,5 +228,8 @@ interface AboutError {
 
 /** A handler that failed because the process told it to stop has not failed. */
 function atNoCost(outcome: Outcome): Outcome {
-  return outcome.kind === 'failed' ? { kind: 'not-run', error: outcome.error } : outcome;
+  const { kind } = outcome;
+  return kind === 'failed' || kind === 'connection-lost'
+    ? { kind: 'not-run', error: outcome.error }
+    : outcome;
 }

@@ -3,11 +3,13 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import {
   CommitUnknownError,
+  ConnectionLostError,
   DeliveryTimeoutError,
   DedupKeyInProgressError,
   InvalidOptionError,
   ScopeDoomedError,
   ScopeTornError,
+  describeError,
 } from '../errors/index.js';
 import {
   type Connection,
@@ -29,6 +31,7 @@ import {
 } from '../transaction/index.js';
 import { checkName } from './consumer-options.js';
 import { isUnderWay, noteUnderWay } from './keys-under-way.js';
+import { hasLostConnection } from './outcome.js';
 import { contentionDelayMs } from './retry-policy.js';
 import { type IdempotentRunOptions, timeoutOf } from './run-options.js';
 import { type Scenarios, namedScenario } from './scenario.js';
@@ -90,6 +93,7 @@ export class IdempotentExecutor {
    *
    * @throws what the work throws; nothing of it is left then
    * @throws DeliveryTimeoutError when it took longer than `timeoutMs`; nothing of it is left then
+   * @throws ConnectionLostError when its connection was lost; nothing of it is left then
    * @throws NoConnectionError when all connections stayed in use; it was not run
    * @throws CommitUnknownError when COMMIT got no answer: call again
    * @throws ScopeTornError when the work committed by itself and did not finish
@@ -152,7 +156,7 @@ export class IdempotentExecutor {
       }
     } catch (error) {
       await scope.rollback();
-      if (isLastTry || !database.dialect.isContention(error)) throw error;
+      if (isLastTry || !database.dialect.isContention(error)) throw lostOr(error, key);
       return undefined;
     }
     return this.runNew(scope, key, dedup, token, work, { running, timeoutMs });
@@ -187,7 +191,7 @@ export class IdempotentExecutor {
     } catch (error) {
       await scope.rollback();
       if (await this.isTorn(scope.session, mark)) throw torn(key, error);
-      throw error instanceof DeliveryTimeoutError ? (scope.session.doomedBy ?? error) : error;
+      throw error instanceof DeliveryTimeoutError ? (scope.session.doomedBy ?? error) : lostOr(error, key);
     }
     try {
       await scope.commit();
@@ -315,6 +319,15 @@ function jsonOf(value: unknown): string | undefined {
     // A BigInt, a cycle, or a toJSON() that throws.
     return undefined;
   }
+}
+
+/** The driver's own error has no code when the connection was lost between two statements. */
+function lostOr(error: unknown, key: IdempotentKey): unknown {
+  if (!hasLostConnection(error)) return error;
+  return new ConnectionLostError(
+    `A connection was lost under the work for ${describeKey(key)} (${describeError(error)}). Nothing of it is left: call again.`,
+    { cause: error },
+  );
 }
 
 function torn(key: IdempotentKey, cause?: unknown): ScopeTornError {

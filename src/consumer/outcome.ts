@@ -1,5 +1,5 @@
-import { checkDelay, errorCode, isLibraryError } from '../errors/index.js';
-import type { Dialect } from '../storage/index.js';
+import { checkDelay, isLibraryError } from '../errors/index.js';
+import { type Dialect, isConnectionLost } from '../storage/index.js';
 
 /** How an attempt ended. Each kind says what becomes of the delivery, and what that costs it. */
 export type Outcome =
@@ -11,6 +11,8 @@ export type Outcome =
   | { kind: 'later'; error: unknown; delayMs: number }
   /** Two transactions got in each other's way, or the database couldn't be had. Costs nothing. */
   | { kind: 'not-run'; error: unknown }
+  /** A connection was lost after the handler had begun. Whose fault that is depends on whether the database is there. */
+  | { kind: 'connection-lost'; error: unknown }
   /** The handler failed: backoff, and in the end the dead letters. */
   | { kind: 'failed'; error: unknown }
   /** The handler wants it in the dead letters at once. */
@@ -28,11 +30,7 @@ export type Outcome =
 export function outcomeOfError(dialect: Dialect, error: unknown): Outcome {
   return judge(
     error,
-    (cause) =>
-      dialect.isContention(cause) ||
-      dialect.isUnwritable(cause) ||
-      isConnectionLost(cause) ||
-      isTimeout(cause),
+    (cause) => dialect.isContention(cause) || dialect.isUnwritable(cause) || isTimeout(cause),
   );
 }
 
@@ -43,13 +41,14 @@ export function outcomeOfError(dialect: Dialect, error: unknown): Outcome {
  * @param doomedBy what made the delivery's own transaction unable to commit
  */
 export function outcomeOfHandler(dialect: Dialect, error: unknown, doomedBy?: unknown): Outcome {
-  return doomedBy === undefined ? judge(error, isConnectionLost) : outcomeOfError(dialect, doomedBy);
+  return doomedBy === undefined ? judge(error, () => false) : outcomeOfError(dialect, doomedBy);
 }
 
 function judge(error: unknown, costsNothing: (cause: unknown) => boolean): Outcome {
   try {
     if (isLibraryError(error, 'RETRY_LATER')) return later(error as { delayMs: unknown });
     if (isLibraryError(error, 'REJECTED')) return { kind: 'rejected', error };
+    if (hasLostConnection(error)) return { kind: 'connection-lost', error };
     return { kind: someCause(error, costsNothing) ? 'not-run' : 'failed', error };
   } catch {
     // Anything can be thrown, also what throws when it is looked at.
@@ -68,18 +67,13 @@ function later(error: { delayMs: unknown }): Outcome {
   return { kind: 'later', error, delayMs: Math.round(delayMs) };
 }
 
-const CONNECTION_LOST =
-  /^(PROTOCOL_CONNECTION_LOST|PROTOCOL_ENQUEUE_AFTER_FATAL_ERROR|ECONNRESET|ECONNREFUSED|EPIPE|ETIMEDOUT|ER_SERVER_SHUTDOWN|ER_CLIENT_INTERACTION_TIMEOUT|ER_NEW_ABORTING_CONNECTION)$/;
-
-/** The database went away, which no message is to blame for. Only an error that the driver itself raised counts. */
-function isConnectionLost(error: unknown): boolean {
-  if (typeof error !== 'object' || error === null) return false;
-  const { driverError } = error as { driverError?: unknown };
-  return driverError !== undefined && CONNECTION_LOST.test(errorCode(driverError) ?? '');
-}
-
 function isTimeout(error: unknown): boolean {
   return isLibraryError(error, 'STATEMENT_TIMEOUT');
+}
+
+/** Whether a connection was lost, which is what made it fail. */
+export function hasLostConnection(error: unknown): boolean {
+  return someCause(error, isConnectionLost);
 }
 
 /** The error, or something that it wraps. */
