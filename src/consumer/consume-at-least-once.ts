@@ -38,6 +38,8 @@ export async function consumeAtLeastOnce(
       return acking;
     });
     held.signal.throwIfAborted();
+    // Its schema may have taken long.
+    if (held.isExpired) return { kind: 'expired' };
     held.abandon = () => undefined;
     const handler = outsideTransaction(() => caller.call(consumer, payload, delivery));
     await withinTimeLimit(handler, held, { name: consumer.name, timeoutMs: consumer.settings.timeoutMs });

@@ -61,6 +61,11 @@ export async function consumeIdempotently(
     await scope.rollback();
     return { kind: 'not-run', error };
   }
+  // It may have waited for its connection, the write lock or another one's dedup row.
+  if (held.isExpired) {
+    await scope.rollback();
+    return { kind: 'expired' };
+  }
   noteUnderWay(scope, database, key);
   const mark = scope.markedBy(key, held.claimed.token);
   try {

@@ -22,13 +22,7 @@ export class DeliveryProcessor {
   ) {}
 
   async process(held: HeldDelivery): Promise<void> {
-    if (held.isExpired) {
-      return this.deadLetter(
-        held,
-        'expired',
-        new Error('Its time (expiresAt) was over before it could be handled.'),
-      );
-    }
+    if (held.isExpired) return this.expired(held);
     const { attempt } = held;
     this.emit(held, { type: 'delivered', attempt, redelivered: attempt > 1 });
     const outcome = await this.attempt(held);
@@ -44,6 +38,14 @@ export class DeliveryProcessor {
       }`,
     );
     await this.deadLetter(held, 'process-lost', error);
+  }
+
+  private expired(held: HeldDelivery): Promise<void> {
+    return this.deadLetter(
+      held,
+      'expired',
+      new Error('Its time (expiresAt) was over before it could be handled.'),
+    );
   }
 
   async giveBack(held: HeldDelivery, reason: string, delayMs: number): Promise<void> {
@@ -76,6 +78,8 @@ export class DeliveryProcessor {
         return this.connectionLost(held, outcome.error);
       case 'failed':
         return this.failed(held, outcome.error);
+      case 'expired':
+        return this.expired(held);
       case 'rejected':
         return this.deadLetter(held, 'rejected', outcome.error);
       case 'torn':

@@ -15,6 +15,8 @@ export type Outcome =
   | { kind: 'connection-lost'; error: unknown }
   /** The handler failed: backoff, and in the end the dead letters. */
   | { kind: 'failed'; error: unknown }
+  /** Its time was over when the handler was about to begin. */
+  | { kind: 'expired' }
   /** The handler wants it in the dead letters at once. */
   | { kind: 'rejected'; error: unknown }
   /** The transaction was broken from within and may have left something durable: dead letters, never by itself again. */
