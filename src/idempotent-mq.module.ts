@@ -96,7 +96,12 @@ export class IdempotentMqModule
     this.consumers = new Consumers(
       transport,
       { ...runtime.scopeDeps(), transport, scenarios, events, caller },
-      { pollMs: options.pollMs, maxIsolatedLosses: options.maxLostLeases, prefetch: PREFETCH },
+      {
+        pollMs: options.pollMs,
+        maxIsolatedLosses: options.maxLostLeases,
+        prefetch: PREFETCH,
+        warn: (message) => runtime.logger.warn(message),
+      },
     );
   }
 

@@ -62,7 +62,11 @@ export function logEvents({ events$ }: IdempotentMqEvents, logger: Logger): void
         if (event.failures === 1 && !event.requested) logger.warn(firstFailure(event));
         return;
       case 'dead-lettered':
-        if (event.reason !== 'unrouted') {
+        if (event.reason === 'expired') {
+          logger.warn(
+            `Expired: ${event.bizId} for ${event.handler}; it is in the dead letters. ${event.error}`,
+          );
+        } else if (event.reason !== 'unrouted') {
           logger.error(deadLetter(event));
         } else if (isNew(unheard, event.topic)) {
           logger.error(
@@ -78,11 +82,13 @@ export function logEvents({ events$ }: IdempotentMqEvents, logger: Logger): void
       case 'worker-error': {
         const worker = `${event.group} of ${event.topic}`;
         if (isNew(failing, worker)) {
-          logger.warn(`The worker of ${worker} could not do its work, and keeps trying: ${event.error}`);
+          const what = event.bizId
+            ? `${event.handler} could not be run for ${event.bizId}, which comes again`
+            : `The worker of ${worker} could not do its work, and keeps trying`;
+          logger.warn(`${what}: ${event.error}`);
         }
         return;
       }
-      case 'acknowledged':
       case 'worker-recovered':
         if (!failing.delete(`${event.group} of ${event.topic}`)) return;
         logger.log(`The worker of ${event.group} of ${event.topic} works again.`);

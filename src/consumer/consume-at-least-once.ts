@@ -6,7 +6,7 @@ import type { DiscoveredConsumer } from './consumer.explorer.js';
 import { atLeastOnceDelivery } from './delivery.js';
 import type { HeldDelivery } from './held-delivery.js';
 import { type Outcome, outcomeOfHandler } from './outcome.js';
-import { withinTimeLimit } from './time-limit.js';
+import { COMES_AGAIN, withinTimeLimit } from './time-limit.js';
 
 /** One attempt of an `@AtLeastOnceConsumer`: the handler does what it does, and ACKs. Nothing is deduplicated. */
 export async function consumeAtLeastOnce(
@@ -32,6 +32,7 @@ export async function consumeAtLeastOnce(
     const payload = await withinTimeLimit(validated, held, {
       name: `The schema of ${consumer.name}`,
       timeoutMs: consumer.settings.timeoutMs,
+      consequence: COMES_AGAIN,
     });
     const delivery = atLeastOnceDelivery(consumer, held, payload, () => {
       acking = acking.then((acked) => acked || takeAck(), takeAck);
@@ -42,7 +43,11 @@ export async function consumeAtLeastOnce(
     if (held.isExpired) return { kind: 'expired' };
     held.abandon = () => undefined;
     const handler = outsideTransaction(() => caller.call(consumer, payload, delivery));
-    await withinTimeLimit(handler, held, { name: consumer.name, timeoutMs: consumer.settings.timeoutMs });
+    await withinTimeLimit(handler, held, {
+      name: consumer.name,
+      timeoutMs: consumer.settings.timeoutMs,
+      consequence: COMES_AGAIN,
+    });
   } catch (error) {
     failure = { error };
   }

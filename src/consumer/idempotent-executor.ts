@@ -36,7 +36,7 @@ import { contentionDelayMs } from './retry-policy.js';
 import { type IdempotentRunOptions, timeoutOf } from './run-options.js';
 import { type Scenarios, namedScenario } from './scenario.js';
 import type { Stoppable } from './stoppable.js';
-import { untilAbandoned, withinTimeLimit } from './time-limit.js';
+import { ROLLED_BACK, untilAbandoned, withinTimeLimit } from './time-limit.js';
 import type { WorksUnderWay } from './works-under-way.js';
 
 export interface IdempotentKey {
@@ -222,7 +222,11 @@ export class IdempotentExecutor {
         await scope.beforeCommit();
         return result;
       });
-    return withinTimeLimit(working, running, { name: `The work for ${scope.name}`, timeoutMs });
+    return withinTimeLimit(working, running, {
+      name: `The work for ${scope.name}`,
+      timeoutMs,
+      consequence: ROLLED_BACK,
+    });
   }
 
   /** As a nested transaction, so that a failure which the outer code swallows leaves no dedup row behind. */

@@ -9,10 +9,12 @@ export function contentionDelayMs(random: () => number = Math.random): number {
 export function isWorthRetrying(
   error: unknown,
   { retryIf }: Pick<Required<RetryOptions>, 'retryIf'>,
+  onThrown: (error: unknown) => void = () => undefined,
 ): boolean {
   try {
     return retryIf(error);
-  } catch {
+  } catch (thrown) {
+    onThrown(thrown);
     return true;
   }
 }

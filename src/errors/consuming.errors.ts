@@ -60,6 +60,15 @@ export class LeaseLostError extends IdempotentMqError {
   readonly code = 'LEASE_LOST';
 }
 
+/** The reason of `delivery.signal` when the process shuts down. Nothing has failed: the delivery comes again elsewhere. */
+export class ShuttingDownError extends IdempotentMqError {
+  readonly code = 'SHUTTING_DOWN';
+
+  constructor() {
+    super('The process is shutting down.');
+  }
+}
+
 /** A nested `IdempotentExecutor.run` met the key that its own transaction is still working on. */
 export class DedupKeyInProgressError extends IdempotentMqError {
   readonly code = 'DEDUP_KEY_IN_PROGRESS';

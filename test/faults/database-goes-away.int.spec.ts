@@ -18,9 +18,13 @@ const RECOVERS_WITHIN_MS = 60_000;
 
 @Injectable()
 class CardIssuing {
+  meanwhile: Promise<void> | undefined;
+
   @IdempotentConsumer(PaymentSucceeded, { group: 'card-issuing' })
   async issue(paid: PayloadOf<typeof PaymentSucceeded>, delivery: DeliveryContext): Promise<void> {
     await delivery.manager.insert(CardRow, { paymentId: paid.paymentId, issuedBy: delivery.group });
+    await this.meanwhile;
+    await delivery.manager.query('SELECT 1');
   }
 }
 
@@ -36,13 +40,16 @@ describeOnServers('a database that goes away, %s', (engine) => {
 
   afterAll(() => server?.close());
 
-  beforeEach(async () => {
-    database = await createDatabase(engine as Engine, 'utf8mb4', server.url);
+  const start = async (leaseMs: number) => {
     app = await startApp(database, {
       entities: [PaymentTable, CardTable],
       providers: [CardIssuing],
-      options: { statementTimeoutMs: 1_000, consumers: { leaseMs: 2_000, concurrency: 4 } },
+      options: { statementTimeoutMs: 1_000, consumers: { leaseMs, concurrency: 4 } },
     });
+  };
+
+  beforeEach(async () => {
+    database = await createDatabase(engine as Engine, 'utf8mb4', server.url);
     logged = [];
     for (const level of ['warn', 'error'] as const) {
       jest
@@ -59,6 +66,7 @@ describeOnServers('a database that goes away, %s', (engine) => {
 
   /** While the payments are being worked off, this happens to the server. */
   async function whileItWorks(happens: () => Promise<void>): Promise<void> {
+    await start(2_000);
     const ids = Array.from({ length: COUNT }, (_, i) => `P-${String(i).padStart(3, '0')}`);
     await app.outbox.publishAll(PaymentSucceeded, ids.map(payment), { standalone: true });
     await app.events('acknowledged', 10);
@@ -86,6 +94,22 @@ describeOnServers('a database that goes away, %s', (engine) => {
       await app.events('worker-error');
       await server.startAgain();
     });
+  }, 120_000);
+
+  it('gives back what was in flight when it comes back, long before its lease runs out', async () => {
+    await start(10 * RECOVERS_WITHIN_MS);
+    let goOn!: () => void;
+    app.nest.get(CardIssuing).meanwhile = new Promise((resolve) => (goOn = resolve));
+    const ids = ['P-1', 'P-2', 'P-3'];
+    await app.outbox.publishAll(PaymentSucceeded, ids.map(payment), { standalone: true });
+    await app.events('delivered', 3);
+    await server.kill();
+    goOn();
+    await app.events('worker-error', 3, ({ bizId }) => bizId !== undefined);
+    await server.startAgain();
+    await app.events('acknowledged', 3);
+    expect(await app.dataSource.getRepository(CardRow).count()).toBe(3);
+    expect(app.seen.filter(({ type }) => type === 'given-back')).toHaveLength(3);
   }, 120_000);
 
   it('freezes for longer than leases and statements last', async () => {
