@@ -108,7 +108,8 @@ export class IdempotentMqRuntime {
       const problems = [...own.problems, ...(brokerSide?.problems ?? [])];
       if (problems.length > 0 && options.durability === 'require') throw new NotDurableError(problems);
       const runtime = new IdempotentMqRuntime(dataSource, options, connections, own.packetBytes, brokerSide);
-      if (problems.length > 0) runtime.logger.warn(new NotDurableError(problems).message);
+      if (problems.length > 0)
+        runtime.logger.warn(new NotDurableError(problems, { isAccepted: true }).message);
       await runtime.broker.registerTopics([
         ...definedTopicNames(),
         ...options.topics.map(({ name }) => name),

@@ -106,8 +106,8 @@ function isNew(known: Set<string>, name: string): boolean {
 
 /** The failures that follow are told by the dead letter, or not at all: then it has succeeded. */
 function firstFailure({ handler, bizId, attempts, delayMs, stack }: Of<'retry-scheduled'>): string {
-  const seconds = (delayMs / 1000).toFixed(delayMs < 10_000 ? 1 : 0);
-  return `${handler} failed for ${bizId}, attempt 1 of ${attempts}, again in ${seconds} s: ${stack}`;
+  const wait = delayMs < 100 ? `${delayMs} ms` : `${(delayMs / 1000).toFixed(delayMs < 10_000 ? 1 : 0)} s`;
+  return `${handler} failed for ${bizId}, attempt 1 of ${attempts}, again in ${wait}: ${stack}`;
 }
 
 function deadLetter({ reason, handler, bizId, topic, group, error, stack }: Of<'dead-lettered'>): string {

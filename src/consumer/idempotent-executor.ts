@@ -48,7 +48,7 @@ export interface IdempotentKey {
 export interface IdempotentResult<T> {
   /** False when the biz-id had taken effect before, and the work was not run. */
   executed: boolean;
-  /** What the work returned: this time, or when it took effect. Stored as JSON. */
+  /** What the work returned, this time or when it took effect, as JSON brings it back: the first time too. */
   result: T;
 }
 
@@ -172,13 +172,14 @@ export class IdempotentExecutor {
   ): Promise<IdempotentResult<T>> {
     const { database } = this.deps.connections;
     const mark = scope.markedBy(dedup, token);
-    let result: T;
+    let stored: Buffer;
     try {
-      result = await this.perform(scope, dedup, work, limits);
+      const result = await this.perform(scope, dedup, work, limits);
       scope.throwIfDoomed();
+      stored = encodeResult(result, key);
       const witness = await recordResult(database, scope.own, dedup, {
         token: mark.token,
-        result: encodeResult(result, key),
+        result: stored,
       });
       scope.session.autocommitSeen ||= witness.session?.autocommit ?? false;
       if (witness.affected !== 1 || scope.session.autocommitSeen) {
@@ -202,7 +203,7 @@ export class IdempotentExecutor {
         { cause },
       );
     }
-    return { executed: true, result };
+    return { executed: true, result: decodeResult<T>(stored) };
   }
 
   private async perform<T>(
@@ -261,10 +262,8 @@ export class IdempotentExecutor {
       } finally {
         takeBack();
       }
-      const witness = await recordResult(database, runner, dedup, {
-        token,
-        result: encodeResult(result, key),
-      });
+      const stored = encodeResult(result, key);
+      const witness = await recordResult(database, runner, dedup, { token, result: stored });
       if (witness.affected !== 1) {
         const error = new ScopeDoomedError(
           `The work for ${describeKey(key)} rolled back by itself, to before its dedup row: all of ${scope.name} is rolled back.`,
@@ -273,7 +272,7 @@ export class IdempotentExecutor {
         if (isGuarded(runner)) doomScopeOf(runner, error);
         throw error;
       }
-      return { executed: true, result };
+      return { executed: true, result: decodeResult<T>(stored) };
     });
   }
 
@@ -299,8 +298,12 @@ export class IdempotentExecutor {
 function storedResult<T>(row: DedupRow, key: IdempotentKey): IdempotentResult<T> {
   // A consumer that shares the scenario stores no result.
   if (row.unfinished || (row.result === null && row.seq === NO_DELIVERY.seq)) throw torn(key);
-  const result = !row.result?.length ? undefined : (JSON.parse(row.result.toString('utf8')) as unknown);
-  return { executed: false, result: result as T };
+  return { executed: false, result: decodeResult<T>(row.result ?? UNDEFINED) };
+}
+
+/** For the first caller too: a Date that is a string only for those who come later is found in production. */
+function decodeResult<T>(stored: Buffer): T {
+  return (stored.length === 0 ? undefined : JSON.parse(stored.toString('utf8'))) as T;
 }
 
 function encodeResult(result: unknown, key: IdempotentKey): Buffer {

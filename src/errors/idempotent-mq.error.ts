@@ -77,9 +77,24 @@ export function describeValue(value: unknown): string {
   if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') {
     return `the ${typeof value} ${String(value)}`;
   }
-  return Array.isArray(value) ? 'an array' : `a value of type ${typeof value}`;
+  if (typeof value !== 'object') return `a ${typeof value}`;
+  const kind = Array.isArray(value) ? 'an array' : 'an object';
+  try {
+    // A Promise or a Date is nothing that JSON would show.
+    const name = value.constructor?.name;
+    const ofClass = name === undefined || name === 'Object' || name === 'Array' ? '' : ` (${shorten(name)})`;
+    return `${kind}${ofClass} ${shorten(JSON.stringify(value, withoutSecrets))}`;
+  } catch {
+    // A cycle, a BigInt, or a toJSON() or a proxy that throws.
+    return kind;
+  }
 }
 
-function shorten(text: string): string {
+/** Options of databases go past here, and errors into logs. */
+function withoutSecrets(key: string, value: unknown): unknown {
+  return /pass|secret|token|credential|key$|^url$/i.test(key) ? '***' : value;
+}
+
+function shorten(text = ''): string {
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
