@@ -120,6 +120,26 @@ describeOnServers('a database that goes away, %s', (engine) => {
     });
   }, 120_000);
 
+  it('freezes with a handler in flight, and does not hold up a shutdown for longer than its timeouts', async () => {
+    await start(500);
+    let goOn!: () => void;
+    app.nest.get(CardIssuing).meanwhile = new Promise((resolve) => (goOn = resolve));
+    await app.outbox.publish(PaymentSucceeded, payment('P-1'), { standalone: true });
+    await app.events('delivered');
+    server.freeze();
+    try {
+      // Renewals have come and gone unanswered.
+      await app.events('worker-error', 2);
+      goOn();
+      const begun = performance.now();
+      await app.close();
+      // shutdownTimeoutMs, a statement before it and two after it; on a machine that may be busy.
+      expect(performance.now() - begun).toBeLessThan(15_000);
+    } finally {
+      server.thaw();
+    }
+  }, 120_000);
+
   it('closes every connection, again and again', async () => {
     await whileItWorks(async () => {
       for (let round = 0; round < 5; round++) await closeConnections();

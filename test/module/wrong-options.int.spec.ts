@@ -94,8 +94,8 @@ describe('forRoot refuses', () => {
   });
 
   it.each([[null], [5], [[]], [new Date(0)], ['x'], [() => ({})]])('%p for its options', (options) => {
-    for (const register of [IdempotentMqModule.forRoot, IdempotentMqModule.forRootAsync]) {
-      const call = () => register.call(IdempotentMqModule, options as never);
+    for (const register of ['forRoot', 'forRootAsync'] as const) {
+      const call = () => IdempotentMqModule[register](options as never);
       expect(call).toThrow(/^forRoot(Async)?\(options\) must be an object \(got /);
     }
   });
