@@ -28,7 +28,7 @@ import {
   tellOfShortLeases,
 } from './consumer/index.js';
 import { ConfigurationError, InvalidOptionError } from './errors/index.js';
-import { type IdempotentMqOptions, resolveOptions } from './idempotent-mq.options.js';
+import { BESIDE_THE_FACTORY, type IdempotentMqOptions, resolveOptions } from './idempotent-mq.options.js';
 import { IdempotentMqRuntime } from './idempotent-mq.runtime.js';
 import {
   getBrokerServiceToken,
@@ -47,11 +47,13 @@ export interface IdempotentMqExtras {
   dataSource?: string;
 }
 
+const FACTORY_METHOD = 'createIdempotentMqOptions';
+
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<IdempotentMqOptions>({
   moduleName: 'IdempotentMq',
 })
   .setClassMethodName('forRoot')
-  .setFactoryMethodName('createIdempotentMqOptions')
+  .setFactoryMethodName(FACTORY_METHOD)
   // Every key must be named here: Nest tells the extras from the options by them.
   .setExtras<IdempotentMqExtras>({ isGlobal: true, name: undefined, dataSource: undefined }, instanceModule)
   .build();
@@ -98,13 +100,36 @@ export class IdempotentMqModule
     this.consumers = new Consumers(
       transport,
       { ...runtime.scopeDeps(), transport, scenarios, events, caller },
-      { pollMs: options.pollMs, maxLostLeases: options.maxLostLeases, prefetch: PREFETCH },
+      {
+        pollMs: options.pollMs,
+        maxLostLeases: options.maxLostLeases,
+        prefetch: PREFETCH,
+        warn: (message) => runtime.logger.warn(message),
+      },
     );
   }
 
-  /** Registers an instance. Without options, all have their defaults: the tables must be there. */
+  /**
+   * Registers an instance. Without options, all have their defaults: the tables must be there.
+   *
+   * @throws InvalidOptionError naming the option and what came
+   */
   static override forRoot(options: IdempotentMqOptions & IdempotentMqExtras = {}): DynamicModule {
+    checkObject('forRoot(options)', options);
     return super.forRoot(options);
+  }
+
+  /**
+   * The same with options from a factory: `useFactory` (with `inject`), or a class that has `createIdempotentMqOptions()`,
+   * made for it (`useClass`) or there already (`useExisting`). `name`, `dataSource` and `isGlobal` stand beside it.
+   *
+   * @throws InvalidOptionError naming the option and what came
+   */
+  static override forRootAsync(
+    options: Parameters<typeof ConfigurableModuleClass.forRootAsync>[0],
+  ): DynamicModule {
+    checkAsyncOptions(options);
+    return super.forRootAsync(options);
   }
 
   /** @throws ConfigurationError when instances or consumers don't fit together */
@@ -114,6 +139,7 @@ export class IdempotentMqModule
     if (!options.roles.consume) return;
     const { name } = this.extras;
     this.discovered = discoverConsumers(this.discovery, this.scanner, { name, instances }, options.consumers);
+    this.runtime.allowLeases(this.discovered.map(({ settings }) => settings.leaseMs));
     if (this.discovered.length > 0 && options.leaveDataSourceAlone) {
       throw new ConfigurationError(
         `${this.discovered[0]!.name} can't be run on a better-sqlite3 DataSource that is left as TypeORM made it (sqlite.leaveDataSourceAlone): ` +
@@ -168,11 +194,65 @@ export class IdempotentMqModule
   }
 }
 
+const FACTORIES = ['useFactory', 'useClass', 'useExisting'] as const;
+const ASYNC_OPTIONS: readonly string[] = [
+  ...FACTORIES,
+  'inject',
+  'imports',
+  'provideInjectionTokensFrom',
+  ...BESIDE_THE_FACTORY,
+];
+
+/** Nest takes a Date, an array or a number for no options at all. */
+function checkObject(option: string, value: unknown): asserts value is object {
+  const isOne = Object.prototype.toString.call(value) === '[object Object]';
+  if (!isOne) throw new InvalidOptionError(option, value, 'an object');
+}
+
+function checkAsyncOptions(options: unknown): void {
+  checkObject('forRootAsync(options)', options);
+  const given = options as Record<string, unknown>;
+  const stray = Object.keys(given).find((key) => !ASYNC_OPTIONS.includes(key));
+  if (stray !== undefined) {
+    const expected = `left out here: what the factory returns has the options. Beside it there may be ${ASYNC_OPTIONS.join(', ')}`;
+    throw new InvalidOptionError(`forRootAsync({ ${stray} })`, given[stray], expected);
+  }
+  const factories = FACTORIES.filter((key) => given[key] !== undefined);
+  const [factory] = factories;
+  if (factory === undefined || factories.length > 1) {
+    const expected = `an object with one of ${FACTORIES.join(', ')}`;
+    throw new InvalidOptionError('forRootAsync(options)', options, expected);
+  }
+  const value = given[factory];
+  if (factory === 'useFactory') {
+    if (typeof value === 'function') return;
+    const expected = 'a function that returns the options, or a promise of them';
+    throw new InvalidOptionError('forRootAsync({ useFactory })', value, expected);
+  }
+  // An existing provider may be known by another token than its class, or made by somebody else.
+  if (factory === 'useExisting' && value !== null) return;
+  const { prototype } = (value ?? {}) as { prototype?: Record<string, unknown> };
+  if (typeof prototype?.[FACTORY_METHOD] !== 'function') {
+    const expected = `a class with the method ${FACTORY_METHOD}()`;
+    throw new InvalidOptionError(`forRootAsync({ ${factory} })`, value, expected);
+  }
+}
+
 function instanceModule(definition: DynamicModule, extras: IdempotentMqExtras): DynamicModule {
   const { name, isGlobal = true } = extras;
   if (name !== undefined) checkName('forRoot({ name })', name);
   if (typeof isGlobal !== 'boolean')
     throw new InvalidOptionError('forRoot({ isGlobal })', isGlobal, 'a boolean');
+  if (
+    extras.dataSource !== undefined &&
+    (typeof extras.dataSource !== 'string' || extras.dataSource === '')
+  ) {
+    throw new InvalidOptionError(
+      'forRoot({ dataSource })',
+      extras.dataSource,
+      'the name of a DataSource, TypeOrmModule.forRoot({ name }), or left out for the one without a name',
+    );
+  }
   const part = (provide: Provider & object, pick: (runtime: IdempotentMqRuntime) => unknown): Provider => ({
     provide: provide as never,
     useFactory: pick,

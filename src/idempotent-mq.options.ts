@@ -135,6 +135,11 @@ export interface IdempotentMqOptions {
   };
 }
 
+/** What a class for `forRootAsync({ useClass })` or `{ useExisting }` has to have. */
+export interface IdempotentMqOptionsFactory {
+  createIdempotentMqOptions(): IdempotentMqOptions | Promise<IdempotentMqOptions>;
+}
+
 /** The options with their defaults. */
 export type ResolvedOptions = ReturnType<typeof resolveOptions>;
 
@@ -188,7 +193,7 @@ const KNOWN: Record<string, readonly string[]> = {
 };
 
 /** They decide which providers there are, before any factory runs. */
-const BESIDE_THE_FACTORY = ['name', 'dataSource', 'isGlobal'];
+export const BESIDE_THE_FACTORY = ['name', 'dataSource', 'isGlobal'];
 
 /** @throws InvalidOptionError naming the option and what came */
 export function resolveOptions(options: IdempotentMqOptions, dataSource: DataSource) {
@@ -262,10 +267,18 @@ function checkKeys(options: IdempotentMqOptions): void {
       throw new InvalidOptionError(
         path ? `${path}.${unknown}` : unknown,
         (value as Record<string, unknown>)[unknown],
-        `left out: it is not an option. Known are ${known.join(', ')}`,
+        `left out: it is not an option${didYouMean(unknown)}. Known are ${known.join(', ')}`,
       );
     }
   }
+}
+
+/** An option of that name that is elsewhere. */
+function didYouMean(key: string): string {
+  const paths = Object.entries(KNOWN)
+    .filter(([, known]) => known.includes(key))
+    .map(([path]) => (path ? `${path}.${key}` : key));
+  return paths.length === 0 ? '' : ` here (did you mean ${paths.join(' or ')}?)`;
 }
 
 function whole(
@@ -299,8 +312,8 @@ function brokerOption(value: IdempotentMqOptions['broker']): IdempotentMqOptions
 }
 
 function relayOptions(relay: NonNullable<IdempotentMqOptions['relay']>) {
-  const delayMs = whole('relay.delayMs', relay.delayMs, 500, MAX_TIMER_MS);
   const maxDelayMs = whole('relay.maxDelayMs', relay.maxDelayMs, 30_000, MAX_TIMER_MS);
+  const delayMs = whole('relay.delayMs', relay.delayMs, Math.min(500, maxDelayMs), MAX_TIMER_MS);
   if (delayMs > maxDelayMs) {
     throw new InvalidOptionError('relay.delayMs', delayMs, `at most relay.maxDelayMs (${maxDelayMs})`);
   }
@@ -328,8 +341,8 @@ function topics(value: unknown): readonly AnyTopic[] {
   if (value === undefined) return [];
   if (!Array.isArray(value)) throw new InvalidOptionError('topics', value, 'an array of topics');
   const given = value as readonly (AnyTopic | null | undefined)[];
-  return given.map((topic) => {
-    checkTopic('topics', topic);
+  return given.map((topic, i) => {
+    checkTopic(`topics[${i}]`, topic);
     return topic;
   });
 }

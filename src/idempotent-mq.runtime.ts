@@ -128,7 +128,8 @@ export class IdempotentMqRuntime {
       const problems = [...own.problems, ...(brokerSide?.problems ?? [])];
       if (problems.length > 0 && options.durability === 'require') throw new NotDurableError(problems);
       const runtime = new IdempotentMqRuntime(dataSource, options, connections, own.packetBytes, brokerSide);
-      if (problems.length > 0) runtime.logger.warn(new NotDurableError(problems).message);
+      if (problems.length > 0)
+        runtime.logger.warn(new NotDurableError(problems, { isAccepted: true }).message);
       await runtime.broker.registerTopics([
         ...definedTopicNames(),
         ...options.topics.map(({ name }) => name),
@@ -141,6 +142,11 @@ export class IdempotentMqRuntime {
       await connections.close();
       throw error;
     }
+  }
+
+  /** The server must not end a transaction whose consumer may be silent for longer than the module's own lease. */
+  allowLeases(leasesMs: readonly number[]): void {
+    for (const leaseMs of leasesMs) this.connections.allowSilence(silenceSeconds(leaseMs));
   }
 
   /** What scopes need, and where they report. */
@@ -186,7 +192,11 @@ function connectionsOptions({ connections, consumers, statementTimeoutMs, writeW
     controlConnections: CONTROL_CONNECTIONS,
     statementTimeoutMs,
     writeWaitMs,
-    // Two leases: within one of them a handler's connection is always pinged.
-    idleTimeoutSeconds: Math.max(2, Math.ceil((2 * consumers.leaseMs) / 1000)),
+    idleTimeoutSeconds: silenceSeconds(consumers.leaseMs),
   };
+}
+
+/** Two leases: within one of them a handler's connection is always pinged. */
+function silenceSeconds(leaseMs: number): number {
+  return Math.max(2, Math.ceil((2 * leaseMs) / 1000));
 }

@@ -1,6 +1,6 @@
 /** What users import. */
 export { IdempotentMqModule, type IdempotentMqExtras } from './idempotent-mq.module.js';
-export type { IdempotentMqOptions } from './idempotent-mq.options.js';
+export type { IdempotentMqOptions, IdempotentMqOptionsFactory } from './idempotent-mq.options.js';
 export {
   getBrokerServiceToken,
   getIdempotentExecutorToken,

@@ -31,7 +31,11 @@ export function logEvents(
           firstFailures.failed(event.handler, () => firstFailure(event));
         return;
       case 'dead-lettered':
-        if (event.reason !== 'unrouted') {
+        if (event.reason === 'expired') {
+          logger.warn(
+            `Expired: ${event.bizId} for ${event.handler}; it is in the dead letters. ${event.error}`,
+          );
+        } else if (event.reason !== 'unrouted') {
           logger.error(deadLetter(event));
         } else if (isNew(unheard, event.topic)) {
           logger.error(
@@ -47,11 +51,13 @@ export function logEvents(
       case 'worker-error': {
         const worker = `${event.group} of ${event.topic}`;
         if (isNew(failing, worker)) {
-          logger.warn(`The worker of ${worker} could not do its work, and keeps trying: ${event.error}`);
+          const what = event.bizId
+            ? `${event.handler} could not be run for ${event.bizId}, which comes again`
+            : `The worker of ${worker} could not do its work, and keeps trying`;
+          logger.warn(`${what}: ${event.error}`);
         }
         return;
       }
-      case 'acknowledged':
       case 'worker-recovered':
         if (!failing.delete(`${event.group} of ${event.topic}`)) return;
         logger.log(`The worker of ${event.group} of ${event.topic} works again.`);
@@ -70,8 +76,8 @@ function isNew(known: Set<string>, name: string): boolean {
 
 /** The failures that follow are told by the dead letter, or not at all: then it has succeeded. */
 function firstFailure({ handler, bizId, attempts, delayMs, stack }: Of<'retry-scheduled'>): string {
-  const seconds = (delayMs / 1000).toFixed(delayMs < 10_000 ? 1 : 0);
-  return `${handler} failed for ${bizId}, attempt 1 of ${attempts}, again in ${seconds} s: ${stack}`;
+  const wait = delayMs < 100 ? `${delayMs} ms` : `${(delayMs / 1000).toFixed(delayMs < 10_000 ? 1 : 0)} s`;
+  return `${handler} failed for ${bizId}, attempt 1 of ${attempts}, again in ${wait}: ${stack}`;
 }
 
 function deadLetter({ reason, handler, bizId, topic, group, error, stack }: Of<'dead-lettered'>): string {

@@ -41,6 +41,8 @@ export interface AttemptError {
   /** ISO 8601. */
   at: string;
   error: string;
+  /** Its connection was lost, which an operator may have done. */
+  atNoCost?: true;
 }
 
 export interface DeadLetterListOptions extends DeadLetterFilter {

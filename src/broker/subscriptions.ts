@@ -101,7 +101,7 @@ export class Subscriptions {
     work: (on: Connection) => Promise<T>,
   ): Promise<T> {
     const { database } = this.connections;
-    const deadline = Date.now() + TOPIC_LOCK_PATIENCE_MS;
+    const deadline = performance.now() + TOPIC_LOCK_PATIENCE_MS;
     for (;;) {
       try {
         const lockedWork = async (on: Connection) => {
@@ -111,7 +111,7 @@ export class Subscriptions {
         return await this.connections.controlTransaction(lockedWork, { attempts: 1 });
       } catch (error) {
         if (!database.dialect.isContention(error)) throw error;
-        if (Date.now() > deadline)
+        if (performance.now() > deadline)
           throw new TopicLockedError(topic, TOPIC_LOCK_PATIENCE_MS, { cause: error });
         await pause(TOPIC_LOCK_PAUSE_MS);
       }

@@ -6,7 +6,7 @@ import type { DiscoveredConsumer } from './consumer.explorer.js';
 import { atLeastOnceDelivery } from './delivery.js';
 import type { HeldDelivery } from './held-delivery.js';
 import { type Outcome, outcomeOfHandler } from './outcome.js';
-import { withinTimeLimit } from './time-limit.js';
+import { COMES_AGAIN, withinTimeLimit } from './time-limit.js';
 
 /** One attempt of an `@AtLeastOnceConsumer`: the handler does what it does, and ACKs. Nothing is deduplicated. */
 export async function consumeAtLeastOnce(
@@ -32,15 +32,22 @@ export async function consumeAtLeastOnce(
     const payload = await withinTimeLimit(validated, held, {
       name: `The schema of ${consumer.name}`,
       timeoutMs: consumer.settings.timeoutMs,
+      consequence: COMES_AGAIN,
     });
     const delivery = atLeastOnceDelivery(consumer, held, payload, () => {
       acking = acking.then((acked) => acked || takeAck(), takeAck);
       return acking;
     });
     held.signal.throwIfAborted();
+    // Its schema may have taken long.
+    if (held.isExpired) return { kind: 'expired' };
     held.abandon = () => undefined;
     const handler = outsideTransaction(() => caller.call(consumer, payload, delivery));
-    await withinTimeLimit(handler, held, { name: consumer.name, timeoutMs: consumer.settings.timeoutMs });
+    await withinTimeLimit(handler, held, {
+      name: consumer.name,
+      timeoutMs: consumer.settings.timeoutMs,
+      consequence: COMES_AGAIN,
+    });
   } catch (error) {
     failure = { error };
   }

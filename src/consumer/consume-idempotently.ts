@@ -12,7 +12,7 @@ import type { HeldDelivery } from './held-delivery.js';
 import { noteUnderWay } from './keys-under-way.js';
 import { type Outcome, outcomeOfError, outcomeOfHandler } from './outcome.js';
 import type { Scenarios } from './scenario.js';
-import { untilAbandoned, withinTimeLimit } from './time-limit.js';
+import { COMES_AGAIN, ROLLED_BACK, untilAbandoned, withinTimeLimit } from './time-limit.js';
 
 export interface ConsumptionDeps {
   dataSource: DataSource;
@@ -42,7 +42,11 @@ export async function consumeIdempotently(
   try {
     const { name, settings } = consumer;
     const validated = validatePayload(consumer.topic, decodePayload(held.claimed.body));
-    payload = await withinTimeLimit(validated, held, { name: `The schema of ${name}`, ...settings });
+    payload = await withinTimeLimit(validated, held, {
+      name: `The schema of ${name}`,
+      timeoutMs: settings.timeoutMs,
+      consequence: COMES_AGAIN,
+    });
   } catch (error) {
     // A rolling deploy may have brought the newer publisher first: it comes again.
     return { kind: 'failed', error };
@@ -60,6 +64,11 @@ export async function consumeIdempotently(
   } catch (error) {
     await scope.rollback();
     return { kind: 'not-run', error };
+  }
+  // It may have waited for its connection, the write lock or another one's dedup row.
+  if (held.isExpired) {
+    await scope.rollback();
+    return { kind: 'expired' };
   }
   noteUnderWay(scope, database, key);
   const mark = scope.markedBy(key, held.claimed.token);
@@ -157,7 +166,7 @@ async function runHandler(
       return scope.beforeCommit();
     });
   // Also what it left running is waited for no longer than that.
-  await withinTimeLimit(work, held, { name: consumer.name, timeoutMs });
+  await withinTimeLimit(work, held, { name: consumer.name, timeoutMs, consequence: ROLLED_BACK });
 }
 
 async function commitAndAck(

@@ -4,7 +4,7 @@ import { NAME_RULE, isName } from '../topic/index.js';
 export interface RetryOptions {
   /** Failures after which the delivery goes to the dead letters. @default 20 */
   attempts?: number;
-  /** Wait after the first failure, in milliseconds; it doubles with each further one. @default 1000 */
+  /** Wait after the first failure, in milliseconds; it doubles with each further one. @default 1000, or maxDelayMs where that is less */
   delayMs?: number;
   /** Longest wait, in milliseconds. @default 300000 */
   maxDelayMs?: number;
@@ -120,8 +120,8 @@ export function resolveConsumerOptions(
       'a plain function that returns true or false: nobody waits for a promise, and an async function returns nothing else',
     );
   }
-  const delayMs = positive('retry.delayMs', retry.delayMs, defaults.retry.delayMs);
   const maxDelayMs = positive('retry.maxDelayMs', retry.maxDelayMs, defaults.retry.maxDelayMs);
+  const delayMs = positive('retry.delayMs', retry.delayMs, Math.min(defaults.retry.delayMs, maxDelayMs));
   if (delayMs > maxDelayMs) {
     throw new InvalidOptionError(
       `${where}.retry.delayMs`,

@@ -61,8 +61,9 @@ function consumersOfWrapper(
   return scanner.getAllMethodNames(prototype).flatMap((methodName) => {
     const method = (prototype as Record<string, unknown>)[methodName] as DiscoveredConsumer['method'];
     return consumersOf(method).map((consumer) => {
-      const { group } = consumer.options;
-      const name = `${prototype.constructor.name}.${methodName} (group ${group}, topic ${consumer.topic.name})`;
+      const { group, instance: of } = consumer.options;
+      const where = `group ${group}, topic ${consumer.topic.name}${of === undefined ? '' : `, instance ${of}`}`;
+      const name = `${prototype.constructor.name}.${methodName} (${where})`;
       const scenario =
         consumer.kind === 'idempotent'
           ? scenarioName({ ...consumer.options, topic: consumer.topic.name })

@@ -19,8 +19,8 @@ abstract class AnyDelivery {
   /** When the message landed, by the database's clock. */
   abstract readonly publishedAt: Date;
   /**
-   * Aborts when the handler's time is up, its lease is lost, or the process shuts down. Pass it to fetch. A listener of
-   * your own must not throw: Node ends the process for that.
+   * Aborts when the handler's time is up, its lease is lost, or the process begins to shut down. Pass it to what may be cut
+   * off. A listener of your own must not throw: Node ends the process for that.
    */
   abstract readonly signal: AbortSignal;
   /** The payload if the delivery is of this topic: for handlers of several topics. */

@@ -1,17 +1,47 @@
-import { InvalidOptionError, describeError, describeErrorAtLength } from '../errors/index.js';
+import { setTimeout as pause } from 'node:timers/promises';
+import {
+  ConnectionLostError,
+  InvalidOptionError,
+  describeError,
+  describeErrorAtLength,
+} from '../errors/index.js';
 import type { IdempotentMqEvents, DeadLetterReason } from '../events/index.js';
 import { backoffMs } from '../waiting/index.js';
-import { withError } from './attempt-history.js';
+import { ping, withDeadline } from '../storage/index.js';
+import { errorsAtNoCost, withError } from './attempt-history.js';
 import { consumeAtLeastOnce } from './consume-at-least-once.js';
 import { type ConsumptionDeps, consumeIdempotently } from './consume-idempotently.js';
 import type { DiscoveredConsumer } from './consumer.explorer.js';
 import type { HeldDelivery } from './held-delivery.js';
 import type { Outcome } from './outcome.js';
-import { contentionDelayMs, isWorthRetrying } from './retry-policy.js';
+import { contentionDelayMs, isWorthRetrying, type RetryIfMisbehaviour } from './retry-policy.js';
 
 export interface ProcessorDeps extends ConsumptionDeps {
   events: IdempotentMqEvents;
 }
+
+interface ProcessOptions {
+  /** Aborts when the process shuts down. */
+  stopping: AbortSignal;
+  /** Hears why a handler could not be run. */
+  onNotRun: (error: unknown, about: { handler: string; bizId: string }) => void;
+}
+
+interface Settling {
+  stopping: AbortSignal;
+  onNotRun: (error: unknown) => void;
+}
+
+/** What says nothing of whether handlers can be run. */
+const NOT_RUN: ReadonlySet<Outcome['kind']> = new Set([
+  'not-run',
+  'connection-lost',
+  'commit-unknown',
+  'ack-lost',
+  'lease-lost',
+]);
+/** How soon the broker is told again what it could not be told. Milliseconds. */
+const TELL_AGAIN = { delayMs: 200, maxDelayMs: 5_000 };
 
 /** Runs one attempt of a delivery, and does what its outcome asks for. */
 export class DeliveryProcessor {
@@ -22,18 +52,19 @@ export class DeliveryProcessor {
     private readonly consumer: DiscoveredConsumer,
   ) {}
 
-  async process(held: HeldDelivery): Promise<void> {
+  /** @returns whether the handler could be run, or was rightly not */
+  async process(held: HeldDelivery, { stopping, onNotRun }: ProcessOptions): Promise<boolean> {
     if (held.isExpired) {
-      return this.deadLetter(
-        held,
-        'expired',
-        new Error('Its time (expiresAt) was over before it could be handled.'),
-      );
+      await this.expired(held);
+      return true;
     }
     const { attempt } = held;
     this.emit(held, { type: 'delivered', attempt, redelivered: attempt > 1 });
     const outcome = await this.attempt(held);
-    await this.settle(held, held.abortedBy === 'shutdown' ? atNoCost(outcome) : outcome);
+    const about = { handler: this.consumer.name, bizId: held.bizId };
+    const settling = { stopping, onNotRun: (error: unknown) => onNotRun(error, about) };
+    await this.settle(held, held.abortedBy === 'shutdown' ? atNoCost(outcome) : outcome, settling);
+    return !NOT_RUN.has(outcome.kind);
   }
 
   /** Sends a delivery to the dead letters whose process died too often. */
@@ -47,11 +78,32 @@ export class DeliveryProcessor {
     await this.deadLetter(held, 'process-lost', error);
   }
 
-  async giveBack(held: HeldDelivery, reason: string, delayMs: number): Promise<void> {
-    if (await this.deps.transport.giveBack(held.claimed, delayMs)) {
+  private expired(held: HeldDelivery): Promise<void> {
+    return this.deadLetter(held, 'expired', 'Its time (expiresAt) was over before it could be handled.');
+  }
+
+  async giveBack(held: HeldDelivery, reason: string, delayMs: number, stopping: AbortSignal): Promise<void> {
+    const giveBack = () => this.deps.transport.giveBack(held.claimed, delayMs);
+    if (await this.untilTold(giveBack, stopping)) {
       this.emit(held, { type: 'given-back', reason, delayMs });
     } else {
       this.emit(held, { type: 'lease-lost' });
+    }
+  }
+
+  /**
+   * What the broker isn't told, nobody runs until the lease has run out: so it is tried again for that long. After a COMMIT
+   * that got no answer the next try finds the lease gone, which is what was wanted. A shutdown waits for one try.
+   */
+  private async untilTold(tell: () => Promise<boolean>, stopping: AbortSignal): Promise<boolean> {
+    const deadline = performance.now() + this.consumer.settings.leaseMs;
+    for (let tries = 1; ; tries++) {
+      try {
+        return await tell();
+      } catch (error) {
+        if (stopping.aborted || performance.now() >= deadline) throw error;
+        await pause(backoffMs(tries, TELL_AGAIN), undefined, { signal: stopping }).catch(() => undefined);
+      }
     }
   }
 
@@ -61,7 +113,7 @@ export class DeliveryProcessor {
       : consumeAtLeastOnce(this.deps, this.consumer, held);
   }
 
-  private async settle(held: HeldDelivery, outcome: Outcome): Promise<void> {
+  private async settle(held: HeldDelivery, outcome: Outcome, settling: Settling): Promise<void> {
     switch (outcome.kind) {
       case 'done':
         this.deps.transport.finished(held.claimed.seq);
@@ -70,11 +122,15 @@ export class DeliveryProcessor {
         this.deps.transport.finished(held.claimed.seq);
         return this.emit(held, { type: 'duplicate-absorbed' });
       case 'later':
-        return this.retry(held, outcome.error, held.claimed.failures, outcome.delayMs);
+        return this.retry(held, settling, outcome.error, held.claimed.failures, outcome.delayMs);
       case 'not-run':
-        return this.notRun(held, outcome.error);
+        return this.notRun(held, settling, outcome.error);
+      case 'connection-lost':
+        return this.connectionLost(held, settling, outcome.error);
       case 'failed':
-        return this.failed(held, outcome.error);
+        return this.failed(held, settling, outcome.error);
+      case 'expired':
+        return this.expired(held);
       case 'rejected':
         return this.deadLetter(held, 'rejected', outcome.error);
       case 'torn':
@@ -82,7 +138,7 @@ export class DeliveryProcessor {
       case 'commit-unknown':
         this.emit(held, { type: 'commit-unknown', error: describeError(outcome.error) });
         // If it committed, the delivery is gone and this changes nothing; if not, it saves waiting for the lease.
-        await this.giveBack(held, 'COMMIT got no answer', contentionDelayMs());
+        await this.giveBack(held, 'COMMIT got no answer', contentionDelayMs(), settling.stopping);
         return this.deps.transport.finished(held.claimed.seq);
       case 'ack-lost':
         return this.emit(held, { type: 'ack-lost', error: describeError(outcome.error) });
@@ -92,44 +148,88 @@ export class DeliveryProcessor {
   }
 
   /** Others in the way pass by themselves. What else keeps a handler from being run takes longer, or an operator. */
-  private async notRun(held: HeldDelivery, error: unknown): Promise<void> {
+  private async notRun(held: HeldDelivery, { stopping, onNotRun }: Settling, error: unknown): Promise<void> {
     const { dialect } = this.deps.connections.database;
     const passes = dialect.isContention(error) || held.abortedBy !== undefined;
-    if (!passes) {
-      const { topic, options } = this.consumer;
-      this.deps.events.emit({
-        type: 'worker-error',
-        topic: topic.name,
-        group: options.group,
-        error: describeError(error),
-      });
-    }
-    await this.giveBack(held, describeError(error), passes ? contentionDelayMs() : 10 * contentionDelayMs());
+    if (!passes) onNotRun(error);
+    const delayMs = passes ? contentionDelayMs() : 10 * contentionDelayMs();
+    await this.giveBack(held, describeError(error), delayMs, stopping);
   }
 
-  private async failed(held: HeldDelivery, error: unknown): Promise<void> {
+  /**
+   * A database that is away is nobody's fault. If it is there, the handler may have brought it about, and would for ever;
+   * or an operator has: so it costs nothing the first few times, and an attempt from then on.
+   */
+  private async connectionLost(held: HeldDelivery, settling: Settling, cause: unknown): Promise<void> {
+    if (!(await this.databaseAnswers())) return this.notRun(held, settling, cause);
+    const error = new ConnectionLostError(
+      `A connection of ${this.consumer.name} was lost (${describeError(cause)}), though the database answers: ` +
+        'it was killed, or there was a failover; or the handler kept the event loop from running for longer than two leases, or sent more than max_allowed_packet.',
+      { cause },
+    );
+    const { failures, lostLeases, errors: earlier } = held.claimed;
+    if (errorsAtNoCost(earlier) >= LOST_CONNECTIONS_AT_NO_COST) return this.failed(held, settling, error);
+    settling.onNotRun(error);
+    const delayMs = 10 * contentionDelayMs();
+    const errors = withError(earlier, error, { atNoCost: true });
+    const { transport } = this.deps;
+    const setAside = () => transport.retryLater(held.claimed, { failures, lostLeases, errors }, delayMs);
+    if (await this.untilTold(setAside, settling.stopping)) {
+      this.emit(held, { type: 'given-back', reason: describeError(error), delayMs });
+    } else {
+      this.emit(held, { type: 'lease-lost' });
+    }
+  }
+
+  private databaseAnswers(): Promise<boolean> {
+    return withDeadline(
+      this.deps.connections.control(ping),
+      ANSWERS_WITHIN_MS,
+      'The database',
+      () => undefined,
+    ).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  private async failed(held: HeldDelivery, settling: Settling, error: unknown): Promise<void> {
     const failures = held.claimed.failures + 1;
     const { retry } = this.consumer.settings;
-    if (!isWorthRetrying(error, retry, (answer) => this.tellOfRetryIf(answer)))
+    if (!isWorthRetrying(error, retry, (misbehaviour) => this.tellOfRetryIf(misbehaviour)))
       return this.deadLetter(held, 'rejected', error);
     if (failures >= retry.attempts) return this.deadLetter(held, 'failed', error);
-    await this.retry(held, error, failures, backoffMs(failures, retry));
+    await this.retry(held, settling, error, failures, backoffMs(failures, retry));
   }
 
   /** Once, as the next failure would say the same. */
-  private tellOfRetryIf(answer: unknown): void {
+  private tellOfRetryIf(misbehaviour: RetryIfMisbehaviour): void {
     if (this.toldOfRetryIf) return;
     this.toldOfRetryIf = true;
+    const { name } = this.consumer;
+    if ('threw' in misbehaviour) {
+      const { threw: cause } = misbehaviour;
+      const message = `The retryIf of ${name} threw, so its failures are tried again: ${describeError(cause)}`;
+      return this.deps.onStray(new Error(message, { cause }));
+    }
     const expected =
       'a function that returns true or false; what it returned counts as true, so that nothing is given up for it';
-    this.deps.onStray(new InvalidOptionError(`retry.retryIf of ${this.consumer.name}`, answer, expected));
+    this.deps.onStray(new InvalidOptionError(`retry.retryIf of ${name}`, misbehaviour.answered, expected));
   }
 
-  private async retry(held: HeldDelivery, error: unknown, failures: number, delayMs: number): Promise<void> {
+  private async retry(
+    held: HeldDelivery,
+    { stopping }: Settling,
+    error: unknown,
+    failures: number,
+    delayMs: number,
+  ): Promise<void> {
     const { lostLeases } = held.claimed;
     const requested = failures === held.claimed.failures;
     const errors = requested ? held.claimed.errors : withError(held.claimed.errors, error);
-    if (await this.deps.transport.retryLater(held.claimed, { failures, lostLeases, errors }, delayMs)) {
+    const { transport } = this.deps;
+    const setAside = () => transport.retryLater(held.claimed, { failures, lostLeases, errors }, delayMs);
+    if (await this.untilTold(setAside, stopping)) {
       const { attempts } = this.consumer.settings.retry;
       this.emit(held, {
         type: 'retry-scheduled',
@@ -169,6 +269,13 @@ export class DeliveryProcessor {
   }
 }
 
+/**
+ * In a delivery's life, while the database answered. An operator may kill a connection, or several in a row; a handler
+ * that loses its connection each time gets to the dead letters only a little later.
+ */
+const LOST_CONNECTIONS_AT_NO_COST = 3;
+const ANSWERS_WITHIN_MS = 1_000;
+
 /** Where the ACK comes after the COMMIT. */
 const OUTCOME_UNKNOWN =
   ' Outcome unknown: it may have taken effect, and only its ACK have been lost. A requeue meets its dedup row then, and does no harm.';
@@ -195,5 +302,8 @@ interface AboutError {
 
 /** A handler that failed because the process told it to stop has not failed. */
 function atNoCost(outcome: Outcome): Outcome {
-  return outcome.kind === 'failed' ? { kind: 'not-run', error: outcome.error } : outcome;
+  const { kind } = outcome;
+  return kind === 'failed' || kind === 'connection-lost'
+    ? { kind: 'not-run', error: outcome.error }
+    : outcome;
 }

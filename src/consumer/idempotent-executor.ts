@@ -3,11 +3,13 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import {
   CommitUnknownError,
+  ConnectionLostError,
   DeliveryTimeoutError,
   DedupKeyInProgressError,
   InvalidOptionError,
   ScopeDoomedError,
   ScopeTornError,
+  describeError,
 } from '../errors/index.js';
 import {
   type Connection,
@@ -29,11 +31,12 @@ import {
 } from '../transaction/index.js';
 import { checkName } from './consumer-options.js';
 import { isUnderWay, noteUnderWay } from './keys-under-way.js';
+import { hasLostConnection } from './outcome.js';
 import { contentionDelayMs } from './retry-policy.js';
 import { type IdempotentRunOptions, timeoutOf } from './run-options.js';
 import { type Scenarios, namedScenario } from './scenario.js';
 import type { Stoppable } from './stoppable.js';
-import { untilAbandoned, withinTimeLimit } from './time-limit.js';
+import { ROLLED_BACK, untilAbandoned, withinTimeLimit } from './time-limit.js';
 import type { WorksUnderWay } from './works-under-way.js';
 
 export interface IdempotentKey {
@@ -45,7 +48,7 @@ export interface IdempotentKey {
 export interface IdempotentResult<T> {
   /** False when the biz-id had taken effect before, and the work was not run. */
   executed: boolean;
-  /** What the work returned: this time, or when it took effect. Stored as JSON. */
+  /** What the work returned, this time or when it took effect, as JSON brings it back: the first time too. */
   result: T;
 }
 
@@ -90,6 +93,7 @@ export class IdempotentExecutor {
    *
    * @throws what the work throws; nothing of it is left then
    * @throws DeliveryTimeoutError when it took longer than `timeoutMs`; nothing of it is left then
+   * @throws ConnectionLostError when its connection was lost; nothing of it is left then
    * @throws NoConnectionError when all connections stayed in use; it was not run
    * @throws CommitUnknownError when COMMIT got no answer: call again
    * @throws ScopeTornError when the work committed by itself and did not finish
@@ -152,7 +156,7 @@ export class IdempotentExecutor {
       }
     } catch (error) {
       await scope.rollback();
-      if (isLastTry || !database.dialect.isContention(error)) throw error;
+      if (isLastTry || !database.dialect.isContention(error)) throw lostOr(error, key);
       return undefined;
     }
     return this.runNew(scope, key, dedup, token, work, { running, timeoutMs });
@@ -168,13 +172,14 @@ export class IdempotentExecutor {
   ): Promise<IdempotentResult<T>> {
     const { database } = this.deps.connections;
     const mark = scope.markedBy(dedup, token);
-    let result: T;
+    let stored: Buffer;
     try {
-      result = await this.perform(scope, dedup, work, limits);
+      const result = await this.perform(scope, dedup, work, limits);
       scope.throwIfDoomed();
+      stored = encodeResult(result, key);
       const witness = await recordResult(database, scope.own, dedup, {
         token: mark.token,
-        result: encodeResult(result, key),
+        result: stored,
       });
       scope.session.autocommitSeen ||= witness.session?.autocommit ?? false;
       if (witness.affected !== 1 || scope.session.autocommitSeen) {
@@ -187,7 +192,7 @@ export class IdempotentExecutor {
     } catch (error) {
       await scope.rollback();
       if (await this.isTorn(scope.session, mark)) throw torn(key, error);
-      throw error instanceof DeliveryTimeoutError ? (scope.session.doomedBy ?? error) : error;
+      throw error instanceof DeliveryTimeoutError ? (scope.session.doomedBy ?? error) : lostOr(error, key);
     }
     try {
       await scope.commit();
@@ -198,7 +203,7 @@ export class IdempotentExecutor {
         { cause },
       );
     }
-    return { executed: true, result };
+    return { executed: true, result: decodeResult<T>(stored) };
   }
 
   private async perform<T>(
@@ -218,7 +223,11 @@ export class IdempotentExecutor {
         await scope.beforeCommit();
         return result;
       });
-    return withinTimeLimit(working, running, { name: `The work for ${scope.name}`, timeoutMs });
+    return withinTimeLimit(working, running, {
+      name: `The work for ${scope.name}`,
+      timeoutMs,
+      consequence: ROLLED_BACK,
+    });
   }
 
   /** As a nested transaction, so that a failure which the outer code swallows leaves no dedup row behind. */
@@ -253,10 +262,8 @@ export class IdempotentExecutor {
       } finally {
         takeBack();
       }
-      const witness = await recordResult(database, runner, dedup, {
-        token,
-        result: encodeResult(result, key),
-      });
+      const stored = encodeResult(result, key);
+      const witness = await recordResult(database, runner, dedup, { token, result: stored });
       if (witness.affected !== 1) {
         const error = new ScopeDoomedError(
           `The work for ${describeKey(key)} rolled back by itself, to before its dedup row: all of ${scope.name} is rolled back.`,
@@ -265,7 +272,7 @@ export class IdempotentExecutor {
         if (isGuarded(runner)) doomScopeOf(runner, error);
         throw error;
       }
-      return { executed: true, result };
+      return { executed: true, result: decodeResult<T>(stored) };
     });
   }
 
@@ -291,8 +298,12 @@ export class IdempotentExecutor {
 function storedResult<T>(row: DedupRow, key: IdempotentKey): IdempotentResult<T> {
   // A consumer that shares the scenario stores no result.
   if (row.unfinished || (row.result === null && row.seq === NO_DELIVERY.seq)) throw torn(key);
-  const result = !row.result?.length ? undefined : (JSON.parse(row.result.toString('utf8')) as unknown);
-  return { executed: false, result: result as T };
+  return { executed: false, result: decodeResult<T>(row.result ?? UNDEFINED) };
+}
+
+/** For the first caller too: a Date that is a string only for those who come later is found in production. */
+function decodeResult<T>(stored: Buffer): T {
+  return (stored.length === 0 ? undefined : JSON.parse(stored.toString('utf8'))) as T;
 }
 
 function encodeResult(result: unknown, key: IdempotentKey): Buffer {
@@ -315,6 +326,15 @@ function jsonOf(value: unknown): string | undefined {
     // A BigInt, a cycle, or a toJSON() that throws.
     return undefined;
   }
+}
+
+/** The driver's own error has no code when the connection was lost between two statements. */
+function lostOr(error: unknown, key: IdempotentKey): unknown {
+  if (!hasLostConnection(error)) return error;
+  return new ConnectionLostError(
+    `A connection was lost under the work for ${describeKey(key)} (${describeError(error)}). Nothing of it is left: call again.`,
+    { cause: error },
+  );
 }
 
 function torn(key: IdempotentKey, cause?: unknown): ScopeTornError {

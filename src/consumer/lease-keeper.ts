@@ -5,7 +5,7 @@ import type { HeldDelivery } from './held-delivery.js';
 export class LeaseKeeper {
   private readonly holds = new Map<HeldDelivery, () => void>();
   private timer: NodeJS.Timeout | undefined;
-  private renewing: Promise<void> = Promise.resolve();
+  private renewing: Promise<void> | undefined;
 
   constructor(
     private readonly transport: Transport,
@@ -27,16 +27,24 @@ export class LeaseKeeper {
     onRelease?.();
   }
 
-  /** Three renewals a lease: two may get lost. */
+  /** Three renewals a lease: two may get lost. One at a time: a database that hangs would find a queue of them. */
   start(): void {
     this.timer = setInterval(() => {
-      this.renewing = this.renew();
+      this.renewing ??= this.renew().finally(() => {
+        this.renewing = undefined;
+      });
     }, this.leaseMs / 3);
   }
 
-  async stop(): Promise<void> {
+  /** Waits for a renewal that is under way, not longer than `timeoutMs`: a database that hangs answers none. */
+  async stop(timeoutMs: number): Promise<void> {
     clearInterval(this.timer);
-    await this.renewing;
+    let timer: NodeJS.Timeout | undefined;
+    const enough = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, timeoutMs);
+    });
+    await Promise.race([this.renewing, enough]);
+    clearTimeout(timer);
   }
 
   private async renew(): Promise<void> {

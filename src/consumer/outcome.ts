@@ -1,5 +1,5 @@
-import { InvalidOptionError, errorCode } from '../errors/index.js';
-import type { Dialect } from '../storage/index.js';
+import { checkDelay, isLibraryError } from '../errors/index.js';
+import { type Dialect, isConnectionLost } from '../storage/index.js';
 
 /** How an attempt ended. Each kind says what becomes of the delivery, and what that costs it. */
 export type Outcome =
@@ -11,8 +11,12 @@ export type Outcome =
   | { kind: 'later'; error: unknown; delayMs: number }
   /** Two transactions got in each other's way, or the database couldn't be had. Costs nothing. */
   | { kind: 'not-run'; error: unknown }
+  /** A connection was lost after the handler had begun. Whose fault that is depends on whether the database is there. */
+  | { kind: 'connection-lost'; error: unknown }
   /** The handler failed: backoff, and in the end the dead letters. */
   | { kind: 'failed'; error: unknown }
+  /** Its time was over when the handler was about to begin. */
+  | { kind: 'expired' }
   /** The handler wants it in the dead letters at once. */
   | { kind: 'rejected'; error: unknown }
   /** The transaction was broken from within and may have left something durable: dead letters, never by itself again. */
@@ -28,11 +32,7 @@ export type Outcome =
 export function outcomeOfError(dialect: Dialect, error: unknown): Outcome {
   return judge(
     error,
-    (cause) =>
-      dialect.isContention(cause) ||
-      dialect.isUnwritable(cause) ||
-      isConnectionLost(cause) ||
-      isTimeout(cause),
+    (cause) => dialect.isContention(cause) || dialect.isUnwritable(cause) || isTimeout(cause),
   );
 }
 
@@ -43,14 +43,14 @@ export function outcomeOfError(dialect: Dialect, error: unknown): Outcome {
  * @param doomedBy what made the delivery's own transaction unable to commit
  */
 export function outcomeOfHandler(dialect: Dialect, error: unknown, doomedBy?: unknown): Outcome {
-  return doomedBy === undefined ? judge(error, isConnectionLost) : outcomeOfError(dialect, doomedBy);
+  return doomedBy === undefined ? judge(error, () => false) : outcomeOfError(dialect, doomedBy);
 }
 
 function judge(error: unknown, costsNothing: (cause: unknown) => boolean): Outcome {
   try {
-    const code = errorCode(error);
-    if (code === 'RETRY_LATER') return later(error as { delayMs: unknown });
-    if (code === 'REJECTED') return { kind: 'rejected', error };
+    if (isLibraryError(error, 'RETRY_LATER')) return later(error as { delayMs: unknown });
+    if (isLibraryError(error, 'REJECTED')) return { kind: 'rejected', error };
+    if (hasLostConnection(error)) return { kind: 'connection-lost', error };
     return { kind: someCause(error, costsNothing) ? 'not-run' : 'failed', error };
   } catch {
     // Anything can be thrown, also what throws when it is looked at.
@@ -58,32 +58,24 @@ function judge(error: unknown, costsNothing: (cause: unknown) => boolean): Outco
   }
 }
 
-const LONGEST_DELAY_MS = 100 * 365 * 24 * 60 * 60 * 1000;
-
+/** Another copy of the library may have made it, or somebody changed it since. */
 function later(error: { delayMs: unknown }): Outcome {
   const { delayMs } = error;
-  if (typeof delayMs !== 'number' || !Number.isFinite(delayMs)) {
-    const expected = 'a number of milliseconds';
-    return {
-      kind: 'failed',
-      error: new InvalidOptionError('RetryLaterError({ delayMs })', delayMs, expected),
-    };
+  try {
+    checkDelay(delayMs);
+  } catch (refusal) {
+    return { kind: 'failed', error: refusal };
   }
-  return { kind: 'later', error, delayMs: Math.round(Math.min(Math.max(delayMs, 0), LONGEST_DELAY_MS)) };
-}
-
-const CONNECTION_LOST =
-  /^(PROTOCOL_CONNECTION_LOST|PROTOCOL_ENQUEUE_AFTER_FATAL_ERROR|ECONNRESET|ECONNREFUSED|EPIPE|ETIMEDOUT|ER_SERVER_SHUTDOWN|ER_CLIENT_INTERACTION_TIMEOUT|ER_NEW_ABORTING_CONNECTION)$/;
-
-/** The database went away, which no message is to blame for. Only an error that the driver itself raised counts. */
-function isConnectionLost(error: unknown): boolean {
-  if (typeof error !== 'object' || error === null) return false;
-  const { driverError } = error as { driverError?: unknown };
-  return driverError !== undefined && CONNECTION_LOST.test(errorCode(driverError) ?? '');
+  return { kind: 'later', error, delayMs: Math.round(delayMs) };
 }
 
 function isTimeout(error: unknown): boolean {
-  return errorCode(error) === 'STATEMENT_TIMEOUT';
+  return isLibraryError(error, 'STATEMENT_TIMEOUT');
+}
+
+/** Whether a connection was lost, which is what made it fail. */
+export function hasLostConnection(error: unknown): boolean {
+  return someCause(error, isConnectionLost);
 }
 
 /** The error, or something that it wraps. */

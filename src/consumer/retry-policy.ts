@@ -5,6 +5,9 @@ export function contentionDelayMs(random: () => number = Math.random): number {
   return Math.round(20 + random() * 180);
 }
 
+/** What a `retryIf` must not do. */
+export type RetryIfMisbehaviour = { answered: unknown } | { threw: unknown };
+
 /**
  * A predicate that fails itself decides nothing. Nor does an answer that is no boolean: a promise, which is true whatever
  * it comes to, or the undefined of a forgotten `return`, for which the message would go to the dead letters.
@@ -12,16 +15,17 @@ export function contentionDelayMs(random: () => number = Math.random): number {
 export function isWorthRetrying(
   error: unknown,
   { retryIf }: Pick<Required<RetryOptions>, 'retryIf'>,
-  onNoBoolean: (answer: unknown) => void = () => undefined,
+  onMisbehaviour: (misbehaviour: RetryIfMisbehaviour) => void = () => undefined,
 ): boolean {
   try {
-    const answer: unknown = retryIf(error);
-    if (typeof answer === 'boolean') return answer;
+    const answered: unknown = retryIf(error);
+    if (typeof answered === 'boolean') return answered;
     // Its rejection would be nobody's, and end the process.
-    if (answer instanceof Promise) answer.catch(() => undefined);
-    onNoBoolean(answer);
+    if (answered instanceof Promise) answered.catch(() => undefined);
+    onMisbehaviour({ answered });
     return true;
-  } catch {
+  } catch (threw) {
+    onMisbehaviour({ threw });
     return true;
   }
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { describeError } from '../errors/index.js';
+import { ShuttingDownError, describeError } from '../errors/index.js';
 import type { IdempotentMqEvents } from '../events/index.js';
-import { outsideTransaction } from '../transaction/index.js';
+import { inCleanContext } from '../transaction/index.js';
 import type { ClaimedDelivery, Subscription, Transport } from '../transport/port.js';
 import { WakeUp } from '../waiting/index.js';
 import type { DiscoveredConsumer } from './consumer.explorer.js';
@@ -17,13 +17,20 @@ export interface WorkerOptions {
   maxLostLeases: number;
   /** How many deliveries may wait behind the running ones, as a multiple of the concurrency. */
   prefetch: number;
+  /** Hears of what an operator should know of and no event tells. */
+  warn: (message: string) => void;
 }
+
+/** What keeps a worker from its work: it can't claim or tell the broker, or its handlers can't be run. */
+type Trouble = 'broker' | 'handlers';
 
 /** Numbers commit out of order, and some come back below the cursor: look at everything this often. Milliseconds. */
 const RESCAN_MS = 1_000;
 const MAX_ERROR_PAUSE_MS = 5_000;
 /** Handlers slower than this don't get deliveries to wait behind them, which another process could run. Milliseconds. */
 const FAST_HANDLER_MS = 500;
+/** Biz-ids in a line of the log. */
+const SHOWN = 20;
 /** Suspects that run alone before the others get their turn again. */
 const SUSPECTS_A_TURN = 20;
 
@@ -38,8 +45,9 @@ export class SubscriptionWorker {
   /** Ends every wait for the other workers of the process. */
   private readonly stopped = new AbortController();
   private stopListening: (() => void) | undefined;
+  private readonly troubles = new Set<Trouble>();
   private cursor = 0;
-  private lastRescan = 0;
+  private lastRescan = -Infinity;
   /** A moving average. It begins as if slow: nothing is hoarded before a handler has shown that it is fast. */
   private handlerMs = FAST_HANDLER_MS;
   /** The group has a limit, so what would wait here takes a place from another process. */
@@ -66,7 +74,7 @@ export class SubscriptionWorker {
       if (!this.heldBack) this.wake.ring();
     });
     // Handlers never inherit the context of whoever started the app, or of a publisher that rang the bell.
-    outsideTransaction(() => {
+    inCleanContext(() => {
       this.leases.start();
       this.loop = this.run();
     });
@@ -78,12 +86,13 @@ export class SubscriptionWorker {
    */
   async stop(timeoutMs: number): Promise<void> {
     if (this.stopping || !this.loop) return;
-    const reason = new Error('The process is shutting down.');
+    const reason = new ShuttingDownError();
     this.stopped.abort(reason);
     this.stopListening?.();
     this.wake.ring();
     for (const held of this.leases.held) held.abort('shutdown', reason);
     const force = setTimeout(() => {
+      this.warnOfThoseThatGoOn(timeoutMs);
       for (const held of this.leases.held) held.abandon?.(reason);
     }, timeoutMs);
     await this.giveBackQueued();
@@ -92,7 +101,7 @@ export class SubscriptionWorker {
     await this.giveBackQueued();
     await Promise.allSettled([...this.running, this.isolating]);
     clearTimeout(force);
-    await this.leases.stop();
+    await this.leases.stop(timeoutMs);
   }
 
   private get stopping(): boolean {
@@ -109,11 +118,11 @@ export class SubscriptionWorker {
         } else {
           eager = await this.wake.wait(this.options.pollMs);
         }
-        if (errors > 0) this.events.emit({ type: 'worker-recovered', ...this.names() });
+        this.recovered('broker');
         errors = 0;
       } catch (error) {
         errors++;
-        this.emitError(error);
+        this.failing('broker', error);
         await this.wake.wait(Math.min(MAX_ERROR_PAUSE_MS, this.options.pollMs * 2 ** Math.min(errors, 10)));
         eager = false;
       }
@@ -127,9 +136,10 @@ export class SubscriptionWorker {
     const leave = this.gate.enter();
     this.heldBack = false;
     try {
-      const rescan = Date.now() - this.lastRescan >= RESCAN_MS;
+      // By a clock that nobody sets: what lies below the cursor would wait until the hour comes again.
+      const rescan = performance.now() - this.lastRescan >= RESCAN_MS;
       if (rescan) {
-        this.lastRescan = Date.now();
+        this.lastRescan = performance.now();
         this.cursor = 0;
       }
       if (rescan || !eager) {
@@ -183,22 +193,27 @@ export class SubscriptionWorker {
   }
 
   private async runOne(held: HeldDelivery): Promise<void> {
-    const begun = Date.now();
+    const begun = performance.now();
     try {
-      if (held.abortedBy !== 'lease-lost') await this.processor.process(held);
+      if (held.abortedBy === 'lease-lost') return;
+      const wasRun = await this.processor.process(held, {
+        stopping: this.stopped.signal,
+        onNotRun: (error, about) => this.failing('handlers', error, about),
+      });
+      if (wasRun) this.recovered('handlers');
     } catch (error) {
       // The broker couldn't be told. The lease runs out, and the delivery comes again.
-      this.emitError(error);
+      this.failing('broker', error);
     } finally {
       this.leases.release(held);
-      this.handlerMs = 0.8 * this.handlerMs + 0.2 * (Date.now() - begun);
+      this.handlerMs = 0.8 * this.handlerMs + 0.2 * (performance.now() - begun);
     }
   }
 
   private async giveBackQueued(): Promise<void> {
     const giveBack = async (held: HeldDelivery) => {
       try {
-        await this.processor.giveBack(held, 'shutdown', 0);
+        await this.processor.giveBack(held, 'shutdown', 0, this.stopped.signal);
       } finally {
         this.leases.release(held);
       }
@@ -215,11 +230,11 @@ export class SubscriptionWorker {
           if (!this.stopping) await this.runAlone(seq);
         }
       }, this.stopped.signal)
-      .catch((error: unknown) => this.emitError(error))
+      .catch((error: unknown) => this.failing('broker', error))
       .finally(() => {
         this.isolating = undefined;
         // Others of them may be waiting below the cursor.
-        this.lastRescan = 0;
+        this.lastRescan = -Infinity;
         this.wake.ring();
       });
   }
@@ -248,14 +263,35 @@ export class SubscriptionWorker {
     return ahead === 0 || free >= concurrency ? free : 0;
   }
 
-  private emitError(error: unknown): void {
-    this.events.emit({ type: 'worker-error', ...this.names(), error: describeError(error) });
+  /** Each time; what follows is one `worker-recovered`, when all of it is over. */
+  private failing(trouble: Trouble, error: unknown, about: { handler?: string; bizId?: string } = {}): void {
+    this.troubles.add(trouble);
+    this.events.emit({ type: 'worker-error', ...this.names(), ...about, error: describeError(error) });
+  }
+
+  private recovered(trouble: Trouble): void {
+    if (!this.troubles.delete(trouble) || this.troubles.size > 0) return;
+    this.events.emit({ type: 'worker-recovered', ...this.names() });
+  }
+
+  private warnOfThoseThatGoOn(timeoutMs: number): void {
+    const bizIds = this.leases.held.filter(({ abandon }) => abandon).map(({ bizId }) => bizId);
+    if (bizIds.length === 0) return;
+    this.options.warn(
+      `Shutdown: ${this.consumer.name} did not end within ${timeoutMs} ms (option shutdownTimeoutMs) for ${someOf(bizIds)}. ` +
+        'Given up and given back: it comes again.',
+    );
   }
 
   private names() {
     const { topic, group } = this.subscription;
     return { topic, group };
   }
+}
+
+function someOf(names: readonly string[]): string {
+  const more = names.length - SHOWN;
+  return names.slice(0, SHOWN).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
 
 /** 16 bytes: the lease token. */

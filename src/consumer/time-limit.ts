@@ -1,6 +1,10 @@
 import { DeliveryTimeoutError } from '../errors/index.js';
 import type { Stoppable } from './stoppable.js';
 
+/** What it means that the time was up. */
+export const ROLLED_BACK = 'what it had in its transaction was rolled back';
+export const COMES_AGAIN = 'its delivery comes again, whatever it has done';
+
 /**
  * Waits for a handler no longer than it may take, and no longer than it is told to stop: one that never returns must not
  * hold its delivery, or the shutdown, for ever.
@@ -8,11 +12,11 @@ import type { Stoppable } from './stoppable.js';
 export async function withinTimeLimit<T>(
   work: Promise<T>,
   running: Stoppable,
-  { name, timeoutMs }: { name: string; timeoutMs: number },
+  { name, timeoutMs, consequence }: { name: string; timeoutMs: number; consequence: string },
 ): Promise<T> {
   const timer = setTimeout(() => {
     const error = new DeliveryTimeoutError(
-      `${name} took longer than ${timeoutMs} ms (option timeoutMs). Its signal was aborted, and what it had in its transaction was rolled back.`,
+      `${name} took longer than ${timeoutMs} ms (option timeoutMs). Its signal was aborted, and ${consequence}.`,
     );
     running.abort('timeout', error);
     running.abandon?.(error);

@@ -1,14 +1,33 @@
 import { IdempotentMqError } from './idempotent-mq.error.js';
+import { InvalidOptionError } from './options.errors.js';
 
-/** Throw it in a handler to have the delivery again after `delayMs` milliseconds. It costs no attempt. */
+const TEN_YEARS_MS = 10 * 365 * 24 * 60 * 60 * 1000;
+
+/**
+ * Throw it in a handler to have the delivery again after `delayMs` milliseconds: how long, not when, from 0 to ten years.
+ * It costs no attempt.
+ *
+ * @throws InvalidOptionError for any other delay; in a handler that counts as a failure
+ */
 export class RetryLaterError extends IdempotentMqError {
   readonly code = 'RETRY_LATER';
   readonly delayMs: number;
 
   constructor(options: { delayMs: number; reason?: string }) {
+    checkDelay(options?.delayMs);
     super(options.reason ?? `The handler asked for the delivery again in ${options.delayMs} ms.`);
     this.delayMs = options.delayMs;
   }
+}
+
+/** @throws InvalidOptionError; a point in time, passed as a delay, would be decades away */
+export function checkDelay(delayMs: unknown): asserts delayMs is number {
+  if (typeof delayMs === 'number' && delayMs >= 0 && delayMs <= TEN_YEARS_MS) return;
+  throw new InvalidOptionError(
+    'RetryLaterError({ delayMs })',
+    delayMs,
+    `a number of milliseconds from now, from 0 to ten years (${TEN_YEARS_MS})`,
+  );
 }
 
 /** Throw it in a handler to send the delivery to the dead letters at once, without further attempts. */
@@ -39,6 +58,15 @@ export class HandlerCalledTwiceError extends IdempotentMqError {
 /** The delivery belongs to somebody else by now: this process held it longer than its lease. */
 export class LeaseLostError extends IdempotentMqError {
   readonly code = 'LEASE_LOST';
+}
+
+/** The reason of `delivery.signal` when the process shuts down. Nothing has failed: the delivery comes again elsewhere. */
+export class ShuttingDownError extends IdempotentMqError {
+  readonly code = 'SHUTTING_DOWN';
+
+  constructor() {
+    super('The process is shutting down.');
+  }
 }
 
 /** A nested `IdempotentExecutor.run` met the key that its own transaction is still working on. */

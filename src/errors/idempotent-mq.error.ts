@@ -4,6 +4,7 @@ export type IdempotentMqErrorCode =
   | 'ACK_TIMEOUT'
   | 'BIZ_ID_INVALID'
   | 'COMMIT_UNKNOWN'
+  | 'CONNECTION_LOST'
   | 'DEDUP_KEY_IN_PROGRESS'
   | 'DELIVERY_TIMEOUT'
   | 'HANDLER_CALLED_TWICE'
@@ -20,6 +21,7 @@ export type IdempotentMqErrorCode =
   | 'NOT_DURABLE'
   | 'SCOPE_DOOMED'
   | 'SCOPE_TORN'
+  | 'SHUTTING_DOWN'
   | 'SQLITE_CONNECTION_CLOSED'
   | 'SQLITE_TRANSACTION_LOST'
   | 'SQLITE_WRITE_TIMEOUT'
@@ -34,6 +36,9 @@ export type IdempotentMqErrorCode =
   | 'UNSETTLED_QUERY'
   | 'UNSUPPORTED_DATABASE';
 
+/** On each error of this library, under a name that the ESM and the CommonJS copy share: others use codes like REJECTED too. */
+const BRAND: unique symbol = Symbol.for('nestjs-idempotent-mq.error');
+
 /**
  * Base of all errors of this library.
  *
@@ -41,11 +46,20 @@ export type IdempotentMqErrorCode =
  */
 export abstract class IdempotentMqError extends Error {
   abstract readonly code: IdempotentMqErrorCode;
+  declare readonly [BRAND]: true;
 
   constructor(message: string, options?: { cause?: unknown }) {
     super(message, options);
     this.name = new.target.name;
   }
+}
+
+Object.defineProperty(IdempotentMqError.prototype, BRAND, { value: true });
+
+/** Whether it is an error of this library, of whichever copy, with this code. */
+export function isLibraryError(error: unknown, code: IdempotentMqErrorCode): boolean {
+  if (typeof error !== 'object' || error === null || !(BRAND in error)) return false;
+  return (error as { code?: unknown }).code === code;
 }
 
 /** The `code` of an error of this library or of a driver, looked for in the error and in what wrapped it. */
@@ -64,9 +78,24 @@ export function describeValue(value: unknown): string {
     return `the ${typeof value} ${String(value)}`;
   }
   if (value instanceof Promise) return 'a promise';
-  return Array.isArray(value) ? 'an array' : `a value of type ${typeof value}`;
+  if (typeof value !== 'object') return `a ${typeof value}`;
+  const kind = Array.isArray(value) ? 'an array' : 'an object';
+  try {
+    // A Promise or a Date is nothing that JSON would show.
+    const name = value.constructor?.name;
+    const ofClass = name === undefined || name === 'Object' || name === 'Array' ? '' : ` (${shorten(name)})`;
+    return `${kind}${ofClass} ${shorten(JSON.stringify(value, withoutSecrets))}`;
+  } catch {
+    // A cycle, a BigInt, or a toJSON() or a proxy that throws.
+    return kind;
+  }
 }
 
-function shorten(text: string): string {
+/** Options of databases go past here, and errors into logs. */
+function withoutSecrets(key: string, value: unknown): unknown {
+  return /pass|secret|token|credential|key$|^url$/i.test(key) ? '***' : value;
+}
+
+function shorten(text = ''): string {
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }

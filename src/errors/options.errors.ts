@@ -32,10 +32,11 @@ export class SchemaMissingError extends IdempotentMqError {
 export class NotDurableError extends IdempotentMqError {
   readonly code = 'NOT_DURABLE';
 
-  constructor(problems: readonly string[]) {
+  /** @param isAccepted the option durability: 'warn' is set already */
+  constructor(problems: readonly string[], { isAccepted = false } = {}) {
     super(
       `The database can lose commits that it has acknowledged, and with them messages and effects: ${problems.join('; ')}. ` +
-        "Change these settings, or accept the loss with the option durability: 'warn'. See docs/guarantees.md, What it needs of the database.",
+        `Change these settings${isAccepted ? '' : ", or accept the loss with the option durability: 'warn'"}. See docs/guarantees.md, What it needs of the database.`,
     );
   }
 }

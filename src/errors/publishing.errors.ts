@@ -49,7 +49,11 @@ export class PublishIncompleteError extends IdempotentMqError {
 export class TransactionEndedError extends IdempotentMqError {
   readonly code = 'TRANSACTION_ENDED';
 
-  constructor(detail: string, options?: { cause?: unknown }, call: PublishCall = 'publish') {
+  constructor(
+    readonly detail: string,
+    options?: { cause?: unknown },
+    call: PublishCall = 'publish',
+  ) {
     super(
       `${call}() was to join a transaction that is over: ${detail}. Nothing was ${call === 'cancel' ? 'cancelled' : 'published'}. ` +
         `Await ${call}() before the transaction ends, and let errors of the database end it.`,

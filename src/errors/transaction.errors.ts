@@ -54,6 +54,11 @@ export class StatementTimeoutError extends IdempotentMqError {
   readonly code = 'STATEMENT_TIMEOUT';
 }
 
+/** A connection was lost under a transaction of the library, which is rolled back. `cause` is the driver's error. */
+export class ConnectionLostError extends IdempotentMqError {
+  readonly code = 'CONNECTION_LOST';
+}
+
 /** COMMIT got no answer, so nobody knows yet. Do the same again: it meets its own dedup row if it did commit. */
 export class CommitUnknownError extends IdempotentMqError {
   readonly code = 'COMMIT_UNKNOWN';

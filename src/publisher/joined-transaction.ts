@@ -34,7 +34,9 @@ export function joinedRunner(manager: EntityManager | undefined, options: JoinOp
   const found = options.currentManager?.();
   if (found) return activeRunner(found, 'the manager that currentManager() found', options);
   throw new TransactionRequiredError(
-    'no manager was given, and the code runs in no transaction that is known here',
+    scope
+      ? `no manager was given, and the transaction that the code runs in, that of ${scope.name}, is of another DataSource than the one that this publisher was set up with (another instance of the module?): the two can't commit together`
+      : 'no manager was given, and the code runs in no transaction that is known here',
     options.call,
   );
 }

@@ -133,6 +133,10 @@ export class OutboxPublisher {
     try {
       return await work(runner);
     } catch (cause) {
+      // Whoever watches the transaction doesn't know by which of the calls it was joined.
+      if (cause instanceof TransactionEndedError) {
+        throw new TransactionEndedError(cause.detail, { cause: cause.cause }, call);
+      }
       const ended = runner.isReleased || errorCode(cause) === 'SQLITE_TRANSACTION_LOST';
       if (!ended) throw cause;
       throw new TransactionEndedError('it ended before the message was written', { cause }, call);

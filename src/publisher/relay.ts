@@ -1,7 +1,7 @@
 import { describeError } from '../errors/index.js';
 import type { IdempotentMqEvents } from '../events/index.js';
 import type { LeasedRow } from '../storage/index.js';
-import { outsideTransaction } from '../transaction/index.js';
+import { inCleanContext } from '../transaction/index.js';
 import type { SendAnswer, Transport } from '../transport/port.js';
 import { type BackoffOptions, WakeUp, backoffMs } from '../waiting/index.js';
 import { ackOf } from './ack-timeout.js';
@@ -47,7 +47,7 @@ export class Relay {
   start(): void {
     if (this.loop || this.stopped.signal.aborted) return;
     this.stopListening = this.onCommitted(() => this.wake.ring());
-    outsideTransaction(() => {
+    inCleanContext(() => {
       this.loop = this.run();
     });
   }

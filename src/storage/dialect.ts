@@ -16,6 +16,8 @@ export interface Dialect {
   isContention(error: unknown): boolean;
   /** The database takes no writes for now, whoever sends them: it is read-only, or full. Counts as no attempt either. */
   isUnwritable(error: unknown): boolean;
+  /** Somebody ended the statement, or with it the connection, which only the next statement tells. */
+  isInterrupted(error: unknown): boolean;
   /** The whole transaction is gone after this error, whoever swallows it. */
   endsTransaction(error: unknown): boolean;
   /** The server has rolled back the whole transaction, for sure. SQLite is asked instead. */
@@ -29,6 +31,37 @@ const MYSQL_CONTENTION = new Set([
   1020, // MariaDB 11.8 at REPEATABLE READ: record has changed since last read
   3572, // NOWAIT
 ]);
+
+const CONNECTION_LOST = new Set([
+  'PROTOCOL_CONNECTION_LOST',
+  'PROTOCOL_ENQUEUE_AFTER_FATAL_ERROR',
+  'ECONNRESET',
+  'ECONNREFUSED',
+  'EPIPE',
+  'ETIMEDOUT',
+]);
+/** What a server says before it closes the connection. Not all of these have a name in mysql2. */
+const CONNECTION_CLOSED = new Set([
+  1053, // shutdown
+  1927, // MariaDB: connection was killed
+  3169, // MySQL: session was killed
+  4031, // disconnected because of inactivity
+  4092, // shutdown, new connections
+]);
+
+/**
+ * The connection is gone, and its transaction with it. Only an error that the driver itself raised counts: it calls those
+ * fatal that leave no connection, also where they have no code (a statement on a connection that was lost before).
+ */
+export function isConnectionLost(error: unknown): boolean {
+  if (typeof error !== 'object' || error === null || !('driverError' in error)) return false;
+  const { code, errno, fatal } = (error.driverError ?? {}) as {
+    code?: string;
+    errno?: number;
+    fatal?: boolean;
+  };
+  return fatal === true || CONNECTION_LOST.has(code ?? '') || CONNECTION_CLOSED.has(errno ?? 0);
+}
 
 const MYSQL_OPTION_PREVENTS_STATEMENT = 1290;
 const MYSQL_DISK_FULL = 1021;
@@ -54,9 +87,11 @@ const mysql: Dialect = {
   isDuplicateKey: (error) => driverErrno(error) === 1062,
   isContention: (error) => MYSQL_CONTENTION.has(driverErrno(error) ?? 0) || sqlState(error) === '40001',
   isUnwritable: (error) => isReadOnly(error) || isDiskFull(error),
+  isInterrupted: (error) => driverErrno(error) === 1317,
   // 1205 ends it only with innodb_rollback_on_timeout, which a handler can't know: treat both alike. And what a read-only
   // server has refused would be missing, or a full one, should it take the COMMIT.
-  endsTransaction: (error) => mysql.isContention(error) || mysql.isUnwritable(error),
+  endsTransaction: (error) =>
+    mysql.isContention(error) || mysql.isUnwritable(error) || isConnectionLost(error),
   undoesTransaction: (error) => MYSQL_UNDONE.has(driverErrno(error) ?? 0),
 };
 
@@ -71,6 +106,7 @@ const sqlite: Dialect = {
   isDuplicateKey: (error) => /^SQLITE_CONSTRAINT_(PRIMARYKEY|UNIQUE)$/.test(errorCode(error) ?? ''),
   isContention: (error) => /^SQLITE_(BUSY|LOCKED|WRITE_TIMEOUT)/.test(errorCode(error) ?? ''),
   isUnwritable: (error) => errorCode(error) === 'SQLITE_FULL',
+  isInterrupted: () => false,
   endsTransaction: (error) => /^SQLITE_(BUSY|FULL|IOERR|NOMEM|INTERRUPT)/.test(errorCode(error) ?? ''),
   undoesTransaction: () => false,
 };

@@ -203,7 +203,8 @@ export class GuardedScope implements AmbientScope {
       if (this.connection.inTransaction?.() !== false) await rollback(this.own);
       this.ended();
       await this.giveBack();
-    } catch {
+    } catch (error) {
+      this.session.afterFailedRollback(error);
       this.destroy();
     }
   }

@@ -1,14 +1,14 @@
 /** Keeps the server from taking a connection for dead whose handler works on something else for long. */
 export class KeepAlive {
-  private lastAt = Date.now();
+  private lastAt = performance.now();
   private readonly timer: NodeJS.Timeout | undefined;
 
   /** @param everyMs undefined where nobody takes a silent connection for dead */
   constructor(everyMs: number | undefined, isBusy: () => boolean, ping: () => Promise<unknown>) {
     if (everyMs === undefined) return;
     this.timer = setInterval(() => {
-      if (isBusy() || Date.now() - this.lastAt < everyMs) return;
-      this.lastAt = Date.now();
+      if (isBusy() || performance.now() - this.lastAt < everyMs) return;
+      this.lastAt = performance.now();
       // If it fails, the handler's next statement or the witness finds out.
       ping().catch(() => undefined);
     }, everyMs).unref();
@@ -16,7 +16,7 @@ export class KeepAlive {
 
   /** A statement of the handler does as much. */
   statementSent(): void {
-    this.lastAt = Date.now();
+    this.lastAt = performance.now();
   }
 
   stop(): void {

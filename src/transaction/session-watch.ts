@@ -1,6 +1,6 @@
 import type { QueryResult } from 'typeorm';
 import { ScopeDoomedError } from '../errors/index.js';
-import { type Database, sessionStates } from '../storage/index.js';
+import { type Database, isConnectionLost, sessionStates } from '../storage/index.js';
 import { beginsAnew, isPlainRollback, outlastsTransaction } from './transaction-control.js';
 
 /** What is known of the session that a scope's transaction runs in, from the answers to its statements. */
@@ -15,6 +15,7 @@ export class SessionWatch {
   autocommitSeen = false;
   /** The session is not as it was, so nobody else may have the connection. */
   changed = false;
+  private interrupted = false;
   private sent = 0;
 
   constructor(
@@ -61,12 +62,18 @@ export class SessionWatch {
 
   afterError(error: unknown): void {
     if (this.dialect.endsTransaction(error)) this.doom(error);
+    this.interrupted ||= this.dialect.isInterrupted(error);
   }
 
   /** An error of one of the library's own statements. */
   afterOwnError(error: unknown): void {
     // Contention, or a key that was taken, says nothing of the session.
     this.changed ||= !this.dialect.isContention(error) && !this.dialect.isDuplicateKey(error);
+  }
+
+  /** MySQL calls a statement interrupted whose connection was killed. */
+  afterFailedRollback(error: unknown): void {
+    if (this.interrupted && isConnectionLost(error)) this.doom(error);
   }
 
   /** SQLite's own word on whether the transaction is still there. */

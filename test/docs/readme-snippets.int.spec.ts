@@ -16,6 +16,7 @@ import { Payments } from '../../examples/readme/payments.service.js';
 import { ReminderDue, Reminders } from '../../examples/readme/reminders.js';
 import { PointsEarned } from '../../examples/readme/points-earned.js';
 import { Loyalty, PointsService } from '../../examples/readme/points.js';
+import { Abroad, abroadModule } from '../../examples/readme/settings.js';
 import { SmsGateway } from '../../examples/readme/sms-gateway.js';
 import { WebhookController } from '../../examples/readme/webhook.controller.js';
 import { IdempotentMqModule, OutboxPublisher, idempotentMqMigrations } from '../../src/index.js';
@@ -204,6 +205,22 @@ describe.each(engines)('the code of the README, on %s', (engine) => {
       await letPass(app.dataSource, 24 * 3_600_000);
       expect((await app.broker.poll(due, 0)).claimable).toBe(true);
     });
+  });
+
+  it('takes options from a class, and tells instances apart', async () => {
+    const testing = await Test.createTestingModule({
+      imports: [TypeOrmModule.forRoot({ ...database.options, name: 'far' }), abroadModule()],
+      providers: [Abroad],
+    }).compile();
+    const app = await testing.init();
+    try {
+      const { outbox, broker } = app.get(Abroad);
+      await broker.subscribe({ topic: ReminderDue.name, group: 'reminders', version: 1 });
+      await outbox.publish(ReminderDue, { orderId: 'O-1' }, { standalone: true });
+      expect(await broker.groups.list()).toEqual([expect.objectContaining({ ready: 1 })]);
+    } finally {
+      await app.close();
+    }
   });
 
   it('takes a webhook in once, however often it is sent', async () => {

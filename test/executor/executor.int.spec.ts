@@ -47,6 +47,19 @@ describe.each(engines)('IdempotentExecutor, on %s', (engine) => {
     expect(await cards(id)).toBe(1);
   });
 
+  it('returns the same to the first caller as to those who come later, as JSON has it', async () => {
+    const id = newId();
+    const work = async () => ({ at: new Date(0), note: undefined, amounts: [1n].map(Number) });
+    const result = { at: '1970-01-01T00:00:00.000Z', amounts: [1] };
+    for (const executed of [true, false]) {
+      expect(await app.executor.run(key(id), work)).toStrictEqual({ executed, result });
+    }
+    const within = newId();
+    const inner = () => app.executor.run(key(within), work);
+    const { result: first } = await app.executor.run(key(newId()), inner);
+    expect(first).toStrictEqual({ executed: true, result });
+  });
+
   it('takes the same biz-id of another scenario for another one', async () => {
     const id = newId();
     await app.executor.run(key(id), (manager) => issue(manager, id));

@@ -1,9 +1,10 @@
-import { Logger } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { createConnection } from 'mysql2/promise';
+import { DeliveryContext, IdempotentConsumer, type PayloadOf } from '../../src/index.js';
 import { type TestApp, startApp } from '../support/app.js';
-import { CardTable, PaymentSucceeded, PaymentTable, payment } from '../support/cards.js';
+import { CardRow, CardTable, PaymentSucceeded, PaymentTable, payment } from '../support/cards.js';
 import { type Engine, type TestDatabase, createDatabase } from '../support/engines.js';
-import { CardIssuing, cardedPayments, paymentIds, untilAllIsThrough } from '../support/faults.js';
+import { cardedPayments, paymentIds, untilAllIsThrough } from '../support/faults.js';
 import { describeOnServers } from '../support/hostile.js';
 import { OwnServer } from '../support/own-server.js';
 import { until } from '../support/until.js';
@@ -13,6 +14,21 @@ import { until } from '../support/until.js';
 
 const COUNT = 100;
 const ROUNDS = 5;
+/** Of its return, in milliseconds. On a machine that may be busy. */
+const RECOVERS_WITHIN_MS = 60_000;
+
+/** Waits in the middle of its work, where a test wants it to. */
+@Injectable()
+class CardIssuing {
+  meanwhile: Promise<void> | undefined;
+
+  @IdempotentConsumer(PaymentSucceeded, { group: 'card-issuing' })
+  async issue(paid: PayloadOf<typeof PaymentSucceeded>, delivery: DeliveryContext): Promise<void> {
+    await delivery.manager.insert(CardRow, { paymentId: paid.paymentId, issuedBy: delivery.group });
+    await this.meanwhile;
+    await delivery.manager.query('SELECT 1');
+  }
+}
 
 describeOnServers('a database that goes away, %s', (engine) => {
   let server: OwnServer;
@@ -26,13 +42,16 @@ describeOnServers('a database that goes away, %s', (engine) => {
 
   afterAll(() => server?.close());
 
-  beforeEach(async () => {
-    database = await createDatabase(engine as Engine, 'utf8mb4', server.url);
+  const start = async (leaseMs: number) => {
     app = await startApp(database, {
       entities: [PaymentTable, CardTable],
       providers: [CardIssuing],
-      options: { statementTimeoutMs: 1_000, consumers: { leaseMs: 2_000, concurrency: 4 } },
+      options: { statementTimeoutMs: 1_000, consumers: { leaseMs, concurrency: 4 } },
     });
+  };
+
+  beforeEach(async () => {
+    database = await createDatabase(engine as Engine, 'utf8mb4', server.url);
     logged = [];
     for (const level of ['warn', 'error'] as const) {
       jest
@@ -49,6 +68,7 @@ describeOnServers('a database that goes away, %s', (engine) => {
 
   /** While the payments are being worked off, this happens to the server. */
   async function whileItWorks(happens: () => Promise<void>): Promise<void> {
+    await start(2_000);
     const ids = paymentIds(COUNT);
     await app.outbox.publishAll(PaymentSucceeded, ids.map(payment), { standalone: true });
     await app.events('acknowledged', 10);
@@ -68,12 +88,48 @@ describeOnServers('a database that goes away, %s', (engine) => {
     });
   }, 120_000);
 
+  it('gives back what was in flight when it comes back, long before its lease runs out', async () => {
+    await start(10 * RECOVERS_WITHIN_MS);
+    let goOn!: () => void;
+    app.nest.get(CardIssuing).meanwhile = new Promise((resolve) => (goOn = resolve));
+    const ids = ['P-1', 'P-2', 'P-3'];
+    await app.outbox.publishAll(PaymentSucceeded, ids.map(payment), { standalone: true });
+    await app.events('delivered', 3);
+    await server.kill();
+    goOn();
+    await app.events('worker-error', 3, ({ bizId }) => bizId !== undefined);
+    await server.startAgain();
+    await app.events('acknowledged', 3);
+    expect(await app.dataSource.getRepository(CardRow).count()).toBe(3);
+    expect(app.seen.filter(({ type }) => type === 'given-back')).toHaveLength(3);
+  }, 120_000);
+
   it('freezes for longer than leases and statements last', async () => {
     await whileItWorks(async () => {
       server.freeze();
       await app.events('worker-error');
       server.thaw();
     });
+  }, 120_000);
+
+  it('freezes with a handler in flight, and does not hold up a shutdown for longer than its timeouts', async () => {
+    await start(500);
+    let goOn!: () => void;
+    app.nest.get(CardIssuing).meanwhile = new Promise((resolve) => (goOn = resolve));
+    await app.outbox.publish(PaymentSucceeded, payment('P-1'), { standalone: true });
+    await app.events('delivered');
+    server.freeze();
+    try {
+      // Renewals have come and gone unanswered.
+      await app.events('worker-error', 2);
+      goOn();
+      const begun = performance.now();
+      await app.close();
+      // shutdownTimeoutMs, a statement before it and two after it; on a machine that may be busy.
+      expect(performance.now() - begun).toBeLessThan(15_000);
+    } finally {
+      server.thaw();
+    }
   }, 120_000);
 
   it('closes every connection, again and again', async () => {

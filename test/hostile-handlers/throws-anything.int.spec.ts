@@ -1,3 +1,4 @@
+import type * as errors from '../../src/errors/index.js';
 import { AckMissingError, RejectMessageError, RetryLaterError } from '../../src/index.js';
 import { engines } from '../support/engines.js';
 import {
@@ -45,10 +46,30 @@ const thrown: [string, unknown][] = [
   ['a frozen Error', Object.freeze(new Error('fire'))],
   ['an error of 10 MB', new Error('x'.repeat(10_000_000))],
   ['what looks like an error of the library', { code: 'LEASE_LOST' }],
-  ['what looks like RetryLaterError, without a delay', { code: 'RETRY_LATER' }],
-  ['RetryLaterError with a delay that is none', new RetryLaterError({ delayMs: Number.NaN })],
-  ['RetryLaterError with an endless delay', new RetryLaterError({ delayMs: Number.POSITIVE_INFINITY })],
+  ['what looks like RetryLaterError', { code: 'RETRY_LATER', delayMs: 60_000 }],
+  ['an error of somebody else that has the code REJECTED', Object.assign(new Error(), { code: 'REJECTED' })],
 ];
+
+/** Anything but a time from now on: a moment in place of a delay would be decades away. */
+const noDelays = [
+  Number.NaN,
+  Number.POSITIVE_INFINITY,
+  -1,
+  1e300,
+  1_800_000_000_000,
+  '60000' as never,
+  undefined as never,
+];
+
+/** As an app has that loads the ESM and the CommonJS copy. */
+function copyOfErrors(): Pick<typeof errors, 'RetryLaterError' | 'RejectMessageError'> {
+  let copy!: typeof errors;
+  jest.isolateModules(() => {
+    copy = jest.requireActual<typeof errors>('../../src/errors/index.js');
+  });
+  expect(copy.RetryLaterError).not.toBe(RetryLaterError);
+  return copy;
+}
 
 function fail(): never {
   throw new Error('hostile');
@@ -122,7 +143,7 @@ describe.each(engines)('a handler that throws, on %s', (engine) => {
     expect(worker.whatHappened(id).filter((type) => type === 'retry-scheduled')).toHaveLength(3);
   });
 
-  it.each([-1, 0, 0.4, Number.MIN_VALUE])(
+  it.each([0, 0.4, Number.MIN_VALUE])(
     'comes again at once after RetryLaterError with a delay of %d ms',
     async (delayMs) => {
       let attempt = 0;
@@ -133,6 +154,28 @@ describe.each(engines)('a handler that throws, on %s', (engine) => {
       expect(end).toEqual(effectOnce(2));
     },
   );
+
+  it.each(noDelays)('counts a failure when it throws RetryLaterError with a delay of %p', async (delayMs) => {
+    const id = worker.newId();
+    const end = await worker.meets(async (paid, delivery) => {
+      await issueCard(paid, delivery);
+      throw new RetryLaterError({ delayMs });
+    }, id);
+    expect(end).toEqual(failedTwice);
+    expect(await worker.errors(id)).toEqual(
+      Array(2).fill(expect.stringMatching(/^InvalidOptionError: RetryLaterError\(\{ delayMs \}\) must be/)),
+    );
+  });
+
+  it('is understood when what it throws comes from another copy of the library', async () => {
+    let attempt = 0;
+    const end = await worker.meets(async () => {
+      const other = copyOfErrors();
+      if (++attempt === 1) throw new other.RetryLaterError({ delayMs: 1 });
+      throw new other.RejectMessageError('no such user');
+    });
+    expect(end).toMatchObject({ runs: 2, deadLetters: [{ reason: 'rejected', failures: 0 }] });
+  });
 
   it('goes to the dead letters at once when it throws RejectMessageError', async () => {
     const end = await worker.meets(async (paid, delivery) => {

@@ -10,6 +10,7 @@ import {
 import { type TestApp, startApp } from '../support/app.js';
 import { PaymentSucceeded, payment } from '../support/cards.js';
 import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
+import { until } from '../support/until.js';
 
 /** What is logged without anybody having subscribed to anything. */
 
@@ -79,7 +80,7 @@ describe.each(engines)('the log, on %s', (engine) => {
     await pay(throwing(new Error('out of cards')));
     await app.events('dead-lettered');
     expect(lines.warn).toEqual([
-      expect.stringMatching(/failed for P-1, attempt 1 of 3, again in 0\.\d s: Error: out of cards\n +at /),
+      expect.stringMatching(/failed for P-1, attempt 1 of 3, again in \d+ ms: Error: out of cards\n +at /),
     ]);
     expect(lines.warn[0]).toContain(HANDLER);
     expect(lines.error).toEqual([
@@ -124,6 +125,32 @@ describe.each(engines)('the log, on %s', (engine) => {
     await app.events('dead-lettered');
     expect(lines.error).toEqual([expect.stringContaining('nothing was paid')]);
     expect(lines.warn).toEqual([]);
+  });
+
+  it('says of what has expired that it has, in one line and without a stack', async () => {
+    await app.broker.groups.pause({ group: 'card-issuing' });
+    const expiresAt = new Date(Date.now() + 50);
+    await app.outbox.publish(PaymentSucceeded, payment('P-1'), { standalone: true, expiresAt });
+    await until('its time is over', () => Date.now() > expiresAt.getTime());
+    await app.broker.groups.resume({ group: 'card-issuing' });
+    await app.events('dead-lettered');
+    expect(lines.error).toEqual([]);
+    expect(lines.warn).toEqual([
+      `Expired: P-1 for ${HANDLER}; it is in the dead letters. Its time (expiresAt) was over before it could be handled.`,
+    ]);
+    const [letter] = await app.broker.deadLetters.list();
+    expect(letter!.errors[0]!.error).not.toContain('\n');
+  });
+
+  it('says once for each consumer that its retryIf throws', async () => {
+    CardIssuing.lookUp = throwing(new Error('no such status')) as () => never;
+    Object.assign(app.nest.get(CardIssuing), { failure: throwing(new Error('out of cards')) });
+    for (const id of ['P-1', 'P-2'])
+      await app.outbox.publish(PaymentSucceeded, payment(id), { standalone: true });
+    await app.events('dead-lettered', 2);
+    expect(lines.error.filter((line) => line.startsWith('The retryIf of'))).toEqual([
+      `The retryIf of ${HANDLER} threw, so its failures are tried again: Error: no such status`,
+    ]);
   });
 
   it('says once that a topic has no group yet, and what may be the cause', async () => {

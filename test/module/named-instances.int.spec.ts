@@ -17,6 +17,7 @@ import { CardRow, CardTable, type Payment, PaymentSucceeded, payment } from '../
 import { startBroker } from '../support/broker.js';
 import { startApp } from '../support/app.js';
 import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
+import { logLines } from '../support/log-lines.js';
 import { countRows } from '../support/tables.js';
 import { listen, quick, startModules, typeOrm } from './support/start-modules.js';
 
@@ -44,8 +45,10 @@ class Payments {
 describe.each(engines)('two instances on two DataSources, on %s', (engine) => {
   let databases: TestDatabase[];
   let nest: INestApplicationContext;
+  let lines: string[];
 
   beforeEach(async () => {
+    lines = logLines();
     databases = [await createDatabase(engine), await createDatabase(engine)];
     nest = await startModules({
       imports: [
@@ -59,6 +62,7 @@ describe.each(engines)('two instances on two DataSources, on %s', (engine) => {
   });
 
   afterEach(async () => {
+    jest.restoreAllMocks();
     await nest.close();
     for (const database of databases) await database.drop();
   });
@@ -88,6 +92,24 @@ describe.each(engines)('two instances on two DataSources, on %s', (engine) => {
     ).rejects.toThrow();
     expect(await countRows(far, 'message')).toBe(0);
     expect(await countRows(nest.get<DataSource>(getDataSourceToken()), 'message')).toBe(0);
+  });
+
+  it('say so where one publishes in the work of the other without a manager', async () => {
+    const executor = nest.get<IdempotentExecutor>(getIdempotentExecutorToken('abroad'));
+    const run = executor.run({ scenario: 'by-hand', bizId: 'P-4' }, () =>
+      nest.get(Payments).outbox.publish(PaymentSucceeded, payment('P-4')),
+    );
+    await expect(run).rejects.toMatchObject({ code: 'TRANSACTION_REQUIRED' });
+    await expect(run).rejects.toThrow(/biz-id P-4 .* is of another DataSource .*another instance/);
+  });
+
+  it('are named in the log', () => {
+    expect(lines).toContain(
+      'log: Consuming: CardIssuing.issueAbroad (group card-issuing, topic payment.succeeded, instance abroad)',
+    );
+    expect(lines).toContain(
+      'log: Consuming: CardIssuing.issue (group card-issuing, topic payment.succeeded)',
+    );
   });
 
   it('each have their own broker and executor', async () => {

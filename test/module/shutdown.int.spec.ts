@@ -128,6 +128,27 @@ describe.each(engines)('closing the app while handlers run, on %s', (engine) => 
     expect(await after!.dataSource.getRepository(CardRow).count()).toBe(1);
   });
 
+  it('says which handlers did not end in time, and for what', async () => {
+    await start(Texting, 200);
+    const warn = jest.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
+    const reasons: unknown[] = [];
+    behaviour = async ({ signal }) => {
+      signal.addEventListener('abort', () => reasons.push(signal.reason));
+      await never();
+    };
+    const both = running(2);
+    await publish(['P-1', 'P-2']);
+    await both;
+    await app.close();
+    expect(warn.mock.calls.map(([line]) => line as string)).toEqual([
+      expect.stringMatching(
+        /^Shutdown: Texting\.text \(.*\) did not end within 200 ms \(option shutdownTimeoutMs\) for P-1, P-2\. /,
+      ),
+    ]);
+    expect(reasons).toEqual(Array(2).fill(expect.objectContaining({ code: 'SHUTTING_DOWN' })));
+    warn.mockRestore();
+  });
+
   it.each([
     [
       'throws when its signal aborts',

@@ -5,6 +5,7 @@ import {
   type IdempotentMqOptions,
   defineTopic,
 } from '../../src/index.js';
+import { resolveConsumerOptions } from '../../src/consumer/consumer-options.js';
 import { PaymentSucceeded } from '../support/cards.js';
 import { type TestDatabase, createDatabase } from '../support/engines.js';
 import { startModules, typeOrm } from './support/start-modules.js';
@@ -100,8 +101,9 @@ describe('forRoot refuses', () => {
       'consumers.retry.toString',
       '1',
     ],
-    ['a topic without a name', { topics: [{ name: '', bizId: () => 'x' }] }, 'topics', '""'],
-    ['topics that are names', { topics: ['payment.succeeded'] }, 'topics', '"payment.succeeded"'],
+    ['a topic without a name', { topics: [{ name: '', bizId: () => 'x' }] }, 'topics[0]', '""'],
+    ['no table prefix at all', { tablePrefix: null }, 'tablePrefix', 'null'],
+    ['topics that are names', { topics: ['payment.succeeded'] }, 'topics[0]', '"payment.succeeded"'],
     ['topics that are no list', { topics: 'payment.succeeded' }, 'topics', '"payment.succeeded"'],
     ['a manager for a function', { currentManager: 1 }, 'currentManager', '1'],
   ];
@@ -122,9 +124,66 @@ describe('forRoot refuses', () => {
     await expect(start).rejects.toThrow('must be an object (got undefined)');
   });
 
+  it.each([[null], [5], [[]], [new Date(0)], ['x'], [() => ({})]])('%p for its options', (options) => {
+    for (const register of ['forRoot', 'forRootAsync'] as const) {
+      const call = () => IdempotentMqModule[register](options as never);
+      expect(call).toThrow(/^forRoot(Async)?\(options\) must be an object \(got /);
+    }
+  });
+
+  it.each([
+    ['nothing', undefined, 'forRootAsync(options) must be an object (got undefined)'],
+    ['no factory', {}, 'with one of useFactory, useClass, useExisting (got an object {})'],
+    ['two factories', { useFactory: () => ({}), useClass: class {} }, 'with one of useFactory, '],
+    ['a factory that is none', { useFactory: 5 }, 'forRootAsync({ useFactory }) must be a function'],
+    ['a class without the method', { useClass: class {} }, 'with the method createIdempotentMqOptions()'],
+    ['null for a class', { useClass: null }, 'with the method createIdempotentMqOptions() (got null)'],
+    [
+      'options beside the factory',
+      { useFactory: () => ({}), schema: 'ensure' },
+      'forRootAsync({ schema }) must be left out here: what the factory returns has the options.',
+    ],
+  ])('%s for a factory', (_, options, message) => {
+    const call = () => IdempotentMqModule.forRootAsync(options as never);
+    expect(call).toThrow(expect.objectContaining({ code: 'OPTIONS_INVALID' }));
+    expect(call).toThrow(message);
+  });
+
+  it.each([[5], [null], [''], [{ type: 'mysql' }]])('%p for the name of a DataSource', (dataSource) => {
+    const call = () => IdempotentMqModule.forRoot({ dataSource: dataSource as never });
+    expect(call).toThrow(/^forRoot\(\{ dataSource \}\) must be the name of a DataSource/);
+  });
+
+  it('an option that is elsewhere, and says where', async () => {
+    const options = { retry: { attempts: 3 } } as IdempotentMqOptions;
+    const start = startModules({ imports: [typeOrm(database), IdempotentMqModule.forRoot(options)] });
+    await expect(start).rejects.toThrow(
+      'retry must be left out: it is not an option here (did you mean consumers.retry?).',
+    );
+    await expect(start).rejects.toThrow('(got an object {"attempts":3})');
+  });
+
+  it('what holds a password, without showing it', async () => {
+    const options = { broker: { dataSource: { username: 'shop', password: 'hunter2' } } } as never;
+    const start = startModules({ imports: [typeOrm(database), IdempotentMqModule.forRoot(options)] });
+    await expect(start).rejects.toThrow('(got an object {"username":"shop","password":"***"})');
+  });
+
   it('a name that is none', () => {
     expect(() => IdempotentMqModule.forRoot({ name: 'two words' })).toThrow(
       /forRoot\(\{ name \}\) must be .* \(got the string "two words"\)/,
+    );
+  });
+});
+
+describe('a longest wait that is shorter than the first one by default', () => {
+  it('is the first one too', () => {
+    expect(resolveConsumerOptions('x', { retry: { maxDelayMs: 500 } }).retry).toMatchObject({
+      delayMs: 500,
+      maxDelayMs: 500,
+    });
+    expect(() => resolveConsumerOptions('x', { retry: { delayMs: 501, maxDelayMs: 500 } })).toThrow(
+      'x.retry.delayMs must be at most retry.maxDelayMs (500)',
     );
   });
 });

@@ -84,6 +84,7 @@ describe.each(cases)('after $what, on $engine', ({ engine, end }) => {
       })
       .catch(() => undefined);
     expect(refused).toBeInstanceOf(TransactionEndedError);
+    expect((refused as Error).message).toMatch(/^publishAll\(\) was to join a transaction that is over: /);
     expect(await storedBizIds(app.dataSource)).not.toContain('a');
     expect(await orphans(app.dataSource)).toEqual({ deliveries: 0, parked: 0 });
   });

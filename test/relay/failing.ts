@@ -53,6 +53,7 @@ export function failing(real: LibraryConnections, failure: Failure): FailingConn
       return result;
     },
     scopeRunner: (request) => real.scopeRunner(request),
+    allowSilence: (seconds) => real.allowSilence(seconds),
     close: () => real.close(),
   };
 }

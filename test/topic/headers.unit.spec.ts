@@ -49,7 +49,7 @@ describe('headers', () => {
   it.each([
     ['a number', { retries: 3 }, 'Header retries must be a string (got the number 3)'],
     ['undefined', { tenant: undefined }, 'Header tenant must be a string (got undefined)'],
-    ['a list', { tags: ['a'] }, 'Header tags must be a string (got an array)'],
+    ['a list', { tags: ['a'] }, 'Header tags must be a string (got an array ['],
     ['no name', { '': 'x' }, "A header's name must be a non-empty string"],
     ['a name __proto__', new Map([['__proto__', 'x']]), '__proto__'],
     ['a name that is no string', new Map([[1, 'x']]), 'got the number 1'],

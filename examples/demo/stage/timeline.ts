@@ -34,7 +34,7 @@ export class Timeline {
   constructor(private readonly isUnlucky: (paymentId: string) => boolean) {}
 
   add(who: string, { event, at }: Pick<Witnessed, 'event' | 'at'>): void {
-    if (!('bizId' in event) || !this.isUnlucky(event.bizId)) return;
+    if (!('bizId' in event) || event.bizId === undefined || !this.isUnlucky(event.bizId)) return;
     if ('group' in event && event.group !== 'card-issuing') return;
     this.scenes.set(event.bizId, [...(this.scenes.get(event.bizId) ?? []), { who, event, at }]);
   }

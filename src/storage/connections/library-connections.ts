@@ -22,6 +22,9 @@ export interface LibraryConnections {
    */
   scopeRunner(request: ScopeRequest): Promise<ScopeRunner>;
 
+  /** Handlers may be silent for this long, in seconds, before the server ends their transaction. It only rises. */
+  allowSilence(seconds: number): void;
+
   close(): Promise<void>;
 }
 

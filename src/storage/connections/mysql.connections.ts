@@ -59,7 +59,9 @@ export async function openMysqlConnections(
 }
 
 class MysqlConnections implements LibraryConnections {
-  private readonly prepared = new WeakSet<PooledConnection>();
+  /** Each with the statements that it was set up with. */
+  private readonly prepared = new WeakMap<PooledConnection, string>();
+  private idleTimeoutSeconds: number;
   private readonly seats: Record<ScopeRequest['kind'], Seats>;
 
   constructor(
@@ -68,7 +70,8 @@ class MysqlConnections implements LibraryConnections {
     private readonly scopes: { pool: DataSource; runners: () => QueryRunner } | undefined,
     private readonly options: MysqlConnectionsOptions,
   ) {
-    const { scopeConnections } = options;
+    const { scopeConnections, idleTimeoutSeconds } = options;
+    this.idleTimeoutSeconds = idleTimeoutSeconds;
     this.seats = {
       handler: new Seats(scopeConnections, 'for handlers'),
       executor: new Seats(scopeConnections, 'for IdempotentExecutor'),
@@ -132,7 +135,7 @@ class MysqlConnections implements LibraryConnections {
   }
 
   private async seatedRunner(leaveSeat: () => void): Promise<ScopeRunner> {
-    const { idleTimeoutSeconds } = this.options;
+    const { idleTimeoutSeconds } = this;
     if (!this.scopes) throw new Error('No scope can be opened in the database of a broker.');
     const { runner, connection } = await this.acquire(
       this.scopes.runners(),
@@ -149,13 +152,18 @@ class MysqlConnections implements LibraryConnections {
     };
   }
 
+  allowSilence(seconds: number): void {
+    this.idleTimeoutSeconds = Math.max(this.idleTimeoutSeconds, seconds);
+  }
+
   async close(): Promise<void> {
     await Promise.all([this.controlPool.destroy(), this.scopes?.pool.destroy()]);
   }
 
   private async acquire(runner: QueryRunner, session: string[]) {
     const connection = (await runner.connect()) as PooledConnection;
-    if (!this.prepared.has(connection)) {
+    const setting = session.join('; ');
+    if (this.prepared.get(connection) !== setting) {
       try {
         const setUp = async () => {
           for (const statement of session) await runner.query(statement);
@@ -166,7 +174,7 @@ class MysqlConnections implements LibraryConnections {
         connection.destroy();
         throw error;
       }
-      this.prepared.add(connection);
+      this.prepared.set(connection, setting);
     }
     return { runner, connection };
   }

@@ -87,6 +87,9 @@ class SqliteLibraryConnections implements LibraryConnections {
     };
   }
 
+  /** Nobody ends a transaction here. */
+  allowSilence(): void {}
+
   private async onControlHandle<T>(work: (runner: QueryRunner) => Promise<T>): Promise<T> {
     const runner = this.handles.createQueryRunner({ name: 'the broker', priority: 'control' });
     try {
