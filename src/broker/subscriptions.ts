@@ -15,6 +15,7 @@ import {
   lockParked,
   lockTopic,
   markParkedTaken,
+  scheduleParked,
   updateSubscription,
 } from '../storage/index.js';
 import type { Topics } from './topics.js';
@@ -135,13 +136,15 @@ export class Subscriptions {
   private async takeParked(on: Connection, topicId: number, subscriptionId: number): Promise<void> {
     const { database } = this.connections;
     let seqs: number[];
+    let now: number;
     let last = 0;
     do {
-      seqs = await lockParked(database, on, { topicId, after: last, limit: PARKED_BATCH });
+      ({ seqs, now } = await lockParked(database, on, { topicId, after: last, limit: PARKED_BATCH }));
       if (seqs.length === 0) return;
       last = seqs.at(-1)!;
       const range = { topicId, first: seqs[0]!, last };
-      await deliverParked(database, on, { ...range, subscriptionId });
+      await deliverParked(database, on, { ...range, subscriptionId, now });
+      await scheduleParked(database, on, { ...range, subscriptionId, now });
       await markParkedTaken(database, on, range);
     } while (seqs.length === PARKED_BATCH);
   }

@@ -1,3 +1,4 @@
+import { BODY } from '../dialect.js';
 import type { Database } from '../tables.js';
 
 /**
@@ -29,7 +30,7 @@ export function mysqlTables(t: Database['tables']): string[] {
       inner_msg_id BINARY(16) NOT NULL,
       topic_id INT UNSIGNED NOT NULL,
       biz_id VARBINARY(255) NOT NULL,
-      body LONGBLOB NOT NULL,
+      ${BODY} LONGBLOB NOT NULL,
       headers BLOB NULL,
       landed_at BIGINT NOT NULL,
       deliver_at BIGINT NULL,
@@ -61,7 +62,8 @@ export function mysqlTables(t: Database['tables']): string[] {
       seq BIGINT UNSIGNED NOT NULL,
       parked_at BIGINT NOT NULL,
       taken TINYINT NOT NULL DEFAULT 0,
-      PRIMARY KEY (topic_id, seq)
+      PRIMARY KEY (topic_id, seq),
+      KEY parked_parked_at (topic_id, parked_at)
     ) ${engine}`,
     `CREATE TABLE IF NOT EXISTS ${t.dead_letter} (
       subscription_id INT UNSIGNED NOT NULL,
@@ -95,7 +97,7 @@ export function mysqlTables(t: Database['tables']): string[] {
       inner_msg_id BINARY(16) NOT NULL,
       topic VARBINARY(200) NOT NULL,
       biz_id VARBINARY(255) NOT NULL,
-      body LONGBLOB NOT NULL,
+      ${BODY} LONGBLOB NOT NULL,
       headers BLOB NULL,
       expires_at BIGINT NULL,
       available_at BIGINT NOT NULL DEFAULT 0,
@@ -111,7 +113,7 @@ export function mysqlTables(t: Database['tables']): string[] {
       inner_msg_id BINARY(16) NOT NULL,
       topic VARBINARY(200) NOT NULL,
       biz_id VARBINARY(255) NOT NULL,
-      body LONGBLOB NOT NULL,
+      ${BODY} LONGBLOB NOT NULL,
       headers BLOB NULL,
       expires_at BIGINT NULL,
       available_at BIGINT NOT NULL DEFAULT 0,
@@ -126,7 +128,7 @@ export function mysqlTables(t: Database['tables']): string[] {
       inner_msg_id BINARY(16) NOT NULL,
       topic VARBINARY(200) NOT NULL,
       biz_id VARBINARY(255) NOT NULL,
-      body LONGBLOB NOT NULL,
+      ${BODY} LONGBLOB NOT NULL,
       headers BLOB NULL,
       expires_at BIGINT NULL,
       first_sent_at BIGINT NULL,
@@ -163,7 +165,7 @@ export function mysqlTables(t: Database['tables']): string[] {
       body_hash BINARY(16) NOT NULL,
       topic VARBINARY(200) NOT NULL,
       biz_id VARBINARY(255) NOT NULL,
-      body LONGBLOB NOT NULL,
+      ${BODY} LONGBLOB NOT NULL,
       headers BLOB NULL,
       expires_at BIGINT NULL,
       reason VARBINARY(40) NOT NULL,

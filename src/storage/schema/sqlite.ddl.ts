@@ -1,6 +1,7 @@
+import { BODY } from '../dialect.js';
 import type { Database } from '../tables.js';
 
-/** The same tables as in mysql.ddl.ts. BLOB keys compare byte by byte. */
+/** The same tables as in mysql.ddl.ts. BLOB keys compare byte by byte. A UNIQUE that ends in the primary key is an index. */
 export function sqliteTables(t: Database['tables']): string[] {
   return [
     `CREATE TABLE IF NOT EXISTS ${t.topic} (
@@ -22,7 +23,7 @@ export function sqliteTables(t: Database['tables']): string[] {
       inner_msg_id BLOB NOT NULL,
       topic_id INTEGER NOT NULL,
       biz_id BLOB NOT NULL,
-      body BLOB NOT NULL,
+      ${BODY} BLOB NOT NULL,
       headers BLOB NULL,
       landed_at INTEGER NOT NULL,
       deliver_at INTEGER NULL,
@@ -53,7 +54,8 @@ export function sqliteTables(t: Database['tables']): string[] {
       seq INTEGER NOT NULL,
       parked_at INTEGER NOT NULL,
       taken INTEGER NOT NULL DEFAULT 0,
-      PRIMARY KEY (topic_id, seq)
+      PRIMARY KEY (topic_id, seq),
+      UNIQUE (topic_id, parked_at, seq)
     ) WITHOUT ROWID`,
     `CREATE TABLE IF NOT EXISTS ${t.dead_letter} (
       subscription_id INTEGER NOT NULL,
@@ -63,7 +65,8 @@ export function sqliteTables(t: Database['tables']): string[] {
       lost_leases INTEGER NOT NULL,
       errors BLOB NULL,
       dead_at INTEGER NOT NULL,
-      PRIMARY KEY (subscription_id, seq)
+      PRIMARY KEY (subscription_id, seq),
+      UNIQUE (dead_at, subscription_id, seq)
     ) WITHOUT ROWID`,
     `CREATE TABLE IF NOT EXISTS ${t.scenario} (
       id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -85,7 +88,7 @@ export function sqliteTables(t: Database['tables']): string[] {
       inner_msg_id BLOB NOT NULL,
       topic BLOB NOT NULL,
       biz_id BLOB NOT NULL,
-      body BLOB NOT NULL,
+      ${BODY} BLOB NOT NULL,
       headers BLOB NULL,
       expires_at INTEGER NULL,
       available_at INTEGER NOT NULL DEFAULT 0,
@@ -100,7 +103,7 @@ export function sqliteTables(t: Database['tables']): string[] {
       inner_msg_id BLOB NOT NULL,
       topic BLOB NOT NULL,
       biz_id BLOB NOT NULL,
-      body BLOB NOT NULL,
+      ${BODY} BLOB NOT NULL,
       headers BLOB NULL,
       expires_at INTEGER NULL,
       available_at INTEGER NOT NULL DEFAULT 0,
@@ -114,7 +117,7 @@ export function sqliteTables(t: Database['tables']): string[] {
       inner_msg_id BLOB NOT NULL,
       topic BLOB NOT NULL,
       biz_id BLOB NOT NULL,
-      body BLOB NOT NULL,
+      ${BODY} BLOB NOT NULL,
       headers BLOB NULL,
       expires_at INTEGER NULL,
       first_sent_at INTEGER NULL,
@@ -147,7 +150,7 @@ export function sqliteTables(t: Database['tables']): string[] {
       body_hash BLOB NOT NULL,
       topic BLOB NOT NULL,
       biz_id BLOB NOT NULL,
-      body BLOB NOT NULL,
+      ${BODY} BLOB NOT NULL,
       headers BLOB NULL,
       expires_at INTEGER NULL,
       reason BLOB NOT NULL,

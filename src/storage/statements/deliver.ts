@@ -1,3 +1,4 @@
+import { BODY } from '../dialect.js';
 import { type Connection, placeholders, read, write } from '../execute.js';
 import type { Database } from '../tables.js';
 
@@ -100,7 +101,7 @@ export async function readMessages(
 ): Promise<StoredMessage[]> {
   const rows = await read<Record<string, unknown>>(
     on,
-    `SELECT seq, inner_msg_id, biz_id, body, headers, landed_at, expires_at - ${dialect.now} AS expires_in
+    `SELECT seq, inner_msg_id, biz_id, ${BODY}, headers, landed_at, expires_at - ${dialect.now} AS expires_in
      FROM ${tables.message}
      WHERE seq IN (${placeholders(seqs.length)})`,
     [...seqs],
