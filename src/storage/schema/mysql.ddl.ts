@@ -21,9 +21,13 @@ export function mysqlTables(t: Database['tables']): string[] {
       group_name VARBINARY(200) NOT NULL,
       version INT UNSIGNED NOT NULL,
       removed TINYINT NOT NULL DEFAULT 0,
-      paused TINYINT NOT NULL DEFAULT 0,
       PRIMARY KEY (id),
       UNIQUE KEY topic_group (topic_id, group_name)
+    ) ${engine}`,
+    // Not a column of the subscription: whoever publishes share-locks that row until the end of the transaction.
+    `CREATE TABLE IF NOT EXISTS ${t.paused} (
+      subscription_id INT UNSIGNED NOT NULL,
+      PRIMARY KEY (subscription_id)
     ) ${engine}`,
     `CREATE TABLE IF NOT EXISTS ${t.message} (
       seq BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,

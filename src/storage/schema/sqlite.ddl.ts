@@ -14,8 +14,10 @@ export function sqliteTables(t: Database['tables']): string[] {
       group_name BLOB NOT NULL,
       version INTEGER NOT NULL,
       removed INTEGER NOT NULL DEFAULT 0,
-      paused INTEGER NOT NULL DEFAULT 0,
       UNIQUE (topic_id, group_name)
+    )`,
+    `CREATE TABLE IF NOT EXISTS ${t.paused} (
+      subscription_id INTEGER NOT NULL PRIMARY KEY
     )`,
     // AUTOINCREMENT: without it SQLite gives a deleted message's seq to the next one, whose dedup row would then seem torn.
     `CREATE TABLE IF NOT EXISTS ${t.message} (

@@ -48,21 +48,26 @@ export async function findClaimableBySeq(
   return rows.map(toClaimable)[0];
 }
 
-/** Whether a claim would find anything, and whether anything that waits is due: what an idle worker asks, without locking. */
+/** Whether a claim would find anything, whether anything that waits is due, and whether the group is gone: what an idle worker asks, without locking. */
 export async function findWork(
   { dialect, tables }: Database,
   on: Connection,
   { subscriptionId, after }: { subscriptionId: number; after: number },
-): Promise<{ claimable: boolean; due: boolean }> {
-  const rows = await read<{ claimable: number | string; due: number | string }>(
+): Promise<{ claimable: boolean; due: boolean; removed: boolean }> {
+  const rows = await read<{ claimable: number | string; due: number | string; here: number | string }>(
     on,
     `SELECT EXISTS (SELECT 1 FROM ${tables.delivery}
                     WHERE subscription_id = ? AND seq > ? AND available_at <= ${dialect.now})
               AND ${running(tables)} AS claimable,
-            EXISTS (SELECT 1 FROM ${tables.waiting} WHERE subscription_id = ? AND due_at <= ${dialect.now}) AS due`,
-    [subscriptionId, after, subscriptionId, subscriptionId],
+            EXISTS (SELECT 1 FROM ${tables.waiting} WHERE subscription_id = ? AND due_at <= ${dialect.now}) AS due,
+            (SELECT COUNT(*) FROM ${tables.subscription} WHERE id = ? AND removed = 0) AS here`,
+    [subscriptionId, after, subscriptionId, subscriptionId, subscriptionId],
   );
-  return { claimable: Number(rows[0]?.claimable) === 1, due: Number(rows[0]?.due) === 1 };
+  return {
+    claimable: Number(rows[0]?.claimable) === 1,
+    due: Number(rows[0]?.due) === 1,
+    removed: Number(rows[0]?.here) === 0,
+  };
 }
 
 /** Gives what was found and locked to the holder of the token. A token still there is a lease that ran out. */
@@ -117,9 +122,9 @@ export async function readMessages(
   }));
 }
 
-/** A group that is paused is given nothing. By its primary key, and never locked. */
+/** A group that is paused is given nothing. By the primary key, and never locked. */
 function running(tables: Database['tables']): string {
-  return `(SELECT paused FROM ${tables.subscription} WHERE id = ?) = 0`;
+  return `(SELECT COUNT(*) FROM ${tables.paused} WHERE subscription_id = ?) = 0`;
 }
 
 const CLAIMABLE = 'seq, token IS NOT NULL AS lease_expired, failures, lost_leases, errors';
