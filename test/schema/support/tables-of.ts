@@ -3,11 +3,20 @@ import type { TestDatabase } from '../../support/engines.js';
 
 /** What the library's tables are called after their prefix. */
 export const TABLES = [
+  'accepted',
+  'accepted_floor',
   'dead_letter',
   'dedup',
   'delivery',
+  'known_origin',
   'message',
+  'outbox',
+  'outbox_keyed',
+  'outbox_origin',
+  'outbox_scheduled',
   'parked',
+  'paused',
+  'quarantine',
   'scenario',
   'schema_version',
   'subscription',
