@@ -133,14 +133,14 @@ describe.each(engines)('statements on %s', (engine) => {
     const statements = await during(() => claim(app, cards, { limit: 99 }));
     expect(statements).toEqual([
       BEGIN,
-      'SELECT mq_delivery mq_subscription',
+      'SELECT mq_delivery mq_subscription mq_paused',
       'UPDATE mq_delivery',
       'SELECT mq_message',
       'COMMIT',
     ]);
     expect(await during(() => claim(app, cards))).toEqual([
       BEGIN,
-      'SELECT mq_delivery mq_subscription',
+      'SELECT mq_delivery mq_subscription mq_paused',
       'COMMIT',
     ]);
   });
@@ -182,7 +182,7 @@ describe.each(engines)('statements on %s', (engine) => {
     await until('the worker has asked six times more', () => recording.statements.length - from >= ASKED);
     const asked = recording.statements.slice(from, from + ASKED);
     expect(asked.map(({ sql }) => outline(sql))).toEqual(
-      Array(ASKED).fill('SELECT mq_delivery mq_subscription mq_waiting'),
+      Array(ASKED).fill('SELECT mq_delivery mq_paused mq_waiting mq_subscription'),
     );
     // Timers may be late, never early, but for the rounding of a millisecond.
     expect(asked.at(-1)!.at - asked[0]!.at).toBeGreaterThanOrEqual((ASKED - 1) * (POLL_MS - 2));

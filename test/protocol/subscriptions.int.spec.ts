@@ -159,6 +159,14 @@ describe.each(engines)('subscriptions on %s', (engine) => {
     ]);
   });
 
+  it('are given nothing of what is still being deleted after they were removed', async () => {
+    const former = await subscribe(app, 'cards');
+    await publishOrders(app, ['O-1']);
+    await app.dataSource.query('UPDATE mq_subscription SET removed = 1');
+    expect((await claim(app, former)).deliveries).toEqual([]);
+    expect(await app.broker.poll(former, 0)).toEqual({ claimable: false, broughtBack: false });
+  });
+
   it('that do not exist are not removed, and nothing is made for them', async () => {
     await subscribe(app, 'cards');
     for (const wrong of [{ topic: 'order.palced' }, { group: 'crads' }]) {

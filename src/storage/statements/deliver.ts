@@ -58,15 +58,16 @@ export async function findWork(
     on,
     `SELECT EXISTS (SELECT 1 FROM ${tables.delivery}
                     WHERE subscription_id = ? AND seq > ? AND available_at <= ${dialect.now})
-              AND ${running(tables)} AS claimable,
+              AND (SELECT COUNT(*) FROM ${tables.paused} WHERE subscription_id = ?) = 0 AS claimable,
             EXISTS (SELECT 1 FROM ${tables.waiting} WHERE subscription_id = ? AND due_at <= ${dialect.now}) AS due,
             (SELECT COUNT(*) FROM ${tables.subscription} WHERE id = ? AND removed = 0) AS here`,
     [subscriptionId, after, subscriptionId, subscriptionId, subscriptionId],
   );
+  const removed = Number(rows[0]?.here) === 0;
   return {
-    claimable: Number(rows[0]?.claimable) === 1,
-    due: Number(rows[0]?.due) === 1,
-    removed: Number(rows[0]?.here) === 0,
+    claimable: Number(rows[0]?.claimable) === 1 && !removed,
+    due: Number(rows[0]?.due) === 1 && !removed,
+    removed,
   };
 }
 
@@ -122,9 +123,10 @@ export async function readMessages(
   }));
 }
 
-/** A group that is paused is given nothing. By the primary key, and never locked. */
-function running(tables: Database['tables']): string {
-  return `(SELECT COUNT(*) FROM ${tables.paused} WHERE subscription_id = ?) = 0`;
+/** A group that is paused, or was removed, is given nothing. By primary keys, and never locked. */
+function running({ paused, subscription }: Database['tables']): string {
+  return `(SELECT COUNT(*) FROM ${subscription} s WHERE s.id = ? AND s.removed = 0
+           AND NOT EXISTS (SELECT 1 FROM ${paused} p WHERE p.subscription_id = s.id)) = 1`;
 }
 
 const CLAIMABLE = 'seq, token IS NOT NULL AS lease_expired, failures, lost_leases, errors';
