@@ -40,6 +40,9 @@ export {
   type QuarantineListOptions,
   type QuarantineReason,
   type QuarantinedMessage,
+  type RemovedSubscription,
+  type SubscribeRequest,
+  type TopicStatus,
 } from './broker/index.js';
 export {
   AtLeastOnceConsumer,

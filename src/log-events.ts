@@ -48,6 +48,11 @@ export function logEvents(
           `Message ${event.seq} was deleted by hand, so its delivery to subscription ${event.subscriptionId} was dropped.`,
         );
         return;
+      case 'group-removed':
+        logger.log(
+          `Removed: group ${event.group} of ${event.topic}, with ${event.deliveries} deliveries and ${event.deadLetters} dead letters.`,
+        );
+        return;
       case 'worker-error': {
         const worker = `${event.group} of ${event.topic}`;
         if (isNew(failing, worker)) {

@@ -13,12 +13,12 @@ import { ColocatedBroker } from './colocated-broker.js';
 import { DeadLetters } from './dead-letters.js';
 import { type ClaimRequest, Delivering } from './deliver.js';
 import { Dropping } from './drop.js';
-import { Groups } from './groups.js';
+import { Groups, type TopicStatus } from './groups.js';
 import { ForgettingAccepted } from './forget-accepted.js';
 import { Landing } from './land.js';
 import { LandedBell } from './landed-bell.js';
 import { Quarantine } from './quarantine.js';
-import { type SubscribeRequest, Subscriptions } from './subscriptions.js';
+import { type RemovedSubscription, type SubscribeRequest, Subscriptions } from './subscriptions.js';
 import { Sweeper } from './sweeper.js';
 import { TakingAcks } from './take-acks.js';
 import { Topics } from './topics.js';
@@ -43,7 +43,7 @@ export class BrokerService {
   readonly quarantine: Quarantine;
   /** @internal Set when the broker's tables are in the app's own database. */
   readonly colocated: ColocatedBroker | undefined;
-  private readonly topics: Topics;
+  private readonly topicIds: Topics;
   private readonly subscriptions: Subscriptions;
   private readonly accepting: Accepting;
   private readonly delivering: Delivering;
@@ -62,11 +62,11 @@ export class BrokerService {
     options: BrokerOptions,
     app?: DataSource,
   ) {
-    this.topics = new Topics(connections);
-    this.subscriptions = new Subscriptions(connections, this.topics);
-    const landing = new Landing(connections, this.topics, options.landing);
-    this.quarantine = new Quarantine(connections, this.topics, landing, this.bell, events);
-    this.accepting = new Accepting(connections, this.topics, landing, this.quarantine, this.bell, events, {
+    this.topicIds = new Topics(connections);
+    this.subscriptions = new Subscriptions(connections, this.topicIds, events);
+    const landing = new Landing(connections, this.topicIds, options.landing);
+    this.quarantine = new Quarantine(connections, this.topicIds, landing, this.bell, events);
+    this.accepting = new Accepting(connections, this.topicIds, landing, this.quarantine, this.bell, events, {
       windowMs: options.innerMsgIdWindowMs,
       limits: options.landing,
     });
@@ -81,18 +81,22 @@ export class BrokerService {
       intervalMs: options.sweepIntervalMs,
       onError: options.onSweepError,
     });
-    const cancelling = new Cancelling(connections, this.topics);
+    const cancelling = new Cancelling(connections, this.topicIds);
     this.colocated = app && new ColocatedBroker(app, connections, landing, cancelling, this.bell, events);
   }
 
   /** @internal */
   registerTopics(names: readonly string[]): Promise<void> {
-    return this.topics.register(names);
+    return this.topicIds.register(names);
   }
 
   /**
-   * @internal Consumers do it at start.
-   * @throws SubscriptionRemovedError, TopicLockedError
+   * @internal From the moment that this resolves, the group receives every message whose publishing transaction commits.
+   * A consumer does it at start.
+   *
+   * @throws InvalidOptionError naming what is wrong with the request
+   * @throws SubscriptionRemovedError when the group was removed since, at this version or a later one
+   * @throws TopicLockedError when a transaction that published to the topic did not end within two minutes
    */
   async subscribe(request: SubscribeRequest) {
     const id = await this.subscriptions.subscribe(request);
@@ -100,13 +104,22 @@ export class BrokerService {
   }
 
   /**
-   * Removes a group's subscription for good, with its deliveries. Its version and older ones don't come back. Nothing
-   * happens when there is no such group, or one of a later version.
+   * Removes a group's subscription for good, with its deliveries. Its version and older ones don't come back.
    *
-   * @throws TopicLockedError when transactions that publish to the topic did not end within two minutes
+   * @returns what was deleted with it: nothing where it has come back at a higher version
+   * @throws InvalidOptionError naming what is wrong with the request, or the groups that there are
+   * @throws TopicLockedError when a transaction that published to the topic did not end within two minutes
    */
-  removeSubscription(request: SubscribeRequest): Promise<void> {
+  removeSubscription(request: SubscribeRequest): Promise<RemovedSubscription> {
     return this.subscriptions.remove(request);
+  }
+
+  /**
+   * The topics that there are, with the number of their groups, and of messages that no group has taken yet. Cheap: it
+   * counts what is parked, and nothing else.
+   */
+  topics(): Promise<TopicStatus[]> {
+    return this.groups.topics();
   }
 
   /** @internal Steps 1 to 3 for what a relay sends. */
@@ -135,7 +148,7 @@ export class BrokerService {
   }
 
   /** @internal */
-  poll(subscription: { id: number }, after: number) {
+  poll(subscription: { id: number; topic: string; group: string }, after: number) {
     return this.delivering.poll(subscription, after);
   }
 

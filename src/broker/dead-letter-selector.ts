@@ -1,14 +1,15 @@
 import { InvalidOptionError } from '../errors/index.js';
+import type { DeadLetterReason } from '../events/index.js';
 import type { DeadLetterCondition, DeadLetterKey } from '../storage/index.js';
+import { refuseUnknownKeys } from './refuse-unknown-keys.js';
 
 /** Each part that is given must be met. */
 export interface DeadLetterFilter {
   topic?: string;
   group?: string;
-  /** Why it is dead: `failed`, `rejected`, `torn`, `process-lost`, `unrouted`, `expired`. */
-  reason?: string;
+  reason?: DeadLetterReason;
   bizId?: string;
-  /** Dead since then or longer. */
+  /** Dead since then or longer: `letter.deadAt` finds that letter too. */
   deadUntil?: Date;
 }
 
@@ -17,6 +18,15 @@ export type DeadLetterSelector = string | readonly string[] | { id: string } | D
 
 const TEXTS = ['topic', 'group', 'reason', 'bizId'] as const;
 const KNOWN: readonly string[] = [...TEXTS, 'deadUntil'];
+/** A record, so that a reason that is left out doesn't compile. */
+const REASONS: Record<DeadLetterReason, true> = {
+  failed: true,
+  rejected: true,
+  torn: true,
+  'process-lost': true,
+  expired: true,
+  unrouted: true,
+};
 
 /** @throws InvalidOptionError naming what came: an operator's mistake must not touch every dead letter there is */
 export function resolveSelector(call: string, which: DeadLetterSelector): DeadLetterCondition {
@@ -26,26 +36,19 @@ export function resolveSelector(call: string, which: DeadLetterSelector): DeadLe
     throw new InvalidOptionError(`${call}(which)`, which, 'an id, an array of ids, or a filter');
   }
   if ('id' in which) return { keys: [keyOf(call, which.id)] };
-  return resolveFilter(call, which as DeadLetterFilter);
-}
-
-function resolveFilter(call: string, filter: DeadLetterFilter): DeadLetterCondition {
-  const given = Object.entries(filter).filter(([, value]) => value !== undefined);
-  if (given.length === 0) {
+  if (Object.values(which).every((value) => value === undefined)) {
     throw new InvalidOptionError(
       `${call}(filter)`,
-      filter,
+      which,
       `a filter with one at least of ${KNOWN.join(', ')}`,
     );
   }
-  const unknown = given.find(([key]) => !KNOWN.includes(key));
-  if (unknown) {
-    throw new InvalidOptionError(
-      `${call}({ ${unknown[0]} })`,
-      unknown[1],
-      `left out: it is no part of a filter. Known are ${KNOWN.join(', ')}`,
-    );
-  }
+  return resolveFilter(call, which as DeadLetterFilter);
+}
+
+/** @throws InvalidOptionError naming what came, and what is known */
+export function resolveFilter(call: string, filter: DeadLetterFilter): DeadLetterCondition {
+  refuseUnknownKeys(call, filter, KNOWN);
   for (const key of TEXTS) {
     const value: unknown = filter[key];
     if (value !== undefined && (typeof value !== 'string' || value === '')) {
@@ -53,11 +56,16 @@ function resolveFilter(call: string, filter: DeadLetterFilter): DeadLetterCondit
     }
   }
   const { deadUntil, ...texts } = filter;
+  if (texts.reason !== undefined && !Object.hasOwn(REASONS, texts.reason)) {
+    const known = Object.keys(REASONS).join(', ');
+    throw new InvalidOptionError(`${call}({ reason })`, texts.reason, `one of ${known}`);
+  }
   if (deadUntil === undefined) return texts;
   if (!(deadUntil instanceof Date) || Number.isNaN(deadUntil.getTime())) {
     throw new InvalidOptionError(`${call}({ deadUntil })`, deadUntil, 'a valid Date');
   }
-  return { ...texts, deadUntil: deadUntil.getTime() * 1000 };
+  // To the end of its millisecond, of which a Date keeps no more than that.
+  return { ...texts, deadUntil: deadUntil.getTime() * 1000 + 999 };
 }
 
 export function idOf({ subscriptionId, seq }: DeadLetterKey): string {

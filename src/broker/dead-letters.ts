@@ -1,10 +1,13 @@
 import { InvalidOptionError } from '../errors/index.js';
+import type { DeadLetterReason } from '../events/index.js';
 import {
+  type AttemptError,
   type Connection,
   type DeadLetterCondition,
   type DeadLetterKey,
   type DeadLetterRow,
   type LibraryConnections,
+  decodeHistory,
   deleteDeadLetters,
   fanOut,
   findTopicOf,
@@ -20,29 +23,23 @@ import {
   idOf,
   keyOf,
   positionOf,
+  resolveFilter,
   resolvePosition,
   resolveSelector,
 } from './dead-letter-selector.js';
 import type { Dropping } from './drop.js';
 
 /** A delivery that is not tried any more. */
-export interface DeadLetter extends Omit<DeadLetterRow, 'errors' | 'deadAt' | 'landedAt'> {
+export interface DeadLetter extends Omit<DeadLetterRow, 'reason' | 'errors' | 'deadAt' | 'landedAt'> {
   /** What to requeue, purge or get it by. */
   id: string;
   /** Where the next page goes on: `list({ after: letter.position })`. */
   position: string;
+  reason: DeadLetterReason;
   deadAt: Date;
   landedAt: Date;
   /** What went wrong, oldest first, also before an earlier requeue. The last 20 are kept. */
   errors: AttemptError[];
-}
-
-export interface AttemptError {
-  /** ISO 8601. */
-  at: string;
-  error: string;
-  /** Its connection was lost, which an operator may have done. */
-  atNoCost?: true;
 }
 
 export interface DeadLetterListOptions extends DeadLetterFilter {
@@ -66,12 +63,16 @@ export class DeadLetters {
    *
    * @throws InvalidOptionError naming the option and what came
    */
-  async list({ limit = 100, after, ...filter }: DeadLetterListOptions = {}): Promise<DeadLetter[]> {
+  async list(options: DeadLetterListOptions = {}): Promise<DeadLetter[]> {
+    if (typeof options !== 'object' || options === null) {
+      throw new InvalidOptionError('deadLetters.list(options)', options, 'an object, or left out');
+    }
+    const { limit = 100, after, ...filter } = options;
     if (!Number.isSafeInteger(limit) || limit < 1 || limit > 1_000) {
       throw new InvalidOptionError('deadLetters.list({ limit })', limit, 'a whole number from 1 to 1000');
     }
     const behind = after === undefined ? undefined : resolvePosition(after);
-    const condition = Object.keys(filter).length > 0 ? resolveSelector('deadLetters.list', filter) : {};
+    const condition = resolveFilter('deadLetters.list', filter);
     return (await this.find({ ...condition, behind }, limit)).map(toDeadLetter);
   }
 
@@ -128,9 +129,17 @@ export class DeadLetters {
     condition: DeadLetterCondition,
     work: (on: Connection, batch: { subscriptionId: number; seqs: number[] }) => Promise<void>,
   ): Promise<number> {
+    let count = 0;
+    if (condition.keys) {
+      for (const [subscriptionId, seqs] of bySubscription(condition.keys)) {
+        for (let from = 0; from < seqs.length; from += BATCH) {
+          count += await this.lockedBatch(subscriptionId, seqs.slice(from, from + BATCH), work);
+        }
+      }
+      return count;
+    }
     let behind: DeadLetterCondition['behind'];
     let rows: DeadLetterRow[];
-    let count = 0;
     do {
       rows = await this.find({ ...condition, behind }, BATCH);
       behind = rows.at(-1);
@@ -164,21 +173,24 @@ export class DeadLetters {
   }
 }
 
-function bySubscription(rows: readonly DeadLetterKey[]): Map<number, number[]> {
-  const batches = new Map<number, number[]>();
-  for (const { subscriptionId, seq } of rows) {
-    batches.set(subscriptionId, [...(batches.get(subscriptionId) ?? []), seq]);
+/** Each once. */
+function bySubscription(keys: readonly DeadLetterKey[]): [subscriptionId: number, seqs: number[]][] {
+  const batches = new Map<number, Set<number>>();
+  for (const { subscriptionId, seq } of keys) {
+    const seqs = batches.get(subscriptionId) ?? new Set();
+    batches.set(subscriptionId, seqs.add(seq));
   }
-  return batches;
+  return [...batches].map(([subscriptionId, seqs]) => [subscriptionId, [...seqs]]);
 }
 
-function toDeadLetter({ errors, deadAt, landedAt, ...row }: DeadLetterRow): DeadLetter {
+function toDeadLetter({ reason, errors, deadAt, landedAt, ...row }: DeadLetterRow): DeadLetter {
   return {
     ...row,
+    reason: reason as DeadLetterReason,
     id: idOf(row),
     position: positionOf({ ...row, deadAt }),
     deadAt: new Date(deadAt / 1000),
     landedAt: new Date(landedAt / 1000),
-    errors: errors ? (JSON.parse(errors.toString('utf8')) as AttemptError[]) : [],
+    errors: decodeHistory(errors),
   };
 }

@@ -38,6 +38,8 @@ const DUE_BATCH = 200;
 /** Step 4: the broker hands deliveries out, each to one holder at a time, and has them back when a lease runs out. */
 export class Delivering {
   private readonly limiting: Limiting;
+  /** Subscriptions of this process that are gone. */
+  private readonly removed = new Set<number>();
 
   constructor(
     private readonly connections: LibraryConnections,
@@ -83,14 +85,23 @@ export class Delivering {
   }
 
   /** Brings back what has waited for its time, and says whether a claim would find anything, but for limits. */
-  async poll(subscription: { id: number }, after: number) {
+  async poll(subscription: { id: number; topic: string; group: string }, after: number) {
     const { database } = this.connections;
-    const { due, claimable, limited } = await this.connections.control((on) =>
+    const { due, claimable, limited, removed } = await this.connections.control((on) =>
       findWork(database, on, { subscriptionId: subscription.id, after }),
     );
+    if (removed) this.tellRemoved(subscription);
     this.limiting.note(subscription.id, limited);
     const broughtBack = due && (await this.bringBackDue(subscription.id)) > 0;
     return { claimable: claimable || broughtBack, broughtBack, limited };
+  }
+
+  /** Once: a worker of an old version may well go on for as long as its process is to live. */
+  private tellRemoved({ id, topic, group }: { id: number; topic: string; group: string }): void {
+    if (this.removed.has(id)) return;
+    this.removed.add(id);
+    const error = 'The group was removed from the topic, so this process is given nothing for it any more.';
+    this.events.emit({ type: 'worker-error', topic, group, error });
   }
 
   /**

@@ -4,26 +4,40 @@ import {
   type GroupRow,
   type LibraryConnections,
   countBySubscription,
+  countDeliveries,
   deleteLimit,
   deleteLimitedLeasesOf,
+  deletePaused,
   ensureLimit,
   groupOf,
   insertLeasedDeliveries,
+  insertPaused,
   listGroups,
+  listTopicsWithParked,
   lockLimitOf,
-  setPaused,
   updateLimit,
 } from '../storage/index.js';
 import { type GroupLimits, resolveGroup, resolveLimits } from './group-limits.js';
+import { refuseUnknownKeys } from './refuse-unknown-keys.js';
 import { changedBucket } from './token-bucket.js';
 
-/** One group's subscription to one topic, and how much there is for it. */
+/** One group's subscription to one topic, and how much there is for it. Each delivery is counted once. */
 export interface GroupStatus extends Omit<GroupRow, 'subscriptionId'> {
-  /** Ready or being handled. */
+  /** A worker that asks now is given it. Also what the process lost that had it last. */
   ready: number;
+  /** Handed out, and its lease has not run out: being handled, or waiting behind what is. */
+  inFlight: number;
   /** Set aside until a time: a delay, or the backoff after a failure. */
   waiting: number;
   deadLetters: number;
+}
+
+export interface TopicStatus {
+  topic: string;
+  /** How many subscribe to it. */
+  groups: number;
+  /** Messages that no group has taken yet. After `retention.unroutedMs` they are dead letters, unless one comes. */
+  parked: number;
 }
 
 export interface GroupSelector {
@@ -32,40 +46,57 @@ export interface GroupSelector {
   topic?: string;
 }
 
+const NOTHING = { ready: 0, inFlight: 0, givenBack: 0 };
+
 /** The groups that subscribe to topics: how they are doing, and how they are held up. */
 export class Groups {
   constructor(private readonly connections: LibraryConnections) {}
 
-  /** Counts every delivery, so it takes its time where there are millions. */
+  /** Counts every delivery, so it takes its time where there are millions. Without locks. */
   async list(): Promise<GroupStatus[]> {
     const { database } = this.connections;
     return this.connections.control(async (on) => {
       const groups = await listGroups(database, on);
-      const ready = await countBySubscription(database, on, 'delivery');
+      const deliveries = await countDeliveries(database, on);
       const waiting = await countBySubscription(database, on, 'waiting');
       const dead = await countBySubscription(database, on, 'dead_letter');
-      return groups.map(({ subscriptionId, ...group }) => ({
-        ...group,
-        ready: ready.get(subscriptionId) ?? 0,
-        waiting: waiting.get(subscriptionId) ?? 0,
-        deadLetters: dead.get(subscriptionId) ?? 0,
-      }));
+      return groups.map(({ subscriptionId, ...group }) => {
+        const { ready, inFlight, givenBack } = deliveries.get(subscriptionId) ?? NOTHING;
+        return {
+          ...group,
+          ready,
+          inFlight,
+          waiting: (waiting.get(subscriptionId) ?? 0) + givenBack,
+          deadLetters: dead.get(subscriptionId) ?? 0,
+        };
+      });
     });
+  }
+
+  /** @internal */
+  async topics(): Promise<TopicStatus[]> {
+    const { database } = this.connections;
+    return this.connections.control((on) => listTopicsWithParked(database, on));
   }
 
   /**
    * Hands nothing out to the group any more, in any process, until it is resumed; also over restarts. What was handed out
-   * already is finished.
+   * already is finished. It waits for no transaction that publishes.
    *
    * @throws InvalidOptionError when there is no such group
    */
   pause(which: GroupSelector): Promise<void> {
-    return this.setPaused('groups.pause', which, true);
+    return this.forEach('groups.pause', which, async (on, { subscriptionId, paused }) => {
+      if (!paused) await this.insertPaused(on, subscriptionId);
+    });
   }
 
   /** @throws InvalidOptionError when there is no such group */
   resume(which: GroupSelector): Promise<void> {
-    return this.setPaused('groups.resume', which, false);
+    const { database } = this.connections;
+    return this.forEach('groups.resume', which, (on, { subscriptionId }) =>
+      deletePaused(database, on, subscriptionId),
+    );
   }
 
   /**
@@ -81,7 +112,7 @@ export class Groups {
     const group = resolveGroup('groups.limit', which);
     const change = resolveLimits('groups.limit', limits);
     const isFirst = await this.connections.controlTransaction(async (on) => {
-      await this.choose(on, 'groups.limit({ group })', which, (row) => row.group === group);
+      await this.choose(on, 'groups.limit', which, (row) => row.group === group);
       await ensureLimit(database, on, group);
       const former = (await lockLimitOf(database, on, group))!;
       const { concurrency, perSecond } = { ...former, ...change };
@@ -103,31 +134,43 @@ export class Groups {
     return this.connections.control((on) => groupOf(database, on, subscriptionId));
   }
 
-  private async setPaused(call: string, which: GroupSelector, paused: boolean): Promise<void> {
+  private async insertPaused(on: Connection, subscriptionId: number): Promise<void> {
     const { database } = this.connections;
+    try {
+      await insertPaused(database, on, subscriptionId);
+    } catch (error) {
+      if (!database.dialect.isDuplicateKey(error)) throw error;
+    }
+  }
+
+  private async forEach(
+    call: string,
+    which: GroupSelector,
+    work: (on: Connection, row: GroupRow) => Promise<void>,
+  ): Promise<void> {
+    refuseUnknownKeys(call, which, ['group', 'topic']);
     const { group, topic } = which ?? {};
     await this.connections.controlTransaction(async (on) => {
       const chosen = await this.choose(
         on,
-        `${call}({ group, topic })`,
+        call,
         which,
         (row) => row.group === group && (topic === undefined || row.topic === topic),
       );
-      for (const { subscriptionId } of chosen) await setPaused(database, on, { subscriptionId, paused });
+      for (const row of chosen) await work(on, row);
     });
   }
 
   private async choose(
     on: Connection,
-    option: string,
-    which: unknown,
+    call: string,
+    which: GroupSelector,
     isMeant: (row: GroupRow) => boolean,
   ): Promise<GroupRow[]> {
     const all = await listGroups(this.connections.database, on);
     const chosen = all.filter(isMeant);
     if (chosen.length > 0) return chosen;
-    const known = [...new Set(all.map((row) => `${row.group} of ${row.topic}`))].join(', ') || 'none';
-    throw new InvalidOptionError(option, which, `a group that subscribes. There are: ${known}`);
+    throw noSuchGroup(call, which, all);
   }
 
   private async countLeased(group: string): Promise<void> {
@@ -137,4 +180,14 @@ export class Groups {
       if (limit && limit.concurrency !== null) await insertLeasedDeliveries(database, on, group);
     });
   }
+}
+
+/** Names those that there are: a misspelt name is seen at once. */
+export function noSuchGroup(call: string, given: unknown, all: readonly GroupRow[]): InvalidOptionError {
+  const known = all.map((row) => `${row.group} of ${row.topic}`).join(', ') || 'none';
+  return new InvalidOptionError(
+    `${call}({ group, topic })`,
+    given,
+    `a group that subscribes. There are: ${known}`,
+  );
 }

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { SubscriptionRemovedError, TopicLockedError } from '../errors/index.js';
+import { InvalidOptionError, SubscriptionRemovedError, TopicLockedError } from '../errors/index.js';
+import type { IdempotentMqEvents } from '../events/index.js';
 import {
   type Connection,
   type LibraryConnections,
@@ -8,26 +9,43 @@ import {
   deleteDeliveriesOf,
   deleteLimit,
   deleteLimitedLeasesOf,
+  deletePaused,
   deleteSubscription,
   deliverParked,
   findOrphanedSubscriptions,
   findRemovedSubscriptions,
   findSubscription,
+  findTopic,
   insertSubscription,
   isSubscribed,
+  listGroups,
   lockParked,
   lockTopic,
   markParkedTaken,
+  scheduleParked,
   updateSubscription,
 } from '../storage/index.js';
+import { NAME_RULE, isName } from '../topic/index.js';
+import { noSuchGroup } from './groups.js';
+import { refuseUnknownKeys } from './refuse-unknown-keys.js';
 import type { Topics } from './topics.js';
 
 export interface SubscribeRequest {
   topic: string;
   group: string;
-  /** Counts up when a group comes back after it was removed. */
+  /** From 1. Counts up when a group comes back after it was removed. */
   version: number;
 }
+
+/** What was deleted with a group. */
+export interface RemovedSubscription {
+  /** Also those that waited for their time, or to be tried again. */
+  deliveries: number;
+  deadLetters: number;
+}
+
+/** What a column of the version holds. */
+const MAX_VERSION = 4_294_967_295;
 
 /** How long a new group waits for transactions that published and have not ended yet, in milliseconds. */
 const TOPIC_LOCK_PATIENCE_MS = 120_000;
@@ -40,15 +58,18 @@ export class Subscriptions {
   constructor(
     private readonly connections: LibraryConnections,
     private readonly topics: Topics,
+    private readonly events: IdempotentMqEvents,
   ) {}
 
   /**
    * From the moment that this resolves, the group receives every message whose publishing transaction commits, and it
    * has been given what was parked for whoever comes.
    *
+   * @throws InvalidOptionError naming what is wrong with the request
    * @throws SubscriptionRemovedError when the group was removed since, at this version or a later one
    */
   async subscribe(request: SubscribeRequest): Promise<number> {
+    checkRequest('subscribe', request);
     const topicId = await this.topics.idOf(request.topic);
     const { database } = this.connections;
     const key = { topicId, group: request.group };
@@ -65,18 +86,35 @@ export class Subscriptions {
   /**
    * Takes the group's subscription away, with its deliveries. A `subscribe` of the same version, however late it comes,
    * doesn't bring it back. The group's limits go with its last subscription, as its pause does.
+   *
+   * @returns what was deleted: nothing where the group has come back at a higher version
+   * @throws InvalidOptionError naming what is wrong with the request, or the groups that there are
    */
-  async remove({ topic, group, version }: SubscribeRequest): Promise<void> {
-    const topicId = await this.topics.idOf(topic);
+  async remove(request: SubscribeRequest): Promise<RemovedSubscription> {
+    checkRequest('removeSubscription', request);
+    const { topic, group, version } = request;
     const { database } = this.connections;
+    const topicId = await this.connections.control((on) => findTopic(database, on, topic));
+    if (topicId === undefined) throw await this.unknown(request);
     const existing = await this.withTopicLocked(topicId, topic, async (on) => {
       const found = await findSubscription(database, on, { topicId, group });
-      if (!found || found.version > version) return undefined;
+      if (!found || found.version > version) return found;
       await updateSubscription(database, on, { ...found, version, removed: true });
       if (!(await isSubscribed(database, on, group))) await this.deleteLimits(on, group);
+      await deletePaused(database, on, found.id);
       return found;
     });
-    if (existing) await this.deleteDeliveries(existing.id);
+    if (!existing) throw await this.unknown(request);
+    if (existing.version > version) return { deliveries: 0, deadLetters: 0 };
+    const removed = await this.deleteDeliveries(existing.id);
+    if (!existing.removed) this.events.emit({ type: 'group-removed', topic, group, ...removed });
+    return removed;
+  }
+
+  private async unknown(request: SubscribeRequest): Promise<InvalidOptionError> {
+    const { database } = this.connections;
+    const groups = await this.connections.control((on) => listGroups(database, on));
+    return noSuchGroup('removeSubscription', request, groups);
   }
 
   /** Deletes what removals that were left half done, or a delivery on its way back from waiting, have left. */
@@ -139,13 +177,15 @@ export class Subscriptions {
   private async takeParked(on: Connection, topicId: number, subscriptionId: number): Promise<void> {
     const { database } = this.connections;
     let seqs: number[];
+    let now: number;
     let last = 0;
     do {
-      seqs = await lockParked(database, on, { topicId, after: last, limit: PARKED_BATCH });
+      ({ seqs, now } = await lockParked(database, on, { topicId, after: last, limit: PARKED_BATCH }));
       if (seqs.length === 0) return;
       last = seqs.at(-1)!;
       const range = { topicId, first: seqs[0]!, last };
-      await deliverParked(database, on, { ...range, subscriptionId });
+      await deliverParked(database, on, { ...range, subscriptionId, now });
+      await scheduleParked(database, on, { ...range, subscriptionId, now });
       await markParkedTaken(database, on, range);
     } while (seqs.length === PARKED_BATCH);
   }
@@ -156,16 +196,30 @@ export class Subscriptions {
     await deleteLimitedLeasesOf(database, on, group);
   }
 
-  private async deleteDeliveries(subscriptionId: number): Promise<void> {
+  private async deleteDeliveries(subscriptionId: number): Promise<RemovedSubscription> {
     const { database } = this.connections;
+    const removed = { deliveries: 0, deadLetters: 0 };
     for (const table of DELIVERY_TABLES) {
       let deleted: number;
       do {
         deleted = await this.connections.controlTransaction((on) =>
           deleteDeliveriesOf(database, on, { table, subscriptionId, limit: REMOVAL_BATCH }),
         );
+        removed[table === 'dead_letter' ? 'deadLetters' : 'deliveries'] += deleted;
       } while (deleted > 0);
     }
+    return removed;
+  }
+}
+
+function checkRequest(call: string, request: SubscribeRequest): void {
+  refuseUnknownKeys(call, request, ['topic', 'group', 'version']);
+  const { topic, group, version } = request ?? {};
+  for (const [key, name] of Object.entries({ topic, group })) {
+    if (!isName(name)) throw new InvalidOptionError(`${call}({ ${key} })`, name, NAME_RULE);
+  }
+  if (!Number.isSafeInteger(version) || version < 1 || version > MAX_VERSION) {
+    throw new InvalidOptionError(`${call}({ version })`, version, `a whole number from 1 to ${MAX_VERSION}`);
   }
 }
 

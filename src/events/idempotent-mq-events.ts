@@ -79,6 +79,8 @@ export type IdempotentMqEvent =
   | { type: 'message-dropped'; count: number }
   /** A delivery was dropped because somebody had deleted its message by hand. */
   | { type: 'message-missing'; subscriptionId: number; seq: number }
+  /** For good, with so many deliveries and dead letters. In the process that removed it. */
+  | { type: 'group-removed'; topic: string; group: string; deliveries: number; deadLetters: number }
   /** With `handler` and `bizId` where one delivery could not be run, which comes again. */
   | { type: 'worker-error'; topic: string; group: string; error: string; handler?: string; bizId?: string }
   | { type: 'worker-recovered'; topic: string; group: string };

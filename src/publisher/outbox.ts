@@ -1,15 +1,16 @@
 import type { DataSource, QueryRunner } from 'typeorm';
 import type { IdempotentMqEvents } from '../events/index.js';
 import {
+  type Connection,
   type LibraryConnections,
   type OutboxRow,
-  type ScheduledKey,
   type StatementLimits,
   batchesOf,
   deleteJustInsertedOutbox,
   deleteOutboxScheduled,
   findOutboxScheduled,
   insertOutbox,
+  readClock,
 } from '../storage/index.js';
 import { CommitBell, PublishingTransactions } from '../transaction/index.js';
 import type { OutgoingMessage, PublishTarget, Timing } from '../transport/port.js';
@@ -59,25 +60,25 @@ export class Outbox implements PublishTarget {
 
   /** What has a time stays in the outbox until then, so that it can be taken back in the business's own transaction. */
   cancel(runner: QueryRunner, topic: string, bizId: Buffer): Promise<number> {
-    return this.transactions.join(runner, async () => {
-      const keys = await this.scheduled(runner, topic, bizId);
-      let cancelled = 0;
-      for (const key of keys) {
-        if (await deleteOutboxScheduled(this.connections.database, runner, key)) cancelled++;
-      }
-      return cancelled;
-    });
+    return this.transactions.join(runner, () => this.cancelWithin(runner, { topic, bizId }));
   }
 
-  /** What this transaction has published itself, and what has committed since its snapshot was taken. */
-  private async scheduled(runner: QueryRunner, topic: string, bizId: Buffer): Promise<ScheduledKey[]> {
+  /** What has committed is seen apart: the business's transaction may look at an old snapshot. SQLite's writer sees all. */
+  private async cancelWithin(runner: QueryRunner, which: { topic: string; bizId: Buffer }): Promise<number> {
     const { database } = this.connections;
-    const own = await findOutboxScheduled(database, runner, { topic, bizId });
-    const committed = await this.connections.control((on) =>
-      findOutboxScheduled(database, on, { topic, bizId }),
-    );
-    const keys = [...own, ...committed].map((key) => [key.innerMsgId.toString('hex'), key] as const);
-    return [...new Map(keys).values()];
+    const look = async (on: Connection) => {
+      const now = await readClock(database, on);
+      return { now, keys: await findOutboxScheduled(database, on, { ...which, now }) };
+    };
+    const sqlite = database.dialect.engine === 'sqlite';
+    const { now, keys } = await (sqlite ? look(runner) : this.connections.control(look));
+    const own = sqlite ? [] : await findOutboxScheduled(database, runner, { ...which, now });
+    const each = new Map([...keys, ...own].map((key) => [key.innerMsgId.toString('hex'), key]));
+    let cancelled = 0;
+    for (const [, key] of [...each].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      if (await deleteOutboxScheduled(database, runner, key)) cancelled++;
+    }
+    return cancelled;
   }
 
   /** Calls back when messages have committed in this process. A hint: it may be lost. @returns how to stop it */

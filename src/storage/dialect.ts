@@ -1,5 +1,8 @@
 import { UnsupportedDatabaseError, errorCode } from '../errors/index.js';
 
+/** A column whose name MariaDB reserves with sql_mode=ORACLE. Every engine takes the backticks. */
+export const BODY = '`body`';
+
 /** What differs between the engines. All else of a statement is the same for all. */
 export interface Dialect {
   readonly engine: 'mysql' | 'sqlite';

@@ -59,6 +59,9 @@ function isOkPacket(part: unknown): boolean {
   return typeof part === 'object' && part !== null && names.every((name) => name in part);
 }
 
+/** Ends a SELECT on a session of the business, which may have set sql_select_limit. */
+export const ALL_ROWS = `LIMIT ${Number.MAX_SAFE_INTEGER}`;
+
 /** `?, ?, ?` */
 export function placeholders(count: number): string {
   return Array<string>(count).fill('?').join(', ');

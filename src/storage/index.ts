@@ -1,3 +1,4 @@
+export * from './attempt-history.codec.js';
 export * from './execute.js';
 export * from './dialect.js';
 export * from './tables.js';

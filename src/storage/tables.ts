@@ -7,6 +7,7 @@ export const TABLES = [
   'schema_version',
   'topic',
   'subscription',
+  'paused',
   'message',
   'delivery',
   'waiting',

@@ -147,6 +147,45 @@ describe.each(engines)('dead letters on %s', (engine) => {
     expect(await letters().list()).toEqual([]);
   });
 
+  it('are requeued and purged by as many ids as there are, also of letters that are gone', async () => {
+    const orders = Array.from({ length: 1_200 }, (_, i) => `O-${i}`);
+    await publishOrders(app, orders);
+    await bury(cards);
+    await bury(cards);
+    const gone = Array.from({ length: 100_000 }, (_, i) => `${sms.id}-${i + 1}`);
+    const ids = orders.map((_, i) => `${cards.id}-${i + 1}`);
+    expect(await letters().requeue([...ids.slice(0, 1_100), ...gone])).toBe(1_100);
+    expect(await letters().purge(ids)).toBe(100);
+    expect(await letters().list()).toEqual([]);
+  });
+
+  it('are found by the very time at which they died', async () => {
+    await die(cards, ['A']);
+    const [letter] = await letters().list();
+    expect(idsOf(await letters().list({ deadUntil: letter!.deadAt }))).toEqual(['A']);
+    const before = new Date(letter!.deadAt.getTime() - 1);
+    expect(await letters().list({ deadUntil: before })).toEqual([]);
+  });
+
+  it('are listed where a filter is there and says nothing', async () => {
+    await die(cards, ['A']);
+    expect(await letters().list({ group: undefined })).toHaveLength(1);
+  });
+
+  it.each(['no JSON', '{"at":1}', 'null', '[null,1,{"at":"now","error":"failed"}]'])(
+    'are listed although the history of one of them is broken: %s',
+    async (history) => {
+      await die(cards, ['A', 'B']);
+      await app.dataSource.query('UPDATE mq_dead_letter SET errors = ? WHERE seq = 1', [
+        Buffer.from(history),
+      ]);
+      const [b, a] = await letters().list();
+      expect([a!.bizId, b!.bizId]).toEqual(['A', 'B']);
+      expect(a!.errors).toEqual(history.startsWith('[') ? [{ at: 'now', error: 'failed' }] : []);
+      expect(b!.errors).toHaveLength(1);
+    },
+  );
+
   it('are purged for good, with their messages where nobody else needs them', async () => {
     await die(cards, ['A', 'B']);
     await bury(sms);
@@ -202,5 +241,10 @@ const NONSENSE: [call: string, argument: unknown, message: string][] = [
   ['get', 7, 'deadLetters.get(id) must be the id of a dead letter'],
   ['list', { after: 'x' }, 'deadLetters.list({ after }) must be the position of a dead letter'],
   ['list', { limit: 0 }, 'deadLetters.list({ limit }) must be a whole number from 1 to 1000'],
+  ['list', null, 'deadLetters.list(options) must be an object'],
+  ['list', 'x', 'deadLetters.list(options) must be an object'],
+  ['list', { id: '1-1' }, 'deadLetters.list({ id }) must be left out'],
+  ['list', { reason: 'faild' }, 'must be one of failed, rejected, torn, process-lost, expired, unrouted'],
+  ['purge', { reason: 'toString' }, 'must be one of failed, rejected'],
   ['list', { limt: 5 }, 'deadLetters.list({ limt }) must be left out'],
 ];

@@ -1,6 +1,8 @@
+import { databaseOf, findOverdueParked } from '../../src/storage/index.js';
 import type { TestApp } from '../support/app.js';
 import {
   MINUTE_MS,
+  OrderPlaced,
   bizIds,
   claim,
   numbered,
@@ -9,6 +11,7 @@ import {
   subscribe,
 } from '../support/broker.js';
 import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
+import { rowsRead } from '../support/rows-read.js';
 import { countRows, letPass, tableSizes } from '../support/tables.js';
 
 // Property: a message that found no group is kept for each that comes in time, and is never dropped silently.
@@ -82,6 +85,24 @@ describe.each(engines)('messages that found no group on %s', (engine) => {
     await app.broker.sweep();
     expect(await tableSizes(app.dataSource)).toEqual({ message: 1, parked: 1 });
     expect(await take('sms')).toEqual(['O-1']);
+  });
+
+  it('are not looked at by the sweeper before their time, in any number', async () => {
+    const orders = numbered(3_000).map((orderId) => ({ orderId }));
+    await app.outbox.publishAll(OrderPlaced, orders, { standalone: true, delayMs: MINUTE_MS });
+    const runner = app.dataSource.createQueryRunner();
+    const find = () =>
+      rowsRead(runner, (on) =>
+        findOverdueParked(databaseOf(app.dataSource), on, {
+          topicId: 1,
+          olderThanMs: UNROUTED_MS,
+          limit: 200,
+        }),
+      );
+    // The first one also opens tables and looks at statistics.
+    await find();
+    expect(await find()).toBeLessThanOrEqual(5);
+    await runner.release();
   });
 
   it('go to the group or to the dead letters, never both or neither, when it comes as their time ends', async () => {

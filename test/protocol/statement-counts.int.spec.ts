@@ -141,14 +141,14 @@ describe.each(engines)('statements on %s', (engine) => {
     const statements = await during(() => claim(app, cards, { limit: 99 }));
     expect(statements).toEqual([
       BEGIN,
-      'SELECT mq_delivery mq_group_limit mq_subscription',
+      'SELECT mq_delivery mq_subscription mq_paused mq_group_limit',
       'UPDATE mq_delivery',
       'SELECT mq_message',
       'COMMIT',
     ]);
     expect(await during(() => claim(app, cards))).toEqual([
       BEGIN,
-      'SELECT mq_delivery mq_group_limit mq_subscription',
+      'SELECT mq_delivery mq_subscription mq_paused mq_group_limit',
       'COMMIT',
     ]);
   });
@@ -216,7 +216,7 @@ describe.each(engines)('statements on %s', (engine) => {
     await until('the worker has asked six times more', () => recording.statements.length - from >= ASKED);
     const asked = recording.statements.slice(from, from + ASKED);
     expect(asked.map(({ sql }) => outline(sql))).toEqual(
-      Array(ASKED).fill('SELECT mq_delivery mq_subscription mq_waiting mq_group_limit'),
+      Array(ASKED).fill('SELECT mq_delivery mq_subscription mq_paused mq_waiting mq_group_limit'),
     );
     // Timers may be late, never early, but for the rounding of a millisecond.
     expect(asked.at(-1)!.at - asked[0]!.at).toBeGreaterThanOrEqual((ASKED - 1) * (POLL_MS - 2));

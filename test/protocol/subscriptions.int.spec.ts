@@ -149,4 +149,47 @@ describe.each(engines)('subscriptions on %s', (engine) => {
     await app.broker.sweep();
     expect(await tableSizes(app.dataSource)).toEqual({ message: 1, delivery: 1 });
   });
+
+  it('are removed with a count of what went with them, which is told once', async () => {
+    await oneInEachTable(await subscribe(app, 'cards'));
+    expect(await app.broker.removeSubscription(cards(1))).toEqual({ deliveries: 2, deadLetters: 1 });
+    expect(await app.broker.removeSubscription(cards(1))).toEqual({ deliveries: 0, deadLetters: 0 });
+    expect(app.seen.filter(({ type }) => type === 'group-removed')).toEqual([
+      { type: 'group-removed', topic: OrderPlaced.name, group: 'cards', deliveries: 2, deadLetters: 1 },
+    ]);
+  });
+
+  it('are given nothing of what is still being deleted after they were removed', async () => {
+    const former = await subscribe(app, 'cards');
+    await publishOrders(app, ['O-1']);
+    await app.dataSource.query('UPDATE mq_subscription SET removed = 1');
+    expect((await claim(app, former)).deliveries).toEqual([]);
+    expect(await app.broker.poll(former, 0)).toEqual({ claimable: false, broughtBack: false });
+  });
+
+  it('that do not exist are not removed, and nothing is made for them', async () => {
+    await subscribe(app, 'cards');
+    for (const wrong of [{ topic: 'order.palced' }, { group: 'crads' }]) {
+      const removal = app.broker.removeSubscription({ ...cards(1), ...wrong });
+      await expect(removal).rejects.toThrow('There are: cards of order.placed');
+    }
+    expect(await app.broker.topics()).toMatchObject([{ topic: OrderPlaced.name }]);
+  });
+
+  it.each([
+    [{ version: undefined }, '{ version }) must be a whole number from 1'],
+    [{ version: 0 }, '{ version }) must be a whole number from 1'],
+    [{ version: 1.5 }, '{ version }) must be a whole number from 1'],
+    [{ version: '1' }, '{ version }) must be a whole number from 1'],
+    [{ version: 2 ** 32 }, '{ version }) must be a whole number from 1'],
+    [{ topic: '' }, '{ topic }) must be 1 to 200 ASCII letters'],
+    [{ group: 'a b' }, '{ group }) must be 1 to 200 ASCII letters'],
+    [{ gruop: 'cards' }, '{ gruop }) must be left out'],
+  ])('are neither made nor removed with %j', async (wrong, message) => {
+    for (const call of ['subscribe', 'removeSubscription'] as const) {
+      const request = app.broker[call]({ ...cards(1), ...wrong } as never) as Promise<unknown>;
+      await expect(request).rejects.toThrow(`${call}(${message}`);
+    }
+    expect(await countRows(app.dataSource, 'subscription')).toBe(0);
+  });
 });

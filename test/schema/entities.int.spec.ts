@@ -121,7 +121,8 @@ describe.each(engines)("the library's entities in an app's DataSource on %s", (e
     const scenarios = await all(ScenarioEntity);
     expect(scenarios.map(({ id }) => id)).toContain(dedup[0]!.scenarioId);
 
-    const subscription = { id: subscriptionId('nobody-works') };
+    const id = subscriptionId('nobody-works');
+    const subscription = { id, topic: PaymentSucceeded.name, group: 'nobody-works' };
     await app.broker.groups.limit({ group: 'nobody-works' }, { concurrency: 2, perSecond: 0.5 });
     await app.broker.poll(subscription, 0);
     const token = randomBytes(16);

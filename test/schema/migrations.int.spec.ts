@@ -77,6 +77,27 @@ describe.each(engines)('the library among the migrations of an app on %s', (engi
     await app.close();
   });
 
+  it.each(['migrations', 'ensure'] as const)(
+    "names the table to an app that starts when one was dropped, with schema: '%s'",
+    async (schema) => {
+      await open();
+      await dataSource.runMigrations();
+      for (const table of ['mq_waiting', 'mq_paused', 'mq_outbox']) {
+        const [{ sql }] = await dataSource.query(
+          engine === 'sqlite'
+            ? `SELECT sql FROM sqlite_master WHERE name = '${table}'`
+            : `SELECT 'CREATE TABLE ${table} (subscription_id INT)' AS \`sql\``,
+        );
+        await dataSource.query(`DROP TABLE ${table}`);
+        await expect(startOn(dataSource, { schema })).rejects.toMatchObject({
+          code: 'SCHEMA_MISSING',
+          message: expect.stringContaining(table),
+        });
+        await dataSource.query(sql);
+      }
+    },
+  );
+
   it('names the remedies to an app that starts without them', async () => {
     await open();
     const start = startOn(dataSource);

@@ -31,7 +31,7 @@ export async function withDeadline<T>(
   const deadline = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
       onTimeout();
-      reject(new StatementTimeoutError(`${what} took longer than ${ms} ms; its connection was destroyed.`));
+      reject(new StatementTimeoutError(`${what} took longer than ${ms} ms, and was given up.`));
     }, ms);
     // The connection keeps the process alive. Where that is gone, nothing of the work is left to wait for.
     timer.unref();

@@ -161,7 +161,7 @@ class MysqlConnections implements LibraryConnections {
   }
 
   private async acquire(runner: QueryRunner, session: string[]) {
-    const connection = (await runner.connect()) as PooledConnection;
+    const connection = await this.connect(runner);
     const setting = session.join('; ');
     if (this.prepared.get(connection) !== setting) {
       try {
@@ -177,6 +177,22 @@ class MysqlConnections implements LibraryConnections {
       this.prepared.set(connection, setting);
     }
     return { runner, connection };
+  }
+
+  /** The pool's own queue has no time limit: behind statements that get no answer, renewals would pile up there. */
+  private async connect(runner: QueryRunner): Promise<PooledConnection> {
+    const connecting = runner.connect() as Promise<PooledConnection>;
+    const { statementTimeoutMs } = this.options;
+    let late = false;
+    try {
+      return await withDeadline(connecting, statementTimeoutMs, 'Waiting for a connection', () => {
+        late = true;
+      });
+    } catch (error) {
+      // Nobody waits for it any more when its turn comes.
+      if (late) connecting.then(() => runner.release()).catch(() => undefined);
+      throw error;
+    }
   }
 
   private async controlConnection(): Promise<{ lease: RunnerLease; on: Connection }> {

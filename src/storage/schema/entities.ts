@@ -14,7 +14,6 @@ export class SubscriptionEntity {
   groupName!: Buffer;
   version!: number;
   removed!: number;
-  paused!: number;
 }
 
 /** A stored message: one row for each inner-msg-id. */
@@ -270,7 +269,6 @@ export function idempotentMqEntities(
       groupName: column('bytes', 'group_name'),
       version: column('int', 'version'),
       removed: column('small', 'removed'),
-      paused: column('small', 'paused'),
     }),
     entity(MessageEntity, 'message', {
       seq: column('big', 'seq', generated),

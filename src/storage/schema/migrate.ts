@@ -2,7 +2,7 @@ import type { DataSource } from 'typeorm';
 import { SchemaMissingError, describeError } from '../../errors/index.js';
 import { type Connection, read, write } from '../execute.js';
 import { commit } from '../statements/index.js';
-import { DEFAULT_TABLE_PREFIX, type Database, databaseOf, isTablePrefix } from '../tables.js';
+import { DEFAULT_TABLE_PREFIX, type Database, TABLES, databaseOf, isTablePrefix } from '../tables.js';
 import { SCHEMA_VERSION, createVersionTable, schemaStatements } from './ddl.js';
 
 /**
@@ -46,6 +46,21 @@ export async function checkSchema(database: Database, on: Connection): Promise<v
   }
   if (version > SCHEMA_VERSION) throw newerSchema(version);
   if (version < SCHEMA_VERSION) throw wrongVersion(version, remedy);
+  await checkTables(database, on);
+}
+
+/** One statement that names each table and reads no row of any: the database says which one it doesn't find. */
+async function checkTables({ tableNames, tables }: Database, on: Connection): Promise<void> {
+  const each = TABLES.map((key) => `(SELECT COUNT(*) FROM ${tables[key]} WHERE 1 = 0)`);
+  try {
+    await read(on, `SELECT ${each.join(' + ')} AS none`, []);
+  } catch (cause) {
+    throw new SchemaMissingError(
+      `A table of version ${SCHEMA_VERSION} can't be read (${describeError(cause)}): somebody has dropped it, with what was in it, or this user may not read it. ` +
+        `Restore it. To begin with an empty one, which loses what was in it: DELETE FROM ${tableNames.schema_version}, and run the migrations again.`,
+      { cause },
+    );
+  }
 }
 
 /** On the command line there is one prefix, for the app's `entityPrefix` as well. */

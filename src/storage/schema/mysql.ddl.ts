@@ -1,3 +1,4 @@
+import { BODY } from '../dialect.js';
 import type { Database } from '../tables.js';
 
 /**
@@ -20,16 +21,20 @@ export function mysqlTables(t: Database['tables']): string[] {
       group_name VARBINARY(200) NOT NULL,
       version INT UNSIGNED NOT NULL,
       removed TINYINT NOT NULL DEFAULT 0,
-      paused TINYINT NOT NULL DEFAULT 0,
       PRIMARY KEY (id),
       UNIQUE KEY topic_group (topic_id, group_name)
+    ) ${engine}`,
+    // Not a column of the subscription: whoever publishes share-locks that row until the end of the transaction.
+    `CREATE TABLE IF NOT EXISTS ${t.paused} (
+      subscription_id INT UNSIGNED NOT NULL,
+      PRIMARY KEY (subscription_id)
     ) ${engine}`,
     `CREATE TABLE IF NOT EXISTS ${t.message} (
       seq BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
       inner_msg_id BINARY(16) NOT NULL,
       topic_id INT UNSIGNED NOT NULL,
       biz_id VARBINARY(255) NOT NULL,
-      body LONGBLOB NOT NULL,
+      ${BODY} LONGBLOB NOT NULL,
       headers BLOB NULL,
       landed_at BIGINT NOT NULL,
       deliver_at BIGINT NULL,
@@ -61,7 +66,8 @@ export function mysqlTables(t: Database['tables']): string[] {
       seq BIGINT UNSIGNED NOT NULL,
       parked_at BIGINT NOT NULL,
       taken TINYINT NOT NULL DEFAULT 0,
-      PRIMARY KEY (topic_id, seq)
+      PRIMARY KEY (topic_id, seq),
+      KEY parked_parked_at (topic_id, parked_at)
     ) ${engine}`,
     `CREATE TABLE IF NOT EXISTS ${t.dead_letter} (
       subscription_id INT UNSIGNED NOT NULL,
@@ -111,7 +117,7 @@ export function mysqlTables(t: Database['tables']): string[] {
       former_id BINARY(16) NULL,
       topic VARBINARY(200) NOT NULL,
       biz_id VARBINARY(255) NOT NULL,
-      body LONGBLOB NOT NULL,
+      ${BODY} LONGBLOB NOT NULL,
       headers BLOB NULL,
       expires_at BIGINT NULL,
       available_at BIGINT NOT NULL DEFAULT 0,
@@ -128,7 +134,7 @@ export function mysqlTables(t: Database['tables']): string[] {
       former_id BINARY(16) NULL,
       topic VARBINARY(200) NOT NULL,
       biz_id VARBINARY(255) NOT NULL,
-      body LONGBLOB NOT NULL,
+      ${BODY} LONGBLOB NOT NULL,
       headers BLOB NULL,
       expires_at BIGINT NULL,
       available_at BIGINT NOT NULL DEFAULT 0,
@@ -143,7 +149,7 @@ export function mysqlTables(t: Database['tables']): string[] {
       inner_msg_id BINARY(16) NOT NULL,
       topic VARBINARY(200) NOT NULL,
       biz_id VARBINARY(255) NOT NULL,
-      body LONGBLOB NOT NULL,
+      ${BODY} LONGBLOB NOT NULL,
       headers BLOB NULL,
       expires_at BIGINT NULL,
       first_sent_at BIGINT NULL,
@@ -180,7 +186,7 @@ export function mysqlTables(t: Database['tables']): string[] {
       body_hash BINARY(16) NOT NULL,
       topic VARBINARY(200) NOT NULL,
       biz_id VARBINARY(255) NOT NULL,
-      body LONGBLOB NOT NULL,
+      ${BODY} LONGBLOB NOT NULL,
       headers BLOB NULL,
       expires_at BIGINT NULL,
       reason VARBINARY(40) NOT NULL,

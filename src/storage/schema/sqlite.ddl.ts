@@ -1,6 +1,7 @@
+import { BODY } from '../dialect.js';
 import type { Database } from '../tables.js';
 
-/** The same tables as in mysql.ddl.ts. BLOB keys compare byte by byte. */
+/** The same tables as in mysql.ddl.ts. BLOB keys compare byte by byte. A UNIQUE that ends in the primary key is an index. */
 export function sqliteTables(t: Database['tables']): string[] {
   return [
     `CREATE TABLE IF NOT EXISTS ${t.topic} (
@@ -13,8 +14,10 @@ export function sqliteTables(t: Database['tables']): string[] {
       group_name BLOB NOT NULL,
       version INTEGER NOT NULL,
       removed INTEGER NOT NULL DEFAULT 0,
-      paused INTEGER NOT NULL DEFAULT 0,
       UNIQUE (topic_id, group_name)
+    )`,
+    `CREATE TABLE IF NOT EXISTS ${t.paused} (
+      subscription_id INTEGER NOT NULL PRIMARY KEY
     )`,
     // AUTOINCREMENT: without it SQLite gives a deleted message's seq to the next one, whose dedup row would then seem torn.
     `CREATE TABLE IF NOT EXISTS ${t.message} (
@@ -22,7 +25,7 @@ export function sqliteTables(t: Database['tables']): string[] {
       inner_msg_id BLOB NOT NULL,
       topic_id INTEGER NOT NULL,
       biz_id BLOB NOT NULL,
-      body BLOB NOT NULL,
+      ${BODY} BLOB NOT NULL,
       headers BLOB NULL,
       landed_at INTEGER NOT NULL,
       deliver_at INTEGER NULL,
@@ -53,7 +56,8 @@ export function sqliteTables(t: Database['tables']): string[] {
       seq INTEGER NOT NULL,
       parked_at INTEGER NOT NULL,
       taken INTEGER NOT NULL DEFAULT 0,
-      PRIMARY KEY (topic_id, seq)
+      PRIMARY KEY (topic_id, seq),
+      UNIQUE (topic_id, parked_at, seq)
     ) WITHOUT ROWID`,
     `CREATE TABLE IF NOT EXISTS ${t.dead_letter} (
       subscription_id INTEGER NOT NULL,
@@ -63,7 +67,8 @@ export function sqliteTables(t: Database['tables']): string[] {
       lost_leases INTEGER NOT NULL,
       errors BLOB NULL,
       dead_at INTEGER NOT NULL,
-      PRIMARY KEY (subscription_id, seq)
+      PRIMARY KEY (subscription_id, seq),
+      UNIQUE (dead_at, subscription_id, seq)
     ) WITHOUT ROWID`,
     `CREATE TABLE IF NOT EXISTS ${t.group_limit} (
       group_name BLOB NOT NULL,
@@ -101,7 +106,7 @@ export function sqliteTables(t: Database['tables']): string[] {
       former_id BLOB NULL,
       topic BLOB NOT NULL,
       biz_id BLOB NOT NULL,
-      body BLOB NOT NULL,
+      ${BODY} BLOB NOT NULL,
       headers BLOB NULL,
       expires_at INTEGER NULL,
       available_at INTEGER NOT NULL DEFAULT 0,
@@ -117,7 +122,7 @@ export function sqliteTables(t: Database['tables']): string[] {
       former_id BLOB NULL,
       topic BLOB NOT NULL,
       biz_id BLOB NOT NULL,
-      body BLOB NOT NULL,
+      ${BODY} BLOB NOT NULL,
       headers BLOB NULL,
       expires_at INTEGER NULL,
       available_at INTEGER NOT NULL DEFAULT 0,
@@ -131,7 +136,7 @@ export function sqliteTables(t: Database['tables']): string[] {
       inner_msg_id BLOB NOT NULL,
       topic BLOB NOT NULL,
       biz_id BLOB NOT NULL,
-      body BLOB NOT NULL,
+      ${BODY} BLOB NOT NULL,
       headers BLOB NULL,
       expires_at INTEGER NULL,
       first_sent_at INTEGER NULL,
@@ -164,7 +169,7 @@ export function sqliteTables(t: Database['tables']): string[] {
       body_hash BLOB NOT NULL,
       topic BLOB NOT NULL,
       biz_id BLOB NOT NULL,
-      body BLOB NOT NULL,
+      ${BODY} BLOB NOT NULL,
       headers BLOB NULL,
       expires_at INTEGER NULL,
       reason BLOB NOT NULL,

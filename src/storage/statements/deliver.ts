@@ -1,3 +1,4 @@
+import { BODY } from '../dialect.js';
 import { type Connection, placeholders, read, write } from '../execute.js';
 import type { Database } from '../tables.js';
 
@@ -55,25 +56,32 @@ export async function findClaimableBySeq(
 
 /**
  * What an idle worker asks, without locking: whether a claim would find anything, but for limits; whether anything that
- * waits is due; and whether its group is limited, by the primary keys of subscriptions and of limits.
+ * waits is due; whether its group is limited, by the primary keys of subscriptions and of limits; and whether it is gone.
  */
 export async function findWork(
   { dialect, tables }: Database,
   on: Connection,
   { subscriptionId, after }: { subscriptionId: number; after: number },
-): Promise<{ claimable: boolean; due: boolean; limited: boolean }> {
-  const rows = await read<Record<'claimable' | 'due' | 'limited', number | string>>(
+): Promise<{ claimable: boolean; due: boolean; limited: boolean; removed: boolean }> {
+  const rows = await read<Record<'claimable' | 'due' | 'limited' | 'here', number | string>>(
     on,
     `SELECT EXISTS (SELECT 1 FROM ${tables.delivery}
                     WHERE subscription_id = ? AND seq > ? AND available_at <= ${dialect.now})
               AND ${isServed(tables, true)} AS claimable,
             EXISTS (SELECT 1 FROM ${tables.waiting} WHERE subscription_id = ? AND due_at <= ${dialect.now}) AS due,
             EXISTS (SELECT 1 FROM ${tables.subscription} s JOIN ${tables.group_limit} l ON l.group_name = s.group_name
-                    WHERE s.id = ?) AS limited`,
-    [subscriptionId, after, subscriptionId, subscriptionId, subscriptionId],
+                    WHERE s.id = ?) AS limited,
+            (SELECT COUNT(*) FROM ${tables.subscription} WHERE id = ? AND removed = 0) AS here`,
+    [subscriptionId, after, subscriptionId, subscriptionId, subscriptionId, subscriptionId],
   );
-  const { claimable, due, limited } = rows[0]!;
-  return { claimable: Number(claimable) === 1, due: Number(due) === 1, limited: Number(limited) === 1 };
+  const { claimable, due, limited, here } = rows[0]!;
+  const removed = Number(here) === 0;
+  return {
+    claimable: Number(claimable) === 1,
+    due: Number(due) === 1 && !removed,
+    limited: Number(limited) === 1,
+    removed,
+  };
 }
 
 /** Gives what was found and locked to the holder of the token. A token still there is a lease that ran out. */
@@ -112,7 +120,7 @@ export async function readMessages(
 ): Promise<StoredMessage[]> {
   const rows = await read<Record<string, unknown>>(
     on,
-    `SELECT seq, inner_msg_id, biz_id, body, headers, landed_at, expires_at - ${dialect.now} AS expires_in
+    `SELECT seq, inner_msg_id, biz_id, ${BODY}, headers, landed_at, expires_at - ${dialect.now} AS expires_in
      FROM ${tables.message}
      WHERE seq IN (${placeholders(seqs.length)})`,
     [...seqs],
@@ -129,13 +137,13 @@ export async function readMessages(
 }
 
 /**
- * A group that is paused is given nothing; nor is one that is limited, by a claim that does not know of it yet, and would
- * hand out what nobody counts. By primary keys, and never locked.
+ * A group that is paused, or was removed, is given nothing; nor is one that is limited, by a claim that does not know of it
+ * yet, and would hand out what nobody counts. By primary keys, and never locked.
  */
-function isServed({ subscription, group_limit }: Database['tables'], limited: boolean): string {
-  if (limited) return `(SELECT paused FROM ${subscription} WHERE id = ?) = 0`;
-  return `(SELECT s.paused + EXISTS (SELECT 1 FROM ${group_limit} l WHERE l.group_name = s.group_name)
-           FROM ${subscription} s WHERE s.id = ?) = 0`;
+function isServed({ subscription, paused, group_limit }: Database['tables'], limited: boolean): string {
+  const unlimited = ` AND NOT EXISTS (SELECT 1 FROM ${group_limit} l WHERE l.group_name = s.group_name)`;
+  return `(SELECT COUNT(*) FROM ${subscription} s WHERE s.id = ? AND s.removed = 0
+           AND NOT EXISTS (SELECT 1 FROM ${paused} p WHERE p.subscription_id = s.id)${limited ? '' : unlimited}) = 1`;
 }
 
 const CLAIMABLE = 'seq, token IS NOT NULL AS lease_expired, failures, lost_leases, errors';

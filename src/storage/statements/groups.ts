@@ -1,8 +1,7 @@
 import { type Connection, read, write } from '../execute.js';
 import type { Database } from '../tables.js';
-import type { DeliveryTable } from './subscribe.js';
 
-/** Groups as operators see them and steer them. */
+/** Groups and topics as operators see them and steer them. None of it locks what a publisher or a claim locks. */
 
 export interface GroupRow {
   subscriptionId: number;
@@ -17,8 +16,9 @@ export interface GroupRow {
 export async function listGroups({ tables }: Database, on: Connection): Promise<GroupRow[]> {
   const rows = await read<Record<string, unknown>>(
     on,
-    `SELECT s.id, t.name AS topic_name, s.group_name, s.version, s.paused, l.concurrency, l.per_second
+    `SELECT s.id, t.name AS topic_name, s.group_name, s.version, p.subscription_id AS paused, l.concurrency, l.per_second
      FROM ${tables.subscription} s JOIN ${tables.topic} t ON t.id = s.topic_id
+     LEFT JOIN ${tables.paused} p ON p.subscription_id = s.id
      LEFT JOIN ${tables.group_limit} l ON l.group_name = s.group_name
      WHERE s.removed = 0 ORDER BY t.name, s.group_name`,
     [],
@@ -28,7 +28,7 @@ export async function listGroups({ tables }: Database, on: Connection): Promise<
     topic: (row.topic_name as Buffer).toString('utf8'),
     group: (row.group_name as Buffer).toString('utf8'),
     version: Number(row.version),
-    paused: Number(row.paused) === 1,
+    paused: row.paused !== null,
     limits: { concurrency: numberOrNull(row.concurrency), perSecond: numberOrNull(row.per_second) },
   }));
 }
@@ -46,11 +46,43 @@ export async function groupOf(
   return rows[0]?.group_name.toString('utf8');
 }
 
+export interface DeliveryCounts {
+  ready: number;
+  /** Leased. */
+  inFlight: number;
+  /** Given back, to be had again in a moment. */
+  givenBack: number;
+}
+
+/** What each subscription has in `delivery`. Reads all of its primary key. */
+export async function countDeliveries(
+  { dialect, tables }: Database,
+  on: Connection,
+): Promise<Map<number, DeliveryCounts>> {
+  const rows = await read<Record<string, number | string>>(
+    on,
+    `SELECT subscription_id, COUNT(*) AS n,
+            SUM(available_at > ${dialect.now} AND token IS NOT NULL) AS leased,
+            SUM(available_at > ${dialect.now} AND token IS NULL) AS given_back
+     FROM ${tables.delivery} GROUP BY subscription_id`,
+    [],
+  );
+  return new Map(
+    rows.map((row) => {
+      const [inFlight, givenBack] = [Number(row.leased), Number(row.given_back)];
+      return [
+        Number(row.subscription_id),
+        { inFlight, givenBack, ready: Number(row.n) - inFlight - givenBack },
+      ];
+    }),
+  );
+}
+
 /** How many rows each subscription has in the table. Reads all of its primary key. */
 export async function countBySubscription(
   { tables }: Database,
   on: Connection,
-  table: DeliveryTable,
+  table: 'waiting' | 'dead_letter',
 ): Promise<Map<number, number>> {
   const rows = await read<{ subscription_id: number | string; n: number | string }>(
     on,
@@ -70,15 +102,44 @@ export async function isSubscribed({ tables }: Database, on: Connection, group: 
   return rows.length === 1;
 }
 
-export async function setPaused(
+export interface TopicRow {
+  topic: string;
+  groups: number;
+  parked: number;
+}
+
+/** Each topic, with its groups, and with what no group has taken: reads all that is parked, and nothing else that grows. */
+export async function listTopicsWithParked({ tables: t }: Database, on: Connection): Promise<TopicRow[]> {
+  const rows = await read<{ name: Buffer; groups_now: number | string; parked: number | string }>(
+    on,
+    `SELECT t.name,
+            (SELECT COUNT(*) FROM ${t.subscription} s WHERE s.topic_id = t.id AND s.removed = 0) AS groups_now,
+            (SELECT COUNT(*) FROM ${t.parked} p WHERE p.topic_id = t.id AND p.taken = 0) AS parked
+     FROM ${t.topic} t ORDER BY t.name`,
+    [],
+  );
+  return rows.map((row) => ({
+    topic: row.name.toString('utf8'),
+    groups: Number(row.groups_now),
+    parked: Number(row.parked),
+  }));
+}
+
+/** May fail on a duplicate key when another operator was quicker: then it is there. */
+export async function insertPaused(
   { tables }: Database,
   on: Connection,
-  { subscriptionId, paused }: { subscriptionId: number; paused: boolean },
+  subscriptionId: number,
 ): Promise<void> {
-  await write(on, `UPDATE ${tables.subscription} SET paused = ? WHERE id = ?`, [
-    paused ? 1 : 0,
-    subscriptionId,
-  ]);
+  await write(on, `INSERT INTO ${tables.paused} (subscription_id) VALUES (?)`, [subscriptionId]);
+}
+
+export async function deletePaused(
+  { tables }: Database,
+  on: Connection,
+  subscriptionId: number,
+): Promise<void> {
+  await write(on, `DELETE FROM ${tables.paused} WHERE subscription_id = ?`, [subscriptionId]);
 }
 
 function numberOrNull(value: unknown): number | null {

@@ -1,3 +1,4 @@
+import { BODY } from '../dialect.js';
 import { type Connection, type SessionState, placeholders, write } from '../execute.js';
 import type { Database } from '../tables.js';
 import { type Timing, dueTime } from './timing.js';
@@ -30,7 +31,7 @@ export async function insertMessages(
 ): Promise<LandedMessages> {
   const due = dueTime(dialect, timing);
   const { expiresAt } = timing;
-  const columns = `inner_msg_id, topic_id, biz_id, body, headers, landed_at${due ? ', deliver_at' : ''}${expiresAt !== undefined ? ', expires_at' : ''}`;
+  const columns = `inner_msg_id, topic_id, biz_id, ${BODY}, headers, landed_at${due ? ', deliver_at' : ''}${expiresAt !== undefined ? ', expires_at' : ''}`;
   const row = `(?, ?, ?, ?, ?, ${dialect.now}${due ? `, ${due}` : ''}${expiresAt !== undefined ? `, ${Math.trunc(expiresAt)}` : ''})`;
   const { insertId, session } = await write(
     on,

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { type Connection, type WriteResult, placeholders, read, write } from '../execute.js';
+import { BODY } from '../dialect.js';
+import { ALL_ROWS, type Connection, type WriteResult, placeholders, read, write } from '../execute.js';
 import type { Database } from '../tables.js';
 import { deleteBySeq } from './delete-by-seq.js';
 import { type Timing, dueTime } from './timing.js';
@@ -22,7 +23,7 @@ export interface OutboxRow {
   orderingKey?: Buffer | undefined;
 }
 
-const MESSAGE_COLUMNS = 'inner_msg_id, topic, biz_id, body, headers, expires_at';
+const MESSAGE_COLUMNS = `inner_msg_id, topic, biz_id, ${BODY}, headers, expires_at`;
 
 /** In the publisher's own transaction. What has a time waits apart, so that no claim steps over it. */
 export async function insertOutbox(
@@ -80,34 +81,49 @@ export function keyHashOf(topic: string, orderingKey: Buffer): Buffer {
     .subarray(0, 16);
 }
 
-/** Messages of this topic and biz-id whose time has not come. Reads all that is scheduled, and locks nothing. */
+export interface ScheduledKey {
+  dueAt: number;
+  innerMsgId: Buffer;
+}
+
+/**
+ * Messages of this topic and biz-id whose time has not come. Reads all that is scheduled, along (due_at, inner_msg_id), and
+ * locks nothing.
+ *
+ * @param now microseconds since 1970 UTC: not the session's clock, which the business may have set
+ */
 export async function findOutboxScheduled(
-  { dialect, tables }: Database,
+  { tables }: Database,
   on: Connection,
-  { topic, bizId }: { topic: string; bizId: Buffer },
+  { topic, bizId, now }: { topic: string; bizId: Buffer; now: number },
 ): Promise<ScheduledKey[]> {
   const rows = await read<{ due_at: number | string; key_hex: string }>(
     on,
     // As hexadecimal digits: the app's own typeCast may read bytes as text.
     `SELECT due_at, HEX(inner_msg_id) AS key_hex FROM ${tables.outbox_scheduled}
-     WHERE topic = ? AND biz_id = ? AND due_at > ${dialect.now}`,
-    [Buffer.from(topic), bizId],
+     WHERE due_at > ? AND topic = ? AND biz_id = ? ORDER BY due_at, inner_msg_id ${ALL_ROWS}`,
+    [now, Buffer.from(topic), bizId],
   );
-  return rows.map(({ due_at, key_hex }) => ({
-    dueAt: Number(due_at),
-    innerMsgId: Buffer.from(key_hex, 'hex'),
+  return rows.map((row) => ({
+    dueAt: Number(row.due_at),
+    innerMsgId: Buffer.from(row.key_hex, 'hex'),
   }));
 }
 
-/** By its primary key, if its time has still not come. @returns whether it was there */
+/**
+ * In the business's own transaction, by the primary key: a condition on biz-ids would lock all that is scheduled, and the
+ * gaps between. Who moves what is due is waited for, and has it then.
+ *
+ * @returns whether it was still there
+ */
 export async function deleteOutboxScheduled(
-  { dialect, tables }: Database,
+  { tables }: Database,
   on: Connection,
   { dueAt, innerMsgId }: ScheduledKey,
 ): Promise<boolean> {
   const { affected } = await write(
     on,
-    `DELETE FROM ${tables.outbox_scheduled} WHERE due_at = ? AND inner_msg_id = ? AND due_at > ${dialect.now}`,
+    `DELETE FROM ${tables.outbox_scheduled} WHERE due_at = ? AND inner_msg_id = ?`,
     [dueAt, innerMsgId],
   );
   return affected === 1;
@@ -133,7 +149,7 @@ export async function findSendable(
 ): Promise<SendableRow[]> {
   const rows = await read<Record<string, unknown>>(
     on,
-    `SELECT seq, inner_msg_id, first_sent_at, sends, LENGTH(body) AS size FROM ${tables.outbox}
+    `SELECT seq, inner_msg_id, first_sent_at, sends, LENGTH(${BODY}) AS size FROM ${tables.outbox}
      WHERE available_at <= ${dialect.now} ORDER BY seq LIMIT ${limit}${dialect.forUpdateSkipLocked}`,
     [],
   );
@@ -181,7 +197,7 @@ export async function findFirstOfKeys(
   { keys, limit }: { keys: readonly Buffer[]; limit: number },
 ): Promise<SendableRow[]> {
   const ofKey = `SELECT * FROM (
-      SELECT key_hash, seq, inner_msg_id, first_sent_at, sends, LENGTH(body) AS size,
+      SELECT key_hash, seq, inner_msg_id, first_sent_at, sends, LENGTH(${BODY}) AS size,
              available_at <= ${dialect.now} AS sendable
       FROM ${tables.outbox_keyed} WHERE key_hash = ? ORDER BY seq LIMIT ${limit}) k`;
   const rows = await read<Record<string, unknown> & { key_hash: Buffer }>(
@@ -307,11 +323,6 @@ export async function postponeOutbox(
      WHERE seq IN (${placeholders(seqs.length)}) AND token = ?`,
     [Math.round(delayMs * 1000), ...seqs, token],
   );
-}
-
-export interface ScheduledKey {
-  dueAt: number;
-  innerMsgId: Buffer;
 }
 
 /** Scheduled messages whose time has come, locked. Primary key (due_at, inner_msg_id): the rest is not looked at. */

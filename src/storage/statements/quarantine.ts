@@ -1,3 +1,4 @@
+import { BODY } from '../dialect.js';
 import { type Connection, read, write } from '../execute.js';
 import type { Database } from '../tables.js';
 
@@ -46,7 +47,7 @@ export async function insertQuarantined(
 ): Promise<void> {
   await write(
     on,
-    `INSERT INTO ${tables.quarantine} (inner_msg_id, body_hash, topic, biz_id, body, headers, expires_at, reason, quarantined_at)
+    `INSERT INTO ${tables.quarantine} (inner_msg_id, body_hash, topic, biz_id, ${BODY}, headers, expires_at, reason, quarantined_at)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ${dialect.now})`,
     [
       copy.innerMsgId,
@@ -94,8 +95,7 @@ export async function deleteQuarantined({ tables }: Database, on: Connection, id
   return affected === 1;
 }
 
-const COLUMNS =
-  'id, inner_msg_id, body_hash, topic, biz_id, body, headers, expires_at, reason, copies, quarantined_at';
+const COLUMNS = `id, inner_msg_id, body_hash, topic, biz_id, ${BODY}, headers, expires_at, reason, copies, quarantined_at`;
 
 function toQuarantined(row: Record<string, unknown>): QuarantinedRow {
   return {

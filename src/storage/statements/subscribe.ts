@@ -29,6 +29,15 @@ export async function lockTopic(
   await read(on, `SELECT id FROM ${tables.topic} WHERE id = ?${dialect.forUpdate}`, [topicId]);
 }
 
+/** As every publisher holds it, until the end of the transaction: no group subscribes meanwhile. */
+export async function shareTopic(
+  { dialect, tables }: Database,
+  on: Connection,
+  topicId: number,
+): Promise<void> {
+  await read(on, `SELECT id FROM ${tables.topic} WHERE id = ?${dialect.forShare}`, [topicId]);
+}
+
 export interface SubscriptionRow {
   id: number;
   version: number;
@@ -112,31 +121,52 @@ export async function findRemovedSubscriptions({ tables }: Database, on: Connect
   return rows.map(({ id }) => Number(id));
 }
 
-/** A batch of what is parked, locked: a sweeper that is about to take some of it away is waited for. */
+/**
+ * A batch of what is parked, locked: a sweeper that is about to take some of it away is waited for. Along the primary key
+ * (topic_id, seq).
+ *
+ * @returns their numbers, and the time by which all of them are due or not
+ */
 export async function lockParked(
   { dialect, tables }: Database,
   on: Connection,
   { topicId, after, limit }: { topicId: number; after: number; limit: number },
-): Promise<number[]> {
-  const rows = await read<{ seq: number | string }>(
+): Promise<{ seqs: number[]; now: number }> {
+  const rows = await read<{ seq: number | string; now: number | string }>(
     on,
-    `SELECT seq FROM ${tables.parked} WHERE topic_id = ? AND seq > ? ORDER BY seq LIMIT ${limit}${dialect.forUpdate}`,
+    `SELECT seq, ${dialect.now} AS now FROM ${tables.parked}
+     WHERE topic_id = ? AND seq > ? ORDER BY seq LIMIT ${limit}${dialect.forUpdate}`,
     [topicId, after],
   );
-  return rows.map(({ seq }) => Number(seq));
+  return { seqs: rows.map(({ seq }) => Number(seq)), now: Number(rows[0]?.now ?? 0) };
 }
 
-/** Gives the parked messages between these numbers, both of them included, to a new group; at their time if they have one. */
+/** Gives the parked messages in the range that are due to a new group. Primary key; they are locked. */
 export async function deliverParked(
   { tables }: Database,
   on: Connection,
-  { topicId, subscriptionId, first, last }: ParkedRange & { subscriptionId: number },
+  { topicId, subscriptionId, first, last, now }: ParkedRange & { subscriptionId: number; now: number },
 ): Promise<void> {
   await write(
     on,
-    `INSERT INTO ${tables.delivery} (subscription_id, seq, available_at)
-     SELECT ?, seq, parked_at FROM ${tables.parked} WHERE topic_id = ? AND seq BETWEEN ? AND ?`,
-    [subscriptionId, topicId, first, last],
+    `INSERT INTO ${tables.delivery} (subscription_id, seq)
+     SELECT ?, seq FROM ${tables.parked} WHERE topic_id = ? AND seq BETWEEN ? AND ? AND parked_at <= ?`,
+    [subscriptionId, topicId, first, last, now],
+  );
+}
+
+/** The others wait for their time, as they do in the groups that were there first. Primary key; they are locked. */
+export async function scheduleParked(
+  { tables }: Database,
+  on: Connection,
+  { topicId, subscriptionId, first, last, now }: ParkedRange & { subscriptionId: number; now: number },
+): Promise<void> {
+  await write(
+    on,
+    `INSERT INTO ${tables.waiting} (subscription_id, due_at, seq)
+     SELECT ?, parked_at, seq FROM ${tables.parked}
+     WHERE topic_id = ? AND seq BETWEEN ? AND ? AND parked_at > ?`,
+    [subscriptionId, topicId, first, last, now],
   );
 }
 
@@ -152,6 +182,7 @@ export async function markParkedTaken(
   ]);
 }
 
+/** From the first number to the last one, both included. */
 export interface ParkedRange {
   topicId: number;
   first: number;
@@ -163,7 +194,7 @@ export interface ParkedRow {
   taken: boolean;
 }
 
-/** Parked messages whose time to wait for a group is over, locked. Numbers follow time, so the scan stops early. */
+/** Parked messages whose time to wait for a group is over, locked. Index (topic_id, parked_at): the rest is not looked at. */
 export async function findOverdueParked(
   { dialect, tables }: Database,
   on: Connection,
@@ -172,7 +203,7 @@ export async function findOverdueParked(
   const rows = await read<{ seq: number | string; taken: number }>(
     on,
     `SELECT seq, taken FROM ${tables.parked} WHERE topic_id = ? AND parked_at < ${dialect.now} - ?
-     ORDER BY seq LIMIT ${limit}${dialect.forUpdateSkipLocked}`,
+     ORDER BY parked_at LIMIT ${limit}${dialect.forUpdateSkipLocked}`,
     [topicId, olderThanMs * 1000],
   );
   return rows.map((row) => ({ seq: Number(row.seq), taken: Number(row.taken) === 1 }));
@@ -216,7 +247,8 @@ export async function deleteDeliveriesOf(
     `SELECT seq FROM ${name} WHERE subscription_id = ? LIMIT ${limit}`,
     [subscriptionId],
   );
-  const seqs = rows.map(({ seq }) => Number(seq));
+  // In the order in which a cancel locks them.
+  const seqs = rows.map(({ seq }) => Number(seq)).sort((a, b) => a - b);
   if (seqs.length > 0) {
     await deleteBySeq(database, on, name, seqs, { owner: { column: 'subscription_id', id: subscriptionId } });
   }

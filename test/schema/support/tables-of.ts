@@ -17,6 +17,7 @@ export const TABLES = [
   'outbox_origin',
   'outbox_scheduled',
   'parked',
+  'paused',
   'quarantine',
   'scenario',
   'schema_version',
