@@ -109,7 +109,8 @@ async function acknowledgeInTime(
   const deadline = performance.now() + patienceMs;
   for (let tries = 1; ; tries++) {
     try {
-      if (await transport.acknowledge(held.claimed)) return undefined;
+      // After an error, a no most likely says that it had got through all the same.
+      if ((await transport.acknowledge(held.claimed)) || tries > 1) return undefined;
       return { error: new LeaseLostError(`The lease of ${held.bizId} ran out before its ACK came.`) };
     } catch (error) {
       if (performance.now() >= deadline || held.signal.aborted) return { error };

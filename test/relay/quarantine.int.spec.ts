@@ -1,6 +1,6 @@
 import { IdempotentMqEvents } from '../../src/index.js';
 import { Logger } from '@nestjs/common';
-import { logEvents } from '../../src/log-events.js';
+import { logRelayEvents } from '../../src/log-relay-events.js';
 import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
 import { logLines } from '../support/log-lines.js';
 import { type BrokerParts, TOPIC, WINDOW_MS, idAt, openBroker, send, sent } from './parts.js';
@@ -133,11 +133,12 @@ describe.each(engines)('the quarantine of a broker on %s', (engine) => {
   it('is told of by an event and a line in the log', async () => {
     const lines = logLines();
     const events = new IdempotentMqEvents();
-    logEvents(events, new Logger());
+    logRelayEvents(events, new Logger());
     parts.events.events$.subscribe((event) => events.emit(event));
     await quarantine('P-1');
     expect(parts.seen.at(-1)).toEqual({
       type: 'quarantined',
+      innerMsgId: expect.stringMatching(/^[0-9a-f]{32}$/),
       reason: 'forgotten',
       topic: TOPIC,
       bizId: 'P-1',
