@@ -112,7 +112,7 @@ export class Groups {
     const group = resolveGroup('groups.limit', which);
     const change = resolveLimits('groups.limit', limits);
     const isFirst = await this.connections.controlTransaction(async (on) => {
-      await this.choose(on, 'groups.limit', which, (row) => row.group === group);
+      await this.choose(on, 'groups.limit({ group })', which, (row) => row.group === group);
       await ensureLimit(database, on, group);
       const former = (await lockLimitOf(database, on, group))!;
       const { concurrency, perSecond } = { ...former, ...change };
@@ -153,7 +153,7 @@ export class Groups {
     await this.connections.controlTransaction(async (on) => {
       const chosen = await this.choose(
         on,
-        call,
+        `${call}({ group, topic })`,
         which,
         (row) => row.group === group && (topic === undefined || row.topic === topic),
       );
@@ -163,14 +163,14 @@ export class Groups {
 
   private async choose(
     on: Connection,
-    call: string,
+    option: string,
     which: GroupSelector,
     isMeant: (row: GroupRow) => boolean,
   ): Promise<GroupRow[]> {
     const all = await listGroups(this.connections.database, on);
     const chosen = all.filter(isMeant);
     if (chosen.length > 0) return chosen;
-    throw noSuchGroup(call, which, all);
+    throw noSuchGroup(option, which, all);
   }
 
   private async countLeased(group: string): Promise<void> {
@@ -183,11 +183,7 @@ export class Groups {
 }
 
 /** Names those that there are: a misspelt name is seen at once. */
-export function noSuchGroup(call: string, given: unknown, all: readonly GroupRow[]): InvalidOptionError {
+export function noSuchGroup(option: string, given: unknown, all: readonly GroupRow[]): InvalidOptionError {
   const known = all.map((row) => `${row.group} of ${row.topic}`).join(', ') || 'none';
-  return new InvalidOptionError(
-    `${call}({ group, topic })`,
-    given,
-    `a group that subscribes. There are: ${known}`,
-  );
+  return new InvalidOptionError(option, given, `a group that subscribes. There are: ${known}`);
 }

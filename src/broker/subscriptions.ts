@@ -114,7 +114,7 @@ export class Subscriptions {
   private async unknown(request: SubscribeRequest): Promise<InvalidOptionError> {
     const { database } = this.connections;
     const groups = await this.connections.control((on) => listGroups(database, on));
-    return noSuchGroup('removeSubscription', request, groups);
+    return noSuchGroup('removeSubscription({ group, topic })', request, groups);
   }
 
   /** Deletes what removals that were left half done, or a delivery on its way back from waiting, have left. */

@@ -109,7 +109,13 @@ describeOnServers('a handler that loses its connection, on %s', (engine) => {
       return ++runs === 1 ? handler(paid, delivery) : issueCard(paid, delivery);
     }, id);
     expect(end).toEqual(effectOnce(2));
-    expect(worker.whatHappened(id)).toEqual(['delivered', 'given-back', 'delivered', 'acknowledged']);
+    expect(worker.whatHappened(id)).toEqual([
+      'delivered',
+      'worker-error',
+      'given-back',
+      'delivered',
+      'acknowledged',
+    ]);
   });
 
   it('says in its dead letter what may have done it', async () => {

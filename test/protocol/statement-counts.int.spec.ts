@@ -161,7 +161,7 @@ describe.each(engines)('statements on %s', (engine) => {
     await app.broker.poll(cards, 0);
     const allow = [BEGIN, 'SELECT mq_group_limit mq_subscription', 'SELECT mq_limited_lease mq_delivery'];
     const lease = [
-      'SELECT mq_delivery mq_subscription',
+      'SELECT mq_delivery mq_subscription mq_paused',
       'UPDATE mq_delivery',
       'REPLACE mq_limited_lease',
       'UPDATE mq_group_limit',
