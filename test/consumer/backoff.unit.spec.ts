@@ -56,10 +56,13 @@ describe('the predicate that decides what is retried', () => {
   });
 
   it('decides nothing where it throws', () => {
+    const threw = new Error('a bug');
+    const onMisbehaviour = jest.fn();
     const retryIf = () => {
-      throw new Error('a bug');
+      throw threw;
     };
-    expect(isWorthRetrying(error, { retryIf })).toBe(true);
+    expect(isWorthRetrying(error, { retryIf }, onMisbehaviour)).toBe(true);
+    expect(onMisbehaviour).toHaveBeenCalledWith({ threw });
   });
 
   it.each([
@@ -70,9 +73,9 @@ describe('the predicate that decides what is retried', () => {
     ['null', null],
     ['a number', 0],
   ])('decides nothing where it answers with %s, and that is told', (_, answer) => {
-    const onNoBoolean = jest.fn();
+    const onMisbehaviour = jest.fn();
     const retryIf = (() => answer) as unknown as () => boolean;
-    expect(isWorthRetrying(error, { retryIf }, onNoBoolean)).toBe(true);
-    expect(onNoBoolean).toHaveBeenCalledWith(answer);
+    expect(isWorthRetrying(error, { retryIf }, onMisbehaviour)).toBe(true);
+    expect(onMisbehaviour).toHaveBeenCalledWith({ answered: answer });
   });
 });

@@ -55,7 +55,7 @@ describe('an app refuses to start with', () => {
 
   it('a consumer of an instance that there is not', async () => {
     const message = await refusal([consumer('Cards', { group: 'cards', instance: 'billing' })]);
-    expect(message).toContain('Cards.issue (group cards, topic payment.succeeded)');
+    expect(message).toContain('Cards.issue (group cards, topic payment.succeeded, instance billing)');
     expect(message).toContain('the instance billing');
   });
 

@@ -16,7 +16,7 @@ const NO_NUMBERS: [unknown, string][] = [
   ['', 'the string ""'],
   [null, 'null'],
   [true, 'the boolean true'],
-  [[], 'an array'],
+  [[], 'an array []'],
 ];
 const NO_BOOLEANS: [unknown, string][] = [
   ['false', 'the string "false"'],

@@ -199,12 +199,7 @@ describe('a consumer’s decorator refuses', () => {
     ['an unknown option', { group: 'g', concurency: 3 }, 'concurency', '3'],
     ['an unknown retry option', { group: 'g', retry: { attemps: 3 } }, 'retry.attemps', '3'],
     ['retries that are a number', { group: 'g', retry: 3 }, 'retry', '3'],
-    [
-      'an async retryIf',
-      { group: 'g', retry: { retryIf: async () => false } },
-      'retryIf',
-      'a function',
-    ],
+    ['an async retryIf', { group: 'g', retry: { retryIf: async () => false } }, 'retryIf', 'a function'],
     ['a retryIf that is no function', { group: 'g', retry: { retryIf: true } }, 'retryIf', 'true'],
     ['retries that are null', { group: 'g', retry: null }, 'retry', 'null'],
     ['guards as text', { group: 'g', guards: 'false' }, 'guards', '"false"'],

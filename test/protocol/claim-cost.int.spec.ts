@@ -68,7 +68,8 @@ describe.each(engines)('the rows that a claim looks at on %s', (engine) => {
     expect((await cost(BACKLOG / 2)).claim).toBeLessThanOrEqual(before.claim);
     expect(before.claim).toBeGreaterThanOrEqual(LIMIT);
     expect(before.claim).toBeLessThanOrEqual(3 * LIMIT + 5);
-    expect(before.poll).toBeLessThanOrEqual(5);
+    // One row of each table that it asks, and what an index looks at beside it.
+    expect(before.poll).toBeLessThanOrEqual(10);
   }, 180_000);
 
   it('are the same with a hundred thousand deliveries that wait for their time', async () => {

@@ -60,6 +60,8 @@ describe.each(engines)('what waits for its time on %s', (engine) => {
     expect(await tableSizes(app.dataSource)).toEqual({ message: 300, waiting: 300 });
     await letPass(app.dataSource, MINUTE_MS);
     await Promise.all(Array.from({ length: 8 }, () => app.broker.poll(cards, 0)));
+    // Each passes over what another one has locked: the last to end may have left some to the next.
+    while ((await app.broker.poll(cards, 0)).broughtBack);
     expect(await tableSizes(app.dataSource)).toEqual({ message: 300, delivery: 300 });
     expect(bizIds((await claim(app, cards, { limit: 300 })).deliveries)).toEqual(orders);
   });
