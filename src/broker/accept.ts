@@ -152,12 +152,7 @@ export class Accepting {
 
   private async land(on: Connection, copies: readonly Judged[]): Promise<Map<string, number>> {
     const parked = new Map<string, number>();
-    const batches = new Map<string, Judged[]>();
-    for (const copy of copies) {
-      const key = `${copy.expiresAt} ${copy.topic}`;
-      batches.set(key, [...(batches.get(key) ?? []), copy]);
-    }
-    for (const batch of batches.values()) {
+    for (const batch of batchesInOrder(copies)) {
       const { topic, expiresAt } = batch[0]!;
       const timing = expiresAt === undefined ? {} : { expiresAt };
       const count = await this.landing.land(on, topic, batch, timing);
@@ -188,6 +183,21 @@ export class Accepting {
 function idsOf({ innerMsgId, formerId, bodyHash }: Judged): AcceptedId[] {
   const ids = [{ innerMsgId, bodyHash }];
   return formerId ? [...ids, { innerMsgId: formerId, bodyHash }] : ids;
+}
+
+/** What one statement can land together. Those with an ordering key never change places. */
+function batchesInOrder(copies: readonly Judged[]): Judged[][] {
+  const batches = new Map<string, Judged[]>();
+  let run = 0;
+  let last: string | undefined;
+  for (const copy of copies) {
+    const alike = `${copy.expiresAt} ${copy.topic}`;
+    if (copy.orderingKey && alike !== last) run++;
+    if (copy.orderingKey) last = alike;
+    const name = copy.orderingKey ? `run ${run}` : alike;
+    batches.set(name, [...(batches.get(name) ?? []), copy]);
+  }
+  return [...batches.values()];
 }
 
 const QUARANTINED = { answer: { kind: 'quarantined' } } as const;
