@@ -39,8 +39,9 @@ export class ForgettingAccepted {
       return 0;
     }
     const floor = smallestIdAt(clock / 1000 - this.windowMs);
-    if (known) await this.connections.control((on) => raiseFloor(database, on, { floor, clock }));
-    else await this.insert({ floor, clock });
+    if (!known) await this.insert({ floor, clock });
+    // Also where another one was quicker to insert it: its window may be longer.
+    await this.connections.control((on) => raiseFloor(database, on, { floor, clock }));
     const committed = await this.connections.control((on) => readFloor(database, on));
     return committed ? this.forgetBelow(committed.floor, signal) : 0;
   }

@@ -86,8 +86,9 @@ export async function raiseFloor(
 ): Promise<void> {
   await write(
     on,
-    `UPDATE ${tables.accepted_floor} SET floor = ?, clock = ? WHERE id = 1 AND floor <= ? AND clock <= ?`,
-    [floor, clock, floor, clock],
+    `UPDATE ${tables.accepted_floor} SET floor = CASE WHEN floor < ? THEN ? ELSE floor END,
+       clock = CASE WHEN clock < ? THEN ? ELSE clock END WHERE id = 1`,
+    [floor, floor, clock, clock],
   );
 }
 
