@@ -1,0 +1,203 @@
+import { BODY } from '../dialect.js';
+import { type Connection, placeholders, read, write } from '../execute.js';
+import type { Database } from '../tables.js';
+import { deleteBySeq } from './delete-by-seq.js';
+import { MESSAGE_COLUMNS, type OutboxRow, type OutboxTable } from './outbox.js';
+
+/** Steps 1 and 3 as a relay does them: what it finds in the outbox, leases, and deletes when the ACK has come. */
+
+export interface SendableRow {
+  table: OutboxTable;
+  seq: number;
+  innerMsgId: Buffer;
+  /** Whether it may have been sent before: then its inner-msg-id stays what it is. */
+  maybeSent: boolean;
+  /** How often it was claimed to be sent. */
+  sends: number;
+  /** Of its body, in bytes. */
+  size: number;
+}
+
+/** What may be sent now, locked, in the order of the numbers. Primary key: what others have locked is passed over. */
+export async function findSendable(
+  { dialect, tables }: Database,
+  on: Connection,
+  limit: number,
+): Promise<SendableRow[]> {
+  const rows = await read<Record<string, unknown>>(
+    on,
+    `SELECT seq, inner_msg_id, first_sent_at, sends, LENGTH(${BODY}) AS size FROM ${tables.outbox}
+     WHERE available_at <= ${dialect.now} ORDER BY seq LIMIT ${limit}${dialect.forUpdateSkipLocked}`,
+    [],
+  );
+  return rows.map((row) => toSendable('outbox', row));
+}
+
+function toSendable(table: OutboxTable, row: Record<string, unknown>): SendableRow {
+  return {
+    table,
+    seq: Number(row.seq),
+    innerMsgId: row.inner_msg_id as Buffer,
+    maybeSent: row.first_sent_at !== null,
+    sends: Number(row.sends),
+    size: Number(row.size),
+  };
+}
+
+/**
+ * Keys behind this one whose first message may be sent: a later one never goes before it, and a key waits as a whole while
+ * it is sent, or waits to be sent again. Hops from key to key along (key_hash, seq), however many messages each has.
+ */
+export async function findSendableKeys(
+  { dialect, tables }: Database,
+  on: Connection,
+  { after, limit }: { after: Buffer; limit: number },
+): Promise<{ keys: Buffer[]; last: Buffer | undefined }> {
+  const rows = await read<{ key_hash: Buffer; sendable: number | string }>(
+    on,
+    `SELECT h.key_hash, o.available_at <= ${dialect.now} AS sendable FROM (
+       SELECT key_hash, MIN(seq) AS seq FROM ${tables.outbox_keyed} WHERE key_hash > ?
+       GROUP BY key_hash ORDER BY key_hash LIMIT ${limit}
+     ) h JOIN ${tables.outbox_keyed} o ON o.key_hash = h.key_hash AND o.seq = h.seq ORDER BY h.key_hash`,
+    [after],
+  );
+  return {
+    keys: rows.filter(({ sendable }) => Number(sendable) === 1).map(({ key_hash }) => key_hash),
+    last: rows.length < limit ? undefined : rows.at(-1)?.key_hash,
+  };
+}
+
+/** The first messages of each of these keys, in their order, up to the first that may not be sent yet. */
+export async function findFirstOfKeys(
+  { dialect, tables }: Database,
+  on: Connection,
+  { keys, limit }: { keys: readonly Buffer[]; limit: number },
+): Promise<SendableRow[]> {
+  const ofKey = `SELECT * FROM (
+      SELECT key_hash, seq, inner_msg_id, first_sent_at, sends, LENGTH(${BODY}) AS size,
+             available_at <= ${dialect.now} AS sendable
+      FROM ${tables.outbox_keyed} WHERE key_hash = ? ORDER BY seq LIMIT ${limit}) k`;
+  const rows = await read<Record<string, unknown> & { key_hash: Buffer }>(
+    on,
+    keys.map(() => ofKey).join(' UNION ALL '),
+    [...keys],
+  );
+  const ended = new Set<string>();
+  return rows
+    .filter(({ key_hash, sendable }) => {
+      const key = key_hash.toString('hex');
+      if (Number(sendable) !== 1) ended.add(key);
+      return !ended.has(key);
+    })
+    .map((row) => toSendable('outbox_keyed', row));
+}
+
+export interface LeasedRow extends OutboxRow {
+  table: OutboxTable;
+  seq: number;
+  /** The inner-msg-id that was replaced by a fresh one. */
+  formerId: Buffer | undefined;
+  /** Microseconds since 1970 UTC. */
+  expiresAt: number | undefined;
+  /** How often it was claimed to be sent, this time included. */
+  sends: number;
+}
+
+/** Rows of one of the tables. */
+export interface OutboxSeqs {
+  table: OutboxTable;
+  seqs: readonly number[];
+}
+
+/** Apart from the search: bodies may be long, and a shipment has a limit in bytes. Primary key. */
+export async function readLeased(
+  { tables }: Database,
+  on: Connection,
+  { table, seqs }: OutboxSeqs,
+): Promise<LeasedRow[]> {
+  const rows = await read<Record<string, unknown>>(
+    on,
+    `SELECT seq, former_id, ${MESSAGE_COLUMNS}, sends${table === 'outbox_keyed' ? ', ordering_key' : ''}
+     FROM ${tables[table]} WHERE seq IN (${placeholders(seqs.length)}) ORDER BY seq`,
+    [...seqs],
+  );
+  return rows.map((row) => ({
+    table,
+    orderingKey: row.ordering_key as Buffer | undefined,
+    seq: Number(row.seq),
+    innerMsgId: row.inner_msg_id as Buffer,
+    formerId: (row.former_id as Buffer | null) ?? undefined,
+    topic: (row.topic as Buffer).toString('utf8'),
+    bizId: row.biz_id as Buffer,
+    body: row.body as Buffer,
+    headers: row.headers as Buffer | null,
+    expiresAt: row.expires_at === null ? undefined : Number(row.expires_at),
+    sends: Number(row.sends),
+  }));
+}
+
+/** Whether there is anything to send, and whether anything that waited is due: what an idle relay asks, without locking. */
+export async function findOutboxWork(
+  { dialect, tables }: Database,
+  on: Connection,
+): Promise<{ sendable: boolean; due: boolean }> {
+  const rows = await read<{ sendable: number | string; due: number | string }>(
+    on,
+    `SELECT EXISTS (SELECT 1 FROM ${tables.outbox} WHERE available_at <= ${dialect.now})
+              OR EXISTS (SELECT 1 FROM ${tables.outbox_keyed}) AS sendable,
+            EXISTS (SELECT 1 FROM ${tables.outbox_scheduled} WHERE due_at <= ${dialect.now}) AS due`,
+    [],
+  );
+  return { sendable: Number(rows[0]?.sendable) === 1, due: Number(rows[0]?.due) === 1 };
+}
+
+/** Committed before a byte leaves: from then on the row may have been sent. */
+export async function leaseOutbox(
+  { dialect, tables }: Database,
+  on: Connection,
+  { table, seqs, token, leaseMs }: OutboxSeqs & { token: Buffer; leaseMs: number },
+): Promise<void> {
+  await write(
+    on,
+    `UPDATE ${tables[table]} SET token = ?, available_at = ${dialect.now} + ?, sends = sends + 1,
+       first_sent_at = COALESCE(first_sent_at, ${dialect.now})
+     WHERE seq IN (${placeholders(seqs.length)})`,
+    [token, leaseMs * 1000, ...seqs],
+  );
+}
+
+/** Only for a row that was never sent. In this order: MySQL assigns from left to right. */
+export async function renewInnerMsgId(
+  { tables }: Database,
+  on: Connection,
+  { table, seq, innerMsgId }: Pick<SendableRow, 'table' | 'seq' | 'innerMsgId'>,
+): Promise<void> {
+  await write(
+    on,
+    `UPDATE ${tables[table]} SET former_id = inner_msg_id, inner_msg_id = ? WHERE seq = ? AND first_sent_at IS NULL`,
+    [innerMsgId, seq],
+  );
+}
+
+/** Their ACK (3) has come. Fenced: somebody else may be sending them by now. @returns how many were still the holder's */
+export async function deleteSent(
+  database: Database,
+  on: Connection,
+  { table, seqs, token }: OutboxSeqs & { token: Buffer },
+): Promise<number> {
+  return deleteBySeq(database, on, database.tables[table], seqs, { token });
+}
+
+/** Sent again after `delayMs`, under the same inner-msg-id. Fenced: somebody else may have them by now. */
+export async function postponeOutbox(
+  { dialect, tables }: Database,
+  on: Connection,
+  { table, seqs, token, delayMs }: OutboxSeqs & { token: Buffer; delayMs: number },
+): Promise<void> {
+  await write(
+    on,
+    `UPDATE ${tables[table]} SET available_at = ${dialect.now} + ?
+     WHERE seq IN (${placeholders(seqs.length)}) AND token = ?`,
+    [Math.round(delayMs * 1000), ...seqs, token],
+  );
+}
