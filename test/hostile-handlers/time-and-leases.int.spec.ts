@@ -233,7 +233,7 @@ describe.each(engines)('a handler that takes several leases long, on %s', (engin
 
   /** When the lease ends, and what time it is, both by the database's clock, in microseconds. */
   async function leaseOf(paymentId: string): Promise<{ until: number; now: number }> {
-    const { dataSource } = worker.app;
+    const { brokerDataSource: dataSource } = worker.app;
     const [row] = await dataSource.query(
       `SELECT d.available_at AS until, ${databaseOf(dataSource).dialect.now} AS now
        FROM mq_delivery d JOIN mq_message m ON m.seq = d.seq WHERE m.biz_id = ?`,
@@ -260,7 +260,8 @@ describe.each(engines)('a handler that takes several leases long, on %s', (engin
     }, id);
     expect(end).toEqual(effectOnce());
     expect(worker.whatHappened(id)).toEqual(['delivered', 'acknowledged']);
-    // On SQLite a handler holds the write lock, so that nobody can renew its lease, or take the delivery.
-    expect(kept.until > given.until).toBe(engine !== 'sqlite');
+    // On SQLite a handler holds the write lock, so that nobody can renew its lease, or take the delivery; but for a broker
+    // in another file.
+    expect(kept.until > given.until).toBe(engine !== 'sqlite' || worker.app.isApart);
   });
 });

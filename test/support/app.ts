@@ -12,6 +12,7 @@ import {
   type IdempotentMqOptions,
   OutboxPublisher,
 } from '../../src/index.js';
+import { makeSqliteSafe } from '../../src/storage/index.js';
 import { type TestDatabase, createDatabase } from './engines.js';
 
 export interface TestApp {
@@ -65,6 +66,13 @@ async function brokerBeside(database: TestDatabase): Promise<TestDatabase> {
   return making;
 }
 
+/** It takes turns with the app, as every writer of a SQLite file in one process has to. */
+function lookInto({ engine, options }: TestDatabase): Promise<DataSource> {
+  const dataSource = new DataSource(options);
+  if (engine === 'sqlite') makeSqliteSafe(dataSource);
+  return dataSource.initialize();
+}
+
 /** A small app on a database of its own, started. Polls and backoff are short, so that nobody waits for the clock. */
 export async function startApp(database: TestDatabase, parts: AppParts = {}): Promise<TestApp> {
   const { entities = [], providers = [], controllers = [], imports = [], options = {} } = parts;
@@ -107,7 +115,7 @@ export async function startApp(database: TestDatabase, parts: AppParts = {}): Pr
     throw error;
   });
   const dataSource = nest.get<DataSource>(getDataSourceToken());
-  const brokerDataSource = apart ? await new DataSource(apart.options).initialize() : dataSource;
+  const brokerDataSource = apart ? await lookInto(apart) : dataSource;
   return {
     nest,
     seen,
