@@ -68,7 +68,13 @@ export class Relay {
   /** Sends once what there is. @returns how many messages left the outbox; undefined when there was nothing to send */
   async relayOnce(): Promise<number | undefined> {
     if (!(await this.claims.poll())) return undefined;
-    const acceptance = await this.transport.acceptance(await this.claims.origin());
+    const origin = await this.claims.origin();
+    // A broker that never answers must hold up neither the loop nor the shutdown.
+    const acceptance = await ackOf(
+      this.transport.acceptance(origin),
+      this.options.ackTimeoutMs,
+      this.impatient.signal,
+    );
     const leaseMs = this.options.ackTimeoutMs + LEASE_MARGIN_MS;
     const claim = await this.claims.claim(acceptance, { limit: this.options.batch, leaseMs });
     return claim && this.send(claim);
