@@ -100,7 +100,7 @@ export class OutboxClaims {
         await markAllMaybeSent(database, on);
       }
       const claims = Math.max(outbox.claims, knownClaims) + 1;
-      const found = withinBytes(await this.findRows(on, limit));
+      const found = withinBytes(await this.findRows(on, limit, claims % 2 === 0));
       if (found.length > 0 || restored) await countClaim(database, on, claims);
       if (found.length === 0) return undefined;
       await this.renewIds(on, found, acceptance);
@@ -145,8 +145,11 @@ export class OutboxClaims {
     });
   }
 
-  /** Half of the room for keys, if there are any. Another relay can't claim meanwhile: the origin's row is locked. */
-  private async findRows(on: Connection, limit: number): Promise<SendableRow[]> {
+  /**
+   * Half of the room for keys, if there are any. Who comes first takes turns: long bodies of the ones must not take the
+   * room of the others each time. Another relay can't claim meanwhile: the origin's row is locked.
+   */
+  private async findRows(on: Connection, limit: number, keysFirst: boolean): Promise<SendableRow[]> {
     const { database } = this.connections;
     const { keys, last } = await findSendableKeys(database, on, { after: this.keyCursor, limit: KEYS });
     this.keyCursor = last ?? FIRST_KEY;
@@ -154,7 +157,8 @@ export class OutboxClaims {
     const ofKey = Math.max(1, Math.floor(limit / 2 / keys.length));
     const keyed = await findFirstOfKeys(database, on, { keys, limit: ofKey });
     const room = limit - keyed.length;
-    return room > 0 ? [...(await findSendable(database, on, room)), ...keyed] : keyed;
+    const others = room > 0 ? await findSendable(database, on, room) : [];
+    return keysFirst ? [...keyed, ...others] : [...others, ...keyed];
   }
 
   private async renewIds(

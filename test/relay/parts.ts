@@ -138,6 +138,7 @@ export interface PutMessage {
   innerMsgId?: Buffer;
   topic?: string;
   body?: string;
+  orderingKey?: Buffer;
 }
 
 export async function openBusiness(database: TestDatabase): Promise<BusinessParts> {
@@ -147,12 +148,18 @@ export async function openBusiness(database: TestDatabase): Promise<BusinessPart
     ...side,
     claims,
     put: async (messages, timing = {}) => {
-      const rows: OutboxRow[] = messages.map(({ bizId, ...given }) => ({ ...sent(bizId, given) }));
+      const rows: OutboxRow[] = messages.map(({ bizId, orderingKey, ...given }) => ({
+        ...sent(bizId, given),
+        orderingKey,
+      }));
       await side.connections.control((on) => insertOutbox(side.connections.database, on, rows, timing));
     },
     relay: (transport, options = {}, connections) =>
       new Relay(claims(connections), transport, side.events, { ...RELAY, ...options }, () => () => undefined),
-    endLeases: () => side.dataSource.query('UPDATE mq_outbox SET available_at = 0'),
+    endLeases: async () => {
+      await side.dataSource.query('UPDATE mq_outbox SET available_at = 0');
+      await side.dataSource.query('UPDATE mq_outbox_keyed SET available_at = 0');
+    },
   };
 }
 
@@ -202,7 +209,7 @@ export async function drain(business: BusinessParts, relay: Relay, most = 50): P
   for (let round = 0; round < most; round++) {
     await business.endLeases();
     await relay.relayOnce().catch(() => undefined);
-    if ((await business.count('outbox')) === 0) return;
+    if ((await business.count('outbox')) + (await business.count('outbox_keyed')) === 0) return;
   }
   throw new Error(`not empty after ${most} rounds`);
 }

@@ -1,0 +1,71 @@
+import { execFile } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { bundle } from '../support/bundle.js';
+import { engines } from '../support/engines.js';
+import type { MortalOrders } from './mortal-relay.js';
+import { type BrokerParts, type BusinessParts, drain, openBroker, openBusiness } from './parts.js';
+import { type TwoDatabases, twoDatabases } from './support.js';
+
+// Property: a relay's process that gets kill -9 at any of its statements and COMMITs, the broker's part of it included, loses
+// and doubles nothing. (relay-dies.int.spec.ts has the answers that get lost.)
+
+describe.each(engines)('a relay whose process is killed, on %s,', (engine) => {
+  let program: string;
+  let databases: TwoDatabases;
+  let parts: BrokerParts;
+  let business: BusinessParts;
+
+  beforeAll(async () => {
+    program = await bundle(join(__dirname, 'mortal-relay.ts'));
+  });
+
+  afterAll(() => rmSync(program));
+
+  beforeEach(async () => {
+    databases = await twoDatabases(engine);
+    parts = await openBroker(databases.broker);
+    business = await openBusiness(databases.business);
+    await parts.broker.sweep();
+  });
+
+  afterEach(async () => {
+    await business.close();
+    await parts.close();
+    await databases.drop();
+  });
+
+  const runRelay = (diesAt: number) =>
+    new Promise<{ signal: NodeJS.Signals | null; steps: number | undefined }>((resolve, reject) => {
+      const orders: MortalOrders = { ...databases, diesAt };
+      const env = { ...process.env, MQ_MORTAL: JSON.stringify(orders) };
+      execFile(process.execPath, [program], { env }, (error, stdout, stderr) => {
+        if (error && error.signal !== 'SIGKILL') reject(new Error(stderr, { cause: error }));
+        else resolve({ signal: error?.signal ?? null, steps: stdout ? JSON.parse(stdout).steps : undefined });
+      });
+    });
+
+  it('at each of its statements and COMMITs, loses and doubles nothing', async () => {
+    const expected: Record<string, number> = {};
+    const publish = async (round: number) => {
+      await business.put([{ bizId: `A-${round}` }]);
+      await business.put([{ bizId: `B-${round}`, orderingKey: Buffer.from('b') }]);
+      // One that is due, and one whose id is replaced.
+      await business.put([{ bizId: `C-${round}`, innerMsgId: Buffer.alloc(16, round) }], { deliverAt: 1 });
+      for (const letter of ['A', 'B', 'C']) expected[`${letter}-${round}`] = 1;
+    };
+
+    await publish(1);
+    const { steps } = await runRelay(0);
+    expect(await parts.landed()).toEqual(expected);
+    expect(steps).toBeGreaterThan(15);
+    for (let at = 1; at <= steps!; at++) {
+      await publish(at + 1);
+      expect(await runRelay(at)).toEqual({ signal: 'SIGKILL', steps: undefined });
+      await drain(business, business.relay(parts.broker));
+      expect(await parts.landed()).toEqual(expected);
+    }
+    expect(await parts.quarantined()).toEqual({});
+    for (const table of ['outbox_keyed', 'outbox_scheduled']) expect(await business.count(table)).toBe(0);
+  }, 240_000);
+});
