@@ -1,15 +1,19 @@
 import type { Logger } from '@nestjs/common';
-import type { IdempotentMqEvents } from './events/index.js';
+import type { IdempotentMqEvent, IdempotentMqEvents } from './events/index.js';
+import { type After, LinesAMinute } from './lines-a-minute.js';
 
-/** The same as {@link logEvents} for a broker in a database of its own: one line a change, not one a message. */
+/** The same as {@link logEvents} for a broker in a database of its own: one line a change, and some a minute of what may concern thousands of messages. */
 export function logRelayEvents(
   { events$ }: Pick<IdempotentMqEvents, 'events$'>,
   logger: Pick<Logger, 'log' | 'warn' | 'error'>,
+  after?: After,
 ): void {
-  const refusals = new Set<string>();
+  const error = (line: string) => logger.error(line);
+  const refusals = new LinesAMinute(error, (topic) => `messages of ${topic} that the broker refuses`, after);
+  const quarantined = new LinesAMinute(error, (topic) => `messages of ${topic} that were quarantined`, after);
   let relayFails = false;
   let clockIsWrong = false;
-  events$.subscribe((event) => {
+  const log = (event: IdempotentMqEvent) => {
     switch (event.type) {
       case 'relay-error':
         if (!relayFails) logger.warn(`The relay could not send, and keeps trying: ${event.error}`);
@@ -20,15 +24,17 @@ export function logRelayEvents(
         logger.log('The relay works again.');
         return;
       case 'refused':
-        if (refusals.has(`${event.topic} ${event.error}`)) return;
-        refusals.add(`${event.topic} ${event.error}`);
-        logger.error(
-          `The broker refuses ${event.bizId} of ${event.topic}; it stays in the outbox, and is tried again: ${event.error}`,
+        refusals.add(
+          event.topic,
+          () =>
+            `The broker refuses ${event.bizId} of ${event.topic}; it stays in the outbox, and is tried again: ${event.error}`,
         );
         return;
       case 'quarantined':
-        logger.error(
-          `Quarantined (${event.reason}): ${event.bizId} of ${event.topic}; broker.quarantine lists, releases and discards it.`,
+        quarantined.add(
+          event.topic,
+          () =>
+            `Quarantined (${event.reason}): ${event.bizId} of ${event.topic}; broker.quarantine lists, releases and discards it.`,
         );
         return;
       case 'outbox-restored':
@@ -49,5 +55,12 @@ export function logRelayEvents(
         return;
       default:
     }
+  };
+  events$.subscribe({
+    next: log,
+    complete: () => {
+      refusals.close();
+      quarantined.close();
+    },
   });
 }

@@ -27,6 +27,8 @@ export interface QuarantinedMessage {
   id: string;
   topic: string;
   bizId: string;
+  /** In hexadecimal digits, as the events and the tables have it. */
+  innerMsgId: string;
   reason: QuarantineReason;
   /** How often this very copy has come. */
   copies: number;
@@ -124,11 +126,13 @@ function numberOf(call: string, id: unknown): number {
   return Number(id);
 }
 
-function toMessage({ id, topic, bizId, reason, copies, quarantinedAt }: QuarantinedRow): QuarantinedMessage {
+function toMessage(row: QuarantinedRow): QuarantinedMessage {
+  const { id, topic, bizId, innerMsgId, reason, copies, quarantinedAt } = row;
   return {
     id: String(id),
     topic,
     bizId: bizId.toString('utf8'),
+    innerMsgId: innerMsgId.toString('hex'),
     reason: reason as QuarantineReason,
     copies,
     quarantinedAt: new Date(quarantinedAt / 1000),

@@ -14,6 +14,7 @@ import {
   findOutboxWork,
   findSendable,
   findSendableKeys,
+  handBackUnsent,
   leaseOutbox,
   lockOrigin,
   markAllMaybeSent,
@@ -39,6 +40,8 @@ const DUE_BATCH = 200;
 /** Keys of one claim. */
 const KEYS = 50;
 const FIRST_KEY = Buffer.alloc(0);
+/** Look at everything this often, in milliseconds. */
+const RESCAN_MS = 1_000;
 /** Bodies of one shipment. */
 const SHIPMENT_BYTES = 4 * 1024 * 1024;
 
@@ -46,6 +49,10 @@ const SHIPMENT_BYTES = 4 * 1024 * 1024;
 export class OutboxClaims {
   /** Keys get their turn one after the other. */
   private keyCursor: Buffer = FIRST_KEY;
+  /** Those without a key are looked for behind this one: deleted rows before it cost time as long as an old snapshot needs them. */
+  private cursor = 0;
+  /** By a clock that nobody sets. */
+  private rescanAt = 0;
 
   constructor(
     private readonly connections: LibraryConnections,
@@ -55,7 +62,14 @@ export class OutboxClaims {
   /** Brings in what was scheduled and is due. @returns whether there is anything to send */
   async poll(): Promise<boolean> {
     const { database } = this.connections;
-    const { sendable, due } = await this.connections.control((on) => findOutboxWork(database, on));
+    // Numbers commit out of order, and what is sent again is below the cursor.
+    if (performance.now() >= this.rescanAt) {
+      this.rescanAt = performance.now() + RESCAN_MS;
+      this.cursor = 0;
+    }
+    const { sendable, due } = await this.connections.control((on) =>
+      findOutboxWork(database, on, { after: this.cursor }),
+    );
     if (!due) return sendable;
     const moved = await this.connections.controlTransaction(async (on) => {
       const keys = await findDueOutbox(database, on, DUE_BATCH);
@@ -110,11 +124,15 @@ export class OutboxClaims {
         rows.push(...(await readLeased(database, on, those)));
       }
       leased = rows;
+      this.cursor = Math.max(
+        this.cursor,
+        ...rows.filter(({ table }) => table === 'outbox').map(({ seq }) => seq),
+      );
       return { origin: outbox.origin, claims, token, rows };
     });
     const claim = await claiming.catch(async (error: unknown) => {
       // Its COMMIT may have got no answer: nobody would send them until the lease ends.
-      await this.release(token, leased).catch(() => undefined);
+      await this.handBack({ token }, leased).catch(() => undefined);
       throw error;
     });
     if (restored) this.events.emit({ type: 'outbox-restored', ...restored });
@@ -132,13 +150,20 @@ export class OutboxClaims {
     });
   }
 
-  /** To be sent again after `delayMs`. */
-  postpone({ token }: OutboxClaim, rows: readonly LeasedRow[], delayMs: number): Promise<void> {
-    return this.release(token, rows, delayMs);
+  /** Those of the claim that were not sent: another relay may, at once. */
+  async handBack({ token }: Pick<OutboxClaim, 'token'>, rows: readonly LeasedRow[]): Promise<void> {
+    if (rows.length === 0) return;
+    this.rescanAt = 0;
+    const { database } = this.connections;
+    await this.connections.controlTransaction(async (on) => {
+      for (const those of byTable(rows)) await handBackUnsent(database, on, { ...those, token });
+    });
   }
 
-  private async release(token: Buffer, rows: readonly LeasedRow[], delayMs = 0): Promise<void> {
+  /** To be sent again after `delayMs`. */
+  async postpone({ token }: OutboxClaim, rows: readonly LeasedRow[], delayMs: number): Promise<void> {
     if (rows.length === 0) return;
+    this.rescanAt = Math.min(this.rescanAt, performance.now() + delayMs);
     const { database } = this.connections;
     await this.connections.controlTransaction(async (on) => {
       for (const those of byTable(rows)) await postponeOutbox(database, on, { ...those, token, delayMs });
@@ -153,11 +178,11 @@ export class OutboxClaims {
     const { database } = this.connections;
     const { keys, last } = await findSendableKeys(database, on, { after: this.keyCursor, limit: KEYS });
     this.keyCursor = last ?? FIRST_KEY;
-    if (keys.length === 0) return findSendable(database, on, limit);
+    if (keys.length === 0) return findSendable(database, on, { after: this.cursor, limit });
     const ofKey = Math.max(1, Math.floor(limit / 2 / keys.length));
     const keyed = await findFirstOfKeys(database, on, { keys, limit: ofKey });
     const room = limit - keyed.length;
-    const others = room > 0 ? await findSendable(database, on, room) : [];
+    const others = room > 0 ? await findSendable(database, on, { after: this.cursor, limit: room }) : [];
     return keysFirst ? [...keyed, ...others] : [...others, ...keyed];
   }
 

@@ -4,9 +4,9 @@ import type { LeasedRow } from '../storage/index.js';
 import { inCleanContext } from '../transaction/index.js';
 import type { SendAnswer, Transport } from '../transport/port.js';
 import { type BackoffOptions, WakeUp, backoffMs } from '../waiting/index.js';
-import { ackOf } from './ack-timeout.js';
-import { shipmentsOf } from './shipments.js';
+import { type Patience, answerWithin } from './answer-within.js';
 import type { OutboxClaim, OutboxClaims } from './outbox-claims.js';
+import { Shipments } from './shipments.js';
 
 export interface RelayOptions {
   /** Most messages of one shipment. */
@@ -34,6 +34,8 @@ export class Relay {
   private readonly impatient = new AbortController();
   private stopListening: (() => void) | undefined;
   private readonly wake = new WakeUp();
+  /** What it had to do with the broker last has failed. */
+  private brokerFails = false;
 
   constructor(
     private readonly claims: OutboxClaims,
@@ -53,8 +55,8 @@ export class Relay {
   }
 
   /**
-   * Sends nothing more, and waits for the ACK of what is under way, no longer than `timeoutMs`: it is sent again then. May
-   * be called again, and before the start.
+   * Sends nothing more, and waits for the ACK of what is under way, no longer than `timeoutMs`: another relay sends it
+   * again then. May be called again, and before the start.
    */
   async stop(timeoutMs: number): Promise<void> {
     this.stopped.abort();
@@ -70,24 +72,44 @@ export class Relay {
     if (!(await this.claims.poll())) return undefined;
     const origin = await this.claims.origin();
     // A broker that never answers must hold up neither the loop nor the shutdown.
-    const acceptance = await ackOf(
-      this.transport.acceptance(origin),
-      this.options.ackTimeoutMs,
-      this.impatient.signal,
-    );
+    const asked = this.transport.acceptance(origin);
+    const acceptance = await this.fromBroker(answerWithin('answer', asked, this.patience));
     const leaseMs = this.options.ackTimeoutMs + LEASE_MARGIN_MS;
+    // From before the claim on: the lease ends no sooner.
+    const sendUntil = performance.now() + LEASE_MARGIN_MS;
     const claim = await this.claims.claim(acceptance, { limit: this.options.batch, leaseMs });
-    return claim && this.send(claim);
+    return claim && this.send(claim, sendUntil);
+  }
+
+  private get patience(): Patience {
+    return { ms: this.options.ackTimeoutMs, signal: this.impatient.signal };
+  }
+
+  private async fromBroker<T>(answer: Promise<T>): Promise<T> {
+    try {
+      const value = await answer;
+      this.brokerFails = false;
+      return value;
+    } catch (error) {
+      this.brokerFails = true;
+      throw error;
+    }
   }
 
   private async run(): Promise<void> {
     let errors = 0;
     while (!this.stopped.signal.aborted) {
       try {
-        if ((await this.relayOnce()) === undefined) await this.wake.wait(this.options.pollMs);
-        if (errors > 0) this.events.emit({ type: 'relay-recovered' });
-        errors = 0;
+        const isIdle = (await this.relayOnce()) === undefined;
+        // To have nothing to send says nothing about a broker that has failed: what it did not take waits for its turn.
+        if (errors > 0 && !this.brokerFails) {
+          this.events.emit({ type: 'relay-recovered' });
+          errors = 0;
+        }
+        if (isIdle) await this.wake.wait(this.options.pollMs);
       } catch (error) {
+        // What was cut off by a shutdown is in the outbox.
+        if (this.stopped.signal.aborted) return;
         errors++;
         this.events.emit({ type: 'relay-error', error: describeError(error) });
         await this.wake.wait(Math.min(MAX_ERROR_PAUSE_MS, this.options.pollMs * 2 ** Math.min(errors, 10)));
@@ -95,18 +117,24 @@ export class Relay {
     }
   }
 
-  private async send(claim: OutboxClaim): Promise<number> {
-    const shipments = shipmentsOf(claim.rows);
+  /** One shipment after the other, until its lease may end, or the process. What was not sent is handed back. */
+  private async send(claim: OutboxClaim, sendUntil: number): Promise<number> {
+    const shipments = new Shipments(claim.rows);
     let relayed = 0;
-    for (const [i, shipment] of shipments.entries()) {
-      try {
-        relayed += await this.ship(claim, shipment);
-      } catch (error) {
-        await this.claims.postpone(claim, shipments.slice(i + 1).flat(), 0);
-        throw error;
+    try {
+      for (let rows = shipments.next(); rows; rows = this.maySend(sendUntil) ? shipments.next() : undefined) {
+        relayed += await this.ship(claim, rows);
       }
+    } catch (error) {
+      await this.claims.handBack(claim, shipments.left);
+      throw error;
     }
+    await this.claims.handBack(claim, shipments.left);
     return relayed;
+  }
+
+  private maySend(until: number): boolean {
+    return performance.now() < until && !this.stopped.signal.aborted;
   }
 
   private async ship(claim: OutboxClaim, rows: readonly LeasedRow[]): Promise<number> {
@@ -115,7 +143,7 @@ export class Relay {
     let answers: SendAnswer[];
     try {
       const sending = this.transport.send({ origin, claims, messages: rows });
-      answers = await ackOf(sending, this.options.ackTimeoutMs, this.impatient.signal);
+      answers = await this.fromBroker(answerWithin('ACK', sending, this.patience));
     } catch (error) {
       // Nobody knows what became of it. The same ids again are no second message.
       await this.sendAgain(claim, rows, error);

@@ -114,6 +114,8 @@ export class OutboxEntity {
   topic!: Buffer;
   bizId!: Buffer;
   body!: Buffer;
+  /** Apart, so that a relay that looks for what to send doesn't read bodies that it has no room for. */
+  bodyBytes!: number;
   headers!: Buffer | null;
   expiresAt!: string | null;
   /** When it may be sent (again). */
@@ -256,6 +258,7 @@ export function idempotentMqEntities(
     innerMsgId: column('bytes16', 'inner_msg_id'),
     formerId: column('bytes16', 'former_id', optional),
     ...sent,
+    bodyBytes: column('int', 'body_bytes'),
     availableAt: column('big', 'available_at'),
     token: column('bytes16', 'token', optional),
     firstSentAt: column('big', 'first_sent_at', optional),

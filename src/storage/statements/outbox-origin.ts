@@ -1,8 +1,6 @@
 import { type Connection, read, write } from '../execute.js';
 import type { Database } from '../tables.js';
 
-/** The outbox as the broker knows it: its name, and how far it has come. */
-
 /** How the broker tells this outbox from others, and how far it has come. */
 export interface OutboxOrigin {
   origin: Buffer;
