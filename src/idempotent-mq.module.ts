@@ -176,6 +176,7 @@ export class IdempotentMqModule
     await this.consumers.start(this.discovered);
     const { broker, options, relay } = this.runtime;
     if (options.roles.relay) relay?.start();
+    this.runtime.unrelayed?.start();
     if (options.roles.sweep) broker.startSweeping();
   }
 

@@ -109,6 +109,7 @@ export {
   LeaseLostError,
   ManualTransactionControlError,
   NoConnectionError,
+  BrokerUnreachableError,
   NotDurableError,
   OuterDataSourceError,
   PublishIncompleteError,

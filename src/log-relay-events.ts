@@ -13,10 +13,14 @@ export function logRelayEvents(
   const quarantined = new LinesAMinute(error, (topic) => `messages of ${topic} that were quarantined`, after);
   let relayFails = false;
   let clockIsWrong = false;
+  let unrelayedIsTold = false;
   const log = (event: IdempotentMqEvent) => {
     switch (event.type) {
       case 'relay-error':
-        if (!relayFails) logger.warn(`The relay could not send, and keeps trying: ${event.error}`);
+        if (!relayFails)
+          logger.warn(
+            `The relay could not ${event.at === 'outbox' ? "read or change its outbox, in this app's database" : 'send to the broker'}, and keeps trying: ${event.error}`,
+          );
         relayFails = true;
         return;
       case 'relay-recovered':
@@ -37,9 +41,17 @@ export function logRelayEvents(
             `Quarantined (${event.reason}): ${event.bizId} of ${event.topic}; broker.quarantine lists, releases and discards it.`,
         );
         return;
+      case 'unrelayed':
+        if (!unrelayedIsTold) {
+          logger.warn(
+            `Messages have been waiting in the outbox for ${Math.round(event.waitedMs / 1000)} s, and no relay has taken them up. Is roles.relay on in some process of this database?`,
+          );
+        }
+        unrelayedIsTold = true;
+        return;
       case 'outbox-restored':
         logger.warn(
-          `The outbox has counted ${event.claims} claims, and the broker knows of ${event.knownClaims}: a backup was restored. What is in the outbox keeps its inner-msg-ids, so that nothing lands twice.`,
+          `The outbox has counted ${event.claims} claims, and the broker knows of ${event.knownClaims}: a backup was restored, or a copy of this database relays to the same broker. What is in the outbox keeps its inner-msg-ids, so that nothing lands twice. See docs/operations.md, Restored backups.`,
         );
         return;
       case 'clock-jumped':

@@ -45,8 +45,11 @@ export type IdempotentMqEvent =
   | ({ type: 'quarantined'; reason: 'forgotten' | 'other-body' } & AboutSending)
   /** Messages have left the outbox: their ACK (3) has come. */
   | { type: 'relayed'; count: number }
-  | { type: 'relay-error'; error: string }
+  /** `at`: what it could not reach, the outbox in this app's database or the broker. */
+  | { type: 'relay-error'; at: 'outbox' | 'broker'; error: string }
   | { type: 'relay-recovered' }
+  /** Once a minute, in a process that relays nothing: messages have waited in the outbox so long, and no relay took them up. */
+  | { type: 'unrelayed'; waitedMs: number }
   /** A backup of the publisher's database was restored: what was in its outbox keeps its inner-msg-ids. */
   | { type: 'outbox-restored'; claims: number; knownClaims: number }
   /** What was older than its retention is gone. */

@@ -34,8 +34,8 @@ export class Relay {
   private readonly impatient = new AbortController();
   private stopListening: (() => void) | undefined;
   private readonly wake = new WakeUp();
-  /** What it had to do with the broker last has failed. */
-  private brokerFails = false;
+  /** Why what it had to do with the broker last has failed. */
+  private brokerFailure: { error: unknown } | undefined;
 
   constructor(
     private readonly claims: OutboxClaims,
@@ -88,10 +88,10 @@ export class Relay {
   private async fromBroker<T>(answer: Promise<T>): Promise<T> {
     try {
       const value = await answer;
-      this.brokerFails = false;
+      this.brokerFailure = undefined;
       return value;
     } catch (error) {
-      this.brokerFails = true;
+      this.brokerFailure = { error };
       throw error;
     }
   }
@@ -102,7 +102,7 @@ export class Relay {
       try {
         const isIdle = (await this.relayOnce()) === undefined;
         // To have nothing to send says nothing about a broker that has failed: what it did not take waits for its turn.
-        if (errors > 0 && !this.brokerFails) {
+        if (errors > 0 && !this.brokerFailure) {
           this.events.emit({ type: 'relay-recovered' });
           errors = 0;
         }
@@ -111,7 +111,8 @@ export class Relay {
         // What was cut off by a shutdown is in the outbox.
         if (this.stopped.signal.aborted) return;
         errors++;
-        this.events.emit({ type: 'relay-error', error: describeError(error) });
+        const at = error === this.brokerFailure?.error ? 'broker' : 'outbox';
+        this.events.emit({ type: 'relay-error', at, error: describeError(error) });
         await this.wake.wait(Math.min(MAX_ERROR_PAUSE_MS, this.options.pollMs * 2 ** Math.min(errors, 10)));
       }
     }
