@@ -13,6 +13,7 @@ import {
 } from '../storage/index.js';
 import type { Landing } from './land.js';
 import type { LandedBell } from './landed-bell.js';
+import { refuseUnknownKeys } from './refuse-unknown-keys.js';
 import type { Topics } from './topics.js';
 
 export type QuarantineReason =
@@ -57,7 +58,9 @@ export class Quarantine {
    *
    * @throws InvalidOptionError naming the option and what came
    */
-  async list({ limit = 100, after }: QuarantineListOptions = {}): Promise<QuarantinedMessage[]> {
+  async list(page: QuarantineListOptions = {}): Promise<QuarantinedMessage[]> {
+    refuseUnknownKeys('quarantine.list', page, ['limit', 'after']);
+    const { limit = 100, after } = page;
     if (!Number.isSafeInteger(limit) || limit < 1 || limit > 1_000) {
       throw new InvalidOptionError('quarantine.list({ limit })', limit, 'a whole number from 1 to 1000');
     }

@@ -27,9 +27,9 @@ async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
-      database: { type: 'string' },
-      'data-source': { type: 'string' },
-      'table-prefix': { type: 'string' },
+      database: { type: 'string', multiple: true },
+      'data-source': { type: 'string', multiple: true },
+      'table-prefix': { type: 'string', multiple: true },
       help: { type: 'boolean', short: 'h' },
     },
   });
@@ -42,8 +42,14 @@ async function main(): Promise<number> {
     process.stderr.write(`${wrongCommand(positionals)}\n\n${USAGE}`);
     return 2;
   }
-  const dataSource = await dataSourceOf({ database: values.database, file: values['data-source'] });
-  await COMMANDS[command](dataSource, values['table-prefix']);
+  for (const [flag, given] of Object.entries(values)) {
+    if (Array.isArray(given) && given.length > 1) {
+      process.stderr.write(`--${flag} is given ${given.length} times: run the command once for each.\n`);
+      return 2;
+    }
+  }
+  const dataSource = await dataSourceOf({ database: values.database?.[0], file: values['data-source']?.[0] });
+  await COMMANDS[command](dataSource, values['table-prefix']?.[0]);
   return 0;
 }
 
