@@ -2,6 +2,9 @@ import type { Logger } from '@nestjs/common';
 import type { IdempotentMqEvent, IdempotentMqEvents } from './events/index.js';
 import { type After, LinesAMinute } from './lines-a-minute.js';
 
+/** An ACK is lost now and then. One that is missed so often is not lost. */
+const TOLD_FROM = 5;
+
 /** The same as {@link logEvents} for a broker in a database of its own: one line a change, and some a minute of what may concern thousands of messages. */
 export function logRelayEvents(
   { events$ }: Pick<IdempotentMqEvents, 'events$'>,
@@ -10,6 +13,7 @@ export function logRelayEvents(
 ): void {
   const error = (line: string) => logger.error(line);
   const refusals = new LinesAMinute(error, (topic) => `messages of ${topic} that the broker refuses`, after);
+  const missed = new LinesAMinute(error, (topic) => `messages of ${topic} without an ACK`, after);
   const quarantined = new LinesAMinute(error, (topic) => `messages of ${topic} that were quarantined`, after);
   let relayFails = false;
   let clockIsWrong = false;
@@ -32,6 +36,14 @@ export function logRelayEvents(
           event.topic,
           () =>
             `The broker refuses ${event.bizId} of ${event.topic}; it stays in the outbox, and is tried again: ${event.error}`,
+        );
+        return;
+      case 'ack-missed':
+        if (event.sends < TOLD_FROM) return;
+        missed.add(
+          event.topic,
+          () =>
+            `No ACK for ${event.bizId} of ${event.topic}, sent ${event.sends} times so far; it is sent again: ${event.error}`,
         );
         return;
       case 'quarantined':
@@ -72,6 +84,7 @@ export function logRelayEvents(
     next: log,
     complete: () => {
       refusals.close();
+      missed.close();
       quarantined.close();
     },
   });

@@ -14,6 +14,7 @@ import {
   raiseKnownClaims,
   readClock,
   readFloor,
+  fitsPacket,
   wireSize,
 } from '../storage/index.js';
 import { isName, NAME_RULE } from '../topic/index.js';
@@ -90,7 +91,7 @@ export class Accepting {
     if (!isName(message.topic)) {
       return { ...copy, answer: refused(`its topic's name must be ${NAME_RULE}`) };
     }
-    if (size > packetBytes) {
+    if (!fitsPacket(size, this.options.limits)) {
       const reason = `it takes ${size} bytes on the wire, more than the broker's database accepts in one packet (max_allowed_packet = ${packetBytes})`;
       return { ...copy, answer: refused(reason) };
     }

@@ -34,7 +34,7 @@ export type IdempotentMqEvent =
   /** A relay sends it to a broker in another database; `sends` counts, and from 2 on it is the same inner-msg-id again. */
   | ({ type: 'sent'; sends: number } & AboutSending)
   /** Its ACK (3) did not come, so it is sent again after `delayMs`. */
-  | ({ type: 'ack-missed'; delayMs: number; error: string } & AboutSending)
+  | ({ type: 'ack-missed'; sends: number; delayMs: number; error: string } & AboutSending)
   /** The broker does not take it as it is. It stays in the outbox, and is tried again. */
   | ({ type: 'refused'; error: string } & AboutSending)
   /** The broker has stored what a relay sent. */

@@ -16,9 +16,11 @@ export interface Patience {
  */
 export async function answerWithin<T>(
   what: string,
-  answer: Promise<T>,
+  answering: Promise<T>,
   { ms, signal }: Patience,
 ): Promise<T> {
+  // A transport of somebody's own may answer at once, or with a promise of its own making.
+  const answer = Promise.resolve(answering);
   let giveUp!: () => void;
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {

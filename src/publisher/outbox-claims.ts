@@ -53,6 +53,7 @@ export class OutboxClaims {
   private cursor = 0;
   /** By a clock that nobody sets. */
   private rescanAt = 0;
+  private atEnd = true;
 
   constructor(
     private readonly connections: LibraryConnections,
@@ -62,8 +63,9 @@ export class OutboxClaims {
   /** Brings in what was scheduled and is due. @returns whether there is anything to send */
   async poll(): Promise<boolean> {
     const { database } = this.connections;
-    // Numbers commit out of order, and what is sent again is below the cursor.
-    if (performance.now() >= this.rescanAt) {
+    // Numbers commit out of order, and what is sent again is below the cursor: but what can't be sent must not keep the
+    // others from their turn, so it goes through to the end first.
+    if (this.atEnd && performance.now() >= this.rescanAt) {
       this.rescanAt = performance.now() + RESCAN_MS;
       this.cursor = 0;
     }
@@ -123,6 +125,11 @@ export class OutboxClaims {
         await leaseOutbox(database, on, { ...those, token, leaseMs });
         rows.push(...(await readLeased(database, on, those)));
       }
+      if (rows.length !== found.length) {
+        throw new Error(
+          `Of ${found.length} rows of the outbox that were leased, ${rows.length} could be read.`,
+        );
+      }
       leased = rows;
       this.cursor = Math.max(
         this.cursor,
@@ -178,12 +185,18 @@ export class OutboxClaims {
     const { database } = this.connections;
     const { keys, last } = await findSendableKeys(database, on, { after: this.keyCursor, limit: KEYS });
     this.keyCursor = last ?? FIRST_KEY;
-    if (keys.length === 0) return findSendable(database, on, { after: this.cursor, limit });
+    if (keys.length === 0) return this.findOthers(on, limit);
     const ofKey = Math.max(1, Math.floor(limit / 2 / keys.length));
     const keyed = await findFirstOfKeys(database, on, { keys, limit: ofKey });
     const room = limit - keyed.length;
-    const others = room > 0 ? await findSendable(database, on, { after: this.cursor, limit: room }) : [];
+    const others = room > 0 ? await this.findOthers(on, room) : [];
     return keysFirst ? [...keyed, ...others] : [...others, ...keyed];
+  }
+
+  private async findOthers(on: Connection, limit: number): Promise<SendableRow[]> {
+    const rows = await findSendable(this.connections.database, on, { after: this.cursor, limit });
+    this.atEnd = rows.length < limit;
+    return rows;
   }
 
   private async renewIds(

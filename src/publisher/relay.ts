@@ -1,8 +1,8 @@
-import { describeError } from '../errors/index.js';
+import { describeError, describeValue } from '../errors/index.js';
 import type { IdempotentMqEvents } from '../events/index.js';
 import type { LeasedRow } from '../storage/index.js';
 import { inCleanContext } from '../transaction/index.js';
-import type { SendAnswer, Transport } from '../transport/port.js';
+import type { Acceptance, SendAnswer, Transport } from '../transport/port.js';
 import { type BackoffOptions, WakeUp, backoffMs } from '../waiting/index.js';
 import { type Patience, answerWithin } from './answer-within.js';
 import type { OutboxClaim, OutboxClaims } from './outbox-claims.js';
@@ -72,8 +72,7 @@ export class Relay {
     if (!(await this.claims.poll())) return undefined;
     const origin = await this.claims.origin();
     // A broker that never answers must hold up neither the loop nor the shutdown.
-    const asked = this.transport.acceptance(origin);
-    const acceptance = await this.fromBroker(answerWithin('answer', asked, this.patience));
+    const acceptance = await this.askForAcceptance(origin);
     const leaseMs = this.options.ackTimeoutMs + LEASE_MARGIN_MS;
     // From before the claim on: the lease ends no sooner.
     const sendUntil = performance.now() + LEASE_MARGIN_MS;
@@ -85,9 +84,9 @@ export class Relay {
     return { ms: this.options.ackTimeoutMs, signal: this.impatient.signal };
   }
 
-  private async fromBroker<T>(answer: Promise<T>): Promise<T> {
+  private async fromBroker<T>(ask: () => Promise<T>): Promise<T> {
     try {
-      const value = await answer;
+      const value = await ask();
       this.brokerFailure = undefined;
       return value;
     } catch (error) {
@@ -124,7 +123,13 @@ export class Relay {
     let relayed = 0;
     try {
       for (let rows = shipments.next(); rows; rows = this.maySend(sendUntil) ? shipments.next() : undefined) {
-        relayed += await this.ship(claim, rows);
+        try {
+          relayed += await this.ship(claim, rows);
+        } catch (error) {
+          // It may be this shipment, or the broker: that would be the end of the round.
+          if (!this.brokerFailure || !(await this.brokerAnswers(claim))) throw error;
+          shipments.failed();
+        }
       }
     } catch (error) {
       await this.claims.handBack(claim, shipments.left);
@@ -132,6 +137,17 @@ export class Relay {
     }
     await this.claims.handBack(claim, shipments.left);
     return relayed;
+  }
+
+  private brokerAnswers({ origin }: OutboxClaim): Promise<boolean> {
+    return this.askForAcceptance(origin).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  private askForAcceptance(origin: Buffer): Promise<Acceptance> {
+    return this.fromBroker(() => answerWithin('answer', this.transport.acceptance(origin), this.patience));
   }
 
   private maySend(until: number): boolean {
@@ -143,8 +159,10 @@ export class Relay {
     for (const row of rows) this.events.emit({ type: 'sent', sends: row.sends, ...aboutMessage(row) });
     let answers: SendAnswer[];
     try {
-      const sending = this.transport.send({ origin, claims, messages: rows });
-      answers = await this.fromBroker(answerWithin('ACK', sending, this.patience));
+      const shipment = { origin, claims, messages: rows };
+      answers = await this.fromBroker(async () =>
+        answersFor(rows, await answerWithin('ACK', this.transport.send(shipment), this.patience)),
+      );
     } catch (error) {
       // Nobody knows what became of it. The same ids again are no second message.
       await this.sendAgain(claim, rows, error);
@@ -154,17 +172,13 @@ export class Relay {
     const relayed = await this.claims.acknowledged(claim, acknowledged);
     if (relayed > 0) this.events.emit({ type: 'relayed', count: relayed });
     for (const [i, row] of rows.entries()) {
-      if (!isAck(answers[i])) await this.keepRefused(claim, row, answers[i]);
+      if (!isAck(answers[i])) await this.keepRefused(claim, row, answers[i]!);
     }
     return relayed;
   }
 
-  private async keepRefused(
-    claim: OutboxClaim,
-    row: LeasedRow,
-    answer: SendAnswer | undefined,
-  ): Promise<void> {
-    const error = answer?.kind === 'refused' ? answer.reason : 'The broker gave no answer for it.';
+  private async keepRefused(claim: OutboxClaim, row: LeasedRow, answer: SendAnswer): Promise<void> {
+    const error = answer.kind === 'refused' ? answer.reason : notUnderstood(answer);
     this.events.emit({ type: 'refused', error, ...aboutMessage(row) });
     await this.claims.postpone(claim, [row], backoffMs(row.sends, this.options.retry));
   }
@@ -173,13 +187,29 @@ export class Relay {
     const delayMs = backoffMs(Math.min(...rows.map(({ sends }) => sends)), this.options.retry);
     const why = describeError(error);
     for (const row of rows)
-      this.events.emit({ type: 'ack-missed', delayMs, error: why, ...aboutMessage(row) });
+      this.events.emit({ type: 'ack-missed', sends: row.sends, delayMs, error: why, ...aboutMessage(row) });
     await this.claims.postpone(claim, rows, delayMs);
   }
 }
 
+/** What the broker may say that ends its sender's care for a message. Whatever else comes does not. */
+const ACKS: readonly unknown[] = ['landed', 'duplicate', 'quarantined'] satisfies SendAnswer['kind'][];
+
 function isAck(answer: SendAnswer | undefined): boolean {
-  return answer !== undefined && answer.kind !== 'refused';
+  return ACKS.includes(answer?.kind);
+}
+
+/** @throws Error where it is no list of one answer for each message: which of them is meant, nobody knows */
+function answersFor(rows: readonly LeasedRow[], came: unknown): SendAnswer[] {
+  const isList = Array.isArray(came) && came.every((answer) => typeof answer === 'object' && answer !== null);
+  if (isList && came.length === rows.length) return came as SendAnswer[];
+  throw new Error(
+    `The broker answered ${rows.length} messages with ${Array.isArray(came) ? `a list of ${came.length}` : describeValue(came)}: no list of an answer for each.`,
+  );
+}
+
+function notUnderstood(answer: SendAnswer): string {
+  return `The broker's answer is none that this version knows: ${describeValue(answer.kind)}.`;
 }
 
 function aboutMessage({ topic, bizId, innerMsgId }: LeasedRow) {
