@@ -46,6 +46,8 @@ interface BrokerSideDeps {
   connections: Parameters<typeof openBrokerConnections>[2];
   /** What may be told of a server's packets before it has been asked. */
   limitsOf: (packetBytes: number) => StatementLimits;
+  /** Then a broker in memory loses nothing that the app would keep. */
+  appIsInMemory: boolean;
   warn: (message: string) => void;
 }
 
@@ -119,7 +121,7 @@ export class BrokerSide {
   }
 
   private async openOn(dataSource: DataSource): Promise<LibraryConnections> {
-    const { options, connections: connectionsOptions, warn } = this.deps;
+    const { options, connections: connectionsOptions, appIsInMemory, warn } = this.deps;
     const { database } = this.connections;
     if (database.dialect.engine === 'sqlite') {
       makeSqliteSafe(dataSource, { writeWaitMs: options.writeWaitMs });
@@ -130,6 +132,9 @@ export class BrokerSide {
     try {
       const { controlConnections: control } = connectionsOptions;
       const { problems, packetBytes } = await checkDatabase(connections, { app: 1, scopes: 0, control });
+      if (isInMemory(dataSource) && !appIsInMemory) {
+        problems.push('its SQLite database is in memory, and gone with this process');
+      }
       if (problems.length > 0) {
         if (options.durability === 'require') throw new NotDurableError(problems);
         warn(new NotDurableError(problems, { isAccepted: true }).message);
@@ -143,10 +148,23 @@ export class BrokerSide {
   }
 }
 
+export function isInMemory({ options }: DataSource): boolean {
+  return options.type === 'better-sqlite3' && /^(:memory:)?$/.test(options.database);
+}
+
 function isDataSource(given: DataSourceOptions | DataSource): given is DataSource {
   return 'driver' in given && 'createQueryRunner' in given;
 }
 
 function ownDataSource(given: DataSourceOptions): DataSource {
-  return new DataSource({ ...given, entities: [], subscribers: [], migrations: [] });
+  return new DataSource({
+    ...given,
+    entities: [],
+    subscribers: [],
+    migrations: [],
+    // The broker's tables are the library's own: nothing that an app sets for its own may touch them.
+    synchronize: false,
+    dropSchema: false,
+    migrationsRun: false,
+  });
 }

@@ -1,9 +1,9 @@
 import { Logger } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
 import { BrokerService } from './broker/index.js';
-import { BrokerSide, checkDatabase } from './broker-side.js';
+import { BrokerSide, checkDatabase, isInMemory } from './broker-side.js';
 import { IdempotentExecutor, Scenarios, WorksUnderWay } from './consumer/index.js';
-import { NotDurableError, describeError } from './errors/index.js';
+import { InvalidOptionError, NotDurableError, describeError } from './errors/index.js';
 import { IdempotentMqEvents } from './events/index.js';
 import type { ResolvedOptions } from './idempotent-mq.options.js';
 import { logEvents } from './log-events.js';
@@ -22,6 +22,7 @@ import {
 import { ambiguousTopicNames, definedTopicNames } from './topic/index.js';
 import { refuseOuterUse } from './transaction/index.js';
 import { localTransport } from './transport/local.transport.js';
+import { methodsOf, withinTime } from './transport/within-time.js';
 import type { Transport } from './transport/port.js';
 
 const LOGGED_AS = 'IdempotentMq';
@@ -80,7 +81,7 @@ export class IdempotentMqRuntime {
       brokerSide ? undefined : dataSource,
     );
     const local = localTransport(this.broker);
-    this.transport = options.broker?.through?.(local) ?? local;
+    this.transport = options.broker?.through ? throughOwn(options.broker.through, local, options) : local;
     if (brokerSide) {
       const outbox = new Outbox(
         dataSource,
@@ -138,6 +139,7 @@ export class IdempotentMqRuntime {
           options,
           connections: connectionsOptions(options),
           limitsOf: (bytes) => statementLimits(LANDING_ROWS, bytes),
+          appIsInMemory: isInMemory(dataSource),
           warn: (message) => logger.warn(message),
         });
       }
@@ -216,6 +218,31 @@ export class IdempotentMqRuntime {
     await this.connections.close();
     this.events.close();
   }
+}
+
+/**
+ * A broker as somebody's own code reaches it. It may never answer: neither a worker nor a shutdown waits for that.
+ *
+ * @throws InvalidOptionError when that is no transport
+ */
+function throughOwn(
+  through: (broker: Transport) => Transport,
+  local: Transport,
+  { statementTimeoutMs }: ResolvedOptions,
+): Transport {
+  const own: unknown = through(local);
+  const methods = methodsOf(local);
+  const missing = methods.filter(
+    (method) => typeof (own as Record<string, unknown> | null | undefined)?.[method] !== 'function',
+  );
+  if (missing.length > 0) {
+    throw new InvalidOptionError(
+      'broker.through',
+      through,
+      `a function that returns a transport, not a promise of one, such as (broker) => ({ ...broker, send: … }); what it returned lacks ${missing.join(', ')}`,
+    );
+  }
+  return withinTime(own as Transport, methods, 2 * statementTimeoutMs);
 }
 
 function ambiguous(topic: string): string {

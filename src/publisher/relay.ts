@@ -20,6 +20,7 @@ export interface RelayOptions {
 }
 
 const MAX_ERROR_PAUSE_MS = 5_000;
+const GIVING_BACK_MS = 500;
 /** Beside the wait for the ACK: claiming and deleting take their time too. Milliseconds. */
 const LEASE_MARGIN_MS = 15_000;
 
@@ -62,8 +63,15 @@ export class Relay {
     this.stopped.abort();
     this.stopListening?.();
     this.wake.ring();
-    const timer = setTimeout(() => this.impatient.abort(), timeoutMs);
-    await this.loop;
+    let timer: NodeJS.Timeout | undefined;
+    const enough = new Promise<void>((resolve) => {
+      timer = setTimeout(() => {
+        this.impatient.abort();
+        // To give back what it has is worth a moment. A database that is frozen is not waited for.
+        timer = setTimeout(resolve, GIVING_BACK_MS);
+      }, timeoutMs);
+    });
+    await Promise.race([this.loop, enough]);
     clearTimeout(timer);
   }
 

@@ -36,7 +36,10 @@ export interface Side {
   close(): Promise<void>;
 }
 
-async function openSide({ engine, options }: TestDatabase): Promise<Side> {
+async function openSide(
+  { engine, options }: TestDatabase,
+  { statementTimeoutMs = 15_000 } = {},
+): Promise<Side> {
   const dataSource = new DataSource({ ...options, entities: [] });
   if (engine === 'sqlite') makeSqliteSafe(dataSource, { writeWaitMs: 10_000 });
   await dataSource.initialize();
@@ -44,7 +47,7 @@ async function openSide({ engine, options }: TestDatabase): Promise<Side> {
   const connections = await openConnections(dataSource, databaseOf(dataSource), {
     scopeConnections: 1,
     controlConnections: 6,
-    statementTimeoutMs: 15_000,
+    statementTimeoutMs,
     idleTimeoutSeconds: 60,
     writeWaitMs: 10_000,
   });
@@ -79,8 +82,11 @@ export interface BrokerParts extends Side {
 
 const LIMITS = { maxRows: 6_000, maxBytes: 4 * 1024 * 1024, packetBytes: Infinity };
 
-export async function openBroker(database: TestDatabase): Promise<BrokerParts> {
-  const side = await openSide(database);
+export async function openBroker(
+  database: TestDatabase,
+  limits?: { statementTimeoutMs: number },
+): Promise<BrokerParts> {
+  const side = await openSide(database, limits);
   const made: BrokerService[] = [];
   const another = (options: Partial<BrokerOptions> = {}, connections = side.connections) => {
     const broker = new BrokerService(connections, side.events, {
@@ -141,8 +147,11 @@ export interface PutMessage {
   orderingKey?: Buffer;
 }
 
-export async function openBusiness(database: TestDatabase): Promise<BusinessParts> {
-  const side = await openSide(database);
+export async function openBusiness(
+  database: TestDatabase,
+  limits?: { statementTimeoutMs: number },
+): Promise<BusinessParts> {
+  const side = await openSide(database, limits);
   const claims = (connections = side.connections) => new OutboxClaims(connections, side.events);
   return {
     ...side,
