@@ -3,7 +3,7 @@ import type { DataSource } from 'typeorm';
 import { BrokerService } from './broker/index.js';
 import { BrokerSide, checkDatabase, isInMemory } from './broker-side.js';
 import { IdempotentExecutor, Scenarios, WorksUnderWay } from './consumer/index.js';
-import { InvalidOptionError, NotDurableError, describeError } from './errors/index.js';
+import { ConfigurationError, InvalidOptionError, NotDurableError, describeError } from './errors/index.js';
 import { IdempotentMqEvents } from './events/index.js';
 import type { ResolvedOptions } from './idempotent-mq.options.js';
 import { logEvents } from './log-events.js';
@@ -143,6 +143,7 @@ export class IdempotentMqRuntime {
           warn: (message) => logger.warn(message),
         });
       }
+      refuseOtherBrokerOf(dataSource, options.tablePrefix, brokerSide);
       const brokerIsThere = (await brokerSide?.tryToOpen()) ?? true;
       const runtime = new IdempotentMqRuntime(dataSource, options, connections, packetBytes, brokerSide);
       await runtime.tellWhereItIs(brokerIsThere);
@@ -243,6 +244,27 @@ function throughOwn(
     );
   }
   return withinTime(own as Transport, methods, 2 * statementTimeoutMs);
+}
+
+/** The names of brokers, by DataSource and by prefix of the tables of an outbox. */
+const brokersOf = new WeakMap<DataSource, Map<string, string>>();
+
+/** @throws ConfigurationError when another instance has the same outbox, and would send what is published here */
+function refuseOtherBrokerOf(
+  dataSource: DataSource,
+  prefix: string,
+  brokerSide: BrokerSide | undefined,
+): void {
+  if (!brokerSide) return;
+  const brokers = brokersOf.get(dataSource) ?? new Map<string, string>();
+  const other = brokers.get(prefix);
+  if (other !== undefined && other !== brokerSide.name) {
+    throw new ConfigurationError(
+      `Two instances on one DataSource name different brokers (${other} and ${brokerSide.name}), and would have one outbox: what is published by the one would be sent to the broker of the other. ` +
+        'Give each a tablePrefix of its own.',
+    );
+  }
+  brokersOf.set(dataSource, brokers.set(prefix, brokerSide.name));
 }
 
 function ambiguous(topic: string): string {

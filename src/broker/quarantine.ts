@@ -6,7 +6,9 @@ import {
   type QuarantinedCopy,
   type QuarantinedRow,
   countQuarantinedCopy,
-  deleteQuarantined,
+  type ListedQuarantined,
+  decideQuarantined,
+  lockQuarantinedCopy,
   findQuarantined,
   insertQuarantined,
   listQuarantined,
@@ -59,6 +61,9 @@ export class Quarantine {
    * @throws InvalidOptionError naming the option and what came
    */
   async list(page: QuarantineListOptions = {}): Promise<QuarantinedMessage[]> {
+    if (typeof page !== 'object' || page === null) {
+      throw new InvalidOptionError('quarantine.list(page)', page, 'an object, or left out');
+    }
     refuseUnknownKeys('quarantine.list', page, ['limit', 'after']);
     const { limit = 100, after } = page;
     if (!Number.isSafeInteger(limit) || limit < 1 || limit > 1_000) {
@@ -90,7 +95,7 @@ export class Quarantine {
     const { database } = this.connections;
     const { topic, expiresAt } = found;
     const parked = await this.connections.controlTransaction(async (on) => {
-      if (!(await deleteQuarantined(database, on, found.id))) return undefined;
+      if (!(await decideQuarantined(database, on, found.id, 'released'))) return undefined;
       return this.landing.land(on, topic, [found], expiresAt === undefined ? {} : { expiresAt });
     });
     if (parked === undefined) return false;
@@ -101,18 +106,24 @@ export class Quarantine {
     return true;
   }
 
-  /** Deletes it for good: for one that has landed before. @returns false when it is not there (any more) */
+  /** Drops it for good: for one that has landed before. @returns false when it is not there (any more) */
   async discard(id: string): Promise<boolean> {
     const { database } = this.connections;
     const number = numberOf('quarantine.discard(id)', id);
-    return this.connections.controlTransaction((on) => deleteQuarantined(database, on, number));
+    return this.connections.controlTransaction((on) => decideQuarantined(database, on, number, 'discarded'));
   }
 
-  /** @internal In the transaction that could not tell. */
-  async keep(on: Connection, copy: QuarantinedCopy, reason: QuarantineReason): Promise<void> {
+  /**
+   * @internal In the transaction that could not tell.
+   *
+   * @returns false where an operator has decided about this very copy: it was sent again because its ACK got lost
+   */
+  async keep(on: Connection, copy: QuarantinedCopy, reason: QuarantineReason): Promise<boolean> {
     const { database } = this.connections;
-    if (await countQuarantinedCopy(database, on, copy)) return;
-    await insertQuarantined(database, on, copy, reason);
+    const known = await lockQuarantinedCopy(database, on, copy);
+    if (known) await countQuarantinedCopy(database, on, known.id);
+    else await insertQuarantined(database, on, copy, reason);
+    return !known?.decided;
   }
 
   private async find(call: string, id: string): Promise<QuarantinedRow | undefined> {
@@ -129,7 +140,7 @@ function numberOf(call: string, id: unknown): number {
   return Number(id);
 }
 
-function toMessage(row: QuarantinedRow): QuarantinedMessage {
+function toMessage(row: ListedQuarantined): QuarantinedMessage {
   const { id, topic, bizId, innerMsgId, reason, copies, quarantinedAt } = row;
   return {
     id: String(id),

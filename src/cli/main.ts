@@ -1,11 +1,16 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
 import { describeError } from '../errors/index.js';
+import { brokerReplacedCommand } from './broker-replaced.command.js';
 import { dataSourceOf, redacted } from './data-source.js';
 import { migrateCommand } from './migrate.command.js';
 import { outboxRestoredCommand } from './outbox-restored.command.js';
 
-const COMMANDS = { migrate: migrateCommand, 'outbox-restored': outboxRestoredCommand };
+const COMMANDS = {
+  migrate: migrateCommand,
+  'outbox-restored': outboxRestoredCommand,
+  'broker-replaced': brokerReplacedCommand,
+};
 
 const USAGE = `Usage: nestjs-idempotent-mq COMMAND (--database URL | --data-source FILE) [--table-prefix PREFIX]
 
@@ -13,6 +18,8 @@ const USAGE = `Usage: nestjs-idempotent-mq COMMAND (--database URL | --data-sour
                          at once
   outbox-restored        after a backup of a publisher's database was restored, and before it publishes again: what is
                          in its outbox may have been sent since the backup, and keeps its inner-msg-ids
+  broker-replaced        on a publisher's database, when its broker's place was taken by another one: its outbox may
+                         send there from now on
 
   --database URL         mysql://user:password@host:port/name, mariadb://…, or sqlite:path/to/file
   --data-source FILE     a module whose default export, or only one, is a TypeORM DataSource (ormconfig.js)

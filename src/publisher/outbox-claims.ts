@@ -4,6 +4,7 @@ import {
   type Connection,
   type LibraryConnections,
   type LeasedRow,
+  type OutboxOrigin,
   type OutboxTable,
   type SendableRow,
   countClaim,
@@ -110,6 +111,7 @@ export class OutboxClaims {
       restored = undefined;
       leased = [];
       const outbox = (await lockOrigin(database, on))!;
+      refuseOtherBroker(outbox, acceptance);
       const { knownClaims } = acceptance;
       if (outbox.claims < knownClaims) {
         restored = { claims: outbox.claims, knownClaims };
@@ -117,7 +119,7 @@ export class OutboxClaims {
       }
       const claims = Math.max(outbox.claims, knownClaims) + 1;
       const found = withinBytes(await this.findRows(on, limit, claims % 2 === 0));
-      if (found.length > 0 || restored) await countClaim(database, on, claims);
+      if (found.length > 0 || restored) await countClaim(database, on, { claims, broker: acceptance.broker });
       if (found.length === 0) return undefined;
       await this.renewIds(on, found, acceptance);
       const rows: LeasedRow[] = [];
@@ -212,6 +214,19 @@ export class OutboxClaims {
       await renewInnerMsgId(database, on, { ...row, innerMsgId });
     }
   }
+}
+
+/**
+ * What an outbox has sent to one broker must not come to another: it would be new there. And what is published for the
+ * consumers of the one would be parked at the other.
+ */
+function refuseOtherBroker({ broker }: OutboxOrigin, acceptance: Acceptance): void {
+  if (!broker || broker.equals(acceptance.broker)) return;
+  throw new ConfigurationError(
+    'This outbox has sent to another broker so far than the one that the option broker names now, so nothing is sent. ' +
+      "If that took the other one's place: npx nestjs-idempotent-mq broker-replaced, on the database of the outbox. " +
+      'If both are in use: an outbox has one broker; give each its own tables (tablePrefix) or database.',
+  );
 }
 
 /** One at least, however long it is, and none behind the first that has no room: it may be of the same key. */

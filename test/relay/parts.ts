@@ -114,7 +114,8 @@ export async function openBroker(
     broker,
     another,
     landed: () => perBizId('SELECT biz_id, COUNT(*) AS n FROM mq_message GROUP BY biz_id'),
-    quarantined: () => perBizId('SELECT biz_id, SUM(copies) AS n FROM mq_quarantine GROUP BY biz_id'),
+    quarantined: () =>
+      perBizId('SELECT biz_id, SUM(copies) AS n FROM mq_quarantine WHERE decision IS NULL GROUP BY biz_id'),
     close: async () => {
       for (const each of made) await each.close();
       await side.close();

@@ -7,7 +7,13 @@ import { RELAY, sent } from './parts.js';
 
 // Property: the relay's loop survives whatever its broker does, says what changes and no more, and stops in time.
 
-const ACCEPTANCE: Acceptance = { now: 0, floor: undefined, windowMs: 1, knownClaims: 0 };
+const ACCEPTANCE: Acceptance = {
+  now: 0,
+  floor: undefined,
+  windowMs: 1,
+  broker: Buffer.alloc(16),
+  knownClaims: 0,
+};
 const row = (seq: number, sends = 1): LeasedRow => ({
   ...sent(`P-${seq}`),
   formerId: undefined,

@@ -150,6 +150,8 @@ export class OutboxOriginEntity {
   id!: number;
   origin!: Buffer;
   claims!: string;
+  /** The broker's own `origin`; null as long as nothing was sent. */
+  broker!: Buffer | null;
 }
 
 /** An inner-msg-id that a relay sent, and that the broker remembers. */
@@ -184,6 +186,9 @@ export class QuarantineEntity {
   reason!: Buffer;
   copies!: number;
   quarantinedAt!: string;
+  /** `released` or `discarded`; null as long as nobody has decided. */
+  decision!: Buffer | null;
+  decidedAt!: string | null;
 }
 
 type ColumnKind = 'id' | 'int' | 'small' | 'big' | 'real' | 'bytes' | 'bytes16' | 'blob';
@@ -349,6 +354,7 @@ export function idempotentMqEntities(
       id: column('small', 'id', key),
       origin: column('bytes16', 'origin'),
       claims: column('big', 'claims'),
+      broker: column('bytes16', 'broker', optional),
     }),
     entity(AcceptedEntity, 'accepted', {
       innerMsgId: column('bytes16', 'inner_msg_id', key),
@@ -371,6 +377,8 @@ export function idempotentMqEntities(
       reason: column('bytes', 'reason'),
       copies: column('int', 'copies'),
       quarantinedAt: column('big', 'quarantined_at'),
+      decision: column('bytes', 'decision', optional),
+      decidedAt: column('big', 'decided_at', optional),
     }),
   ] as EntitySchema[];
 }
