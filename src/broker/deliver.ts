@@ -2,10 +2,13 @@ import type { IdempotentMqEvents } from '../events/index.js';
 import {
   type AttemptRecord,
   type ClaimableRow,
+  type Claimer,
   type Connection,
+  type DeliveryKey,
   type LibraryConnections,
   type StoredMessage,
   acknowledge,
+  byPlace,
   deleteWaiting,
   findClaimable,
   findClaimableBySeq,
@@ -16,6 +19,7 @@ import {
   leaseDeliveries,
   readMessages,
 } from '../storage/index.js';
+import { type HeadsFound, type KeySearch, KeyedLines } from './keyed-lines.js';
 import { type Allowance, Limiting } from './limiting.js';
 
 export interface ClaimRequest {
@@ -24,12 +28,17 @@ export interface ClaimRequest {
   after: number;
   limit: number;
   leaseMs: number;
+  /** Where to look for deliveries with an ordering key; left out where none are asked for. */
+  keys?: (KeySearch & { first: boolean }) | undefined;
 }
+
+export type ClaimOneRequest = Omit<ClaimRequest, 'after' | 'limit' | 'keys'> & DeliveryKey;
 
 /** A delivery with its message, leased. */
 export interface LeasedDelivery extends Omit<StoredMessage, 'landedAt'>, AttemptRecord {
   subscriptionId: number;
   token: Buffer;
+  orderingKey: Buffer | undefined;
   landedAt: Date;
 }
 
@@ -38,6 +47,7 @@ const DUE_BATCH = 200;
 /** Step 4: the broker hands deliveries out, each to one holder at a time, and has them back when a lease runs out. */
 export class Delivering {
   private readonly limiting: Limiting;
+  private readonly lines: KeyedLines;
   /** Subscriptions of this process that are gone. */
   private readonly removed = new Set<number>();
 
@@ -46,6 +56,7 @@ export class Delivering {
     private readonly events: IdempotentMqEvents,
   ) {
     this.limiting = new Limiting(connections.database);
+    this.lines = new KeyedLines(connections);
   }
 
   /**
@@ -53,31 +64,65 @@ export class Delivering {
    * where they are and named: whatever killed their process must not take neighbours along. `heldBack` says that the
    * group's limit kept the claim from looking further.
    */
-  async claim({ subscription, claimId, after, limit, leaseMs }: ClaimRequest) {
-    const { database } = this.connections;
+  async claim({ subscription, claimId, after, limit, leaseMs, keys }: ClaimRequest) {
     const subscriptionId = subscription.id;
     const holder = { subscriptionId, token: claimId, leaseMs };
+    const found = keys && (await this.lines.look(subscriptionId, keys, limit));
     return this.leasing(holder, limit, async (on, { count, limited }, lease) => {
-      const behind = { subscriptionId, after, limit: count, limited };
-      const rows = count > 0 ? await findClaimable(database, on, behind) : [];
+      const claimer = { subscriptionId, limited };
+      const { plain, keyed, looked } = await this.share(on, claimer, { after, count, keys, found });
+      const rows = [...plain, ...keyed];
       return {
         deliveries: await lease(rows.filter((row) => !isSuspect(row))),
-        lastSeen: rows.at(-1)?.seq,
-        suspects: rows.filter(isSuspect).map(({ seq }) => seq),
+        lastSeen: plain.at(-1)?.seq,
+        suspects: rows.filter(isSuspect).map(({ seq, orderingKey }) => ({ seq, orderingKey })),
         heldBack: count < limit && rows.length === count,
+        keys: looked,
       };
     });
   }
 
+  /**
+   * Deliveries with an ordering key and without take turns: who is first has half of the room at most, and the other the
+   * rest, so that a long line of the ones never takes the room of the others each time.
+   */
+  private async share(
+    on: Connection,
+    claimer: Claimer,
+    {
+      after,
+      count,
+      keys,
+      found,
+    }: Pick<ClaimRequest, 'after' | 'keys'> & { count: number; found?: HeadsFound | undefined },
+  ) {
+    const { database } = this.connections;
+    const plainOnes = (limit: number) =>
+      limit > 0 ? findClaimable(database, on, { ...claimer, after, limit }) : Promise.resolve([]);
+    if (!keys || !found) return { plain: await plainOnes(count), keyed: [] };
+    const half = Math.ceil(count / 2);
+    const plainFirst = keys.first ? undefined : await plainOnes(half);
+    const heads = found.heads.slice(0, plainFirst ? count - plainFirst.length : half);
+    const keyed = await this.lines.claim(on, claimer, heads);
+    const plain = plainFirst ?? (await plainOnes(count - keyed.length));
+    const looked =
+      heads.length === found.heads.length
+        ? { after: found.after, exhausted: found.exhausted }
+        : { after: heads.at(-1)?.orderingKey ?? keys.after, exhausted: false };
+    return { plain, keyed, looked };
+  }
+
   /** One delivery that once lost its lease, for a process that runs nothing else meanwhile. */
-  async claimAlone(request: Omit<ClaimRequest, 'after' | 'limit'> & { seq: number }) {
-    const { subscription, claimId, seq, leaseMs } = request;
+  async claimAlone({ subscription, claimId, seq, orderingKey, leaseMs }: ClaimOneRequest) {
     const { database } = this.connections;
     const subscriptionId = subscription.id;
     const holder = { subscriptionId, token: claimId, leaseMs };
     return this.leasing(holder, 1, async (on, { count, limited }, lease) => {
       if (count === 0) return undefined;
-      const row = await findClaimableBySeq(database, on, { subscriptionId, seq, limited });
+      const claimer = { subscriptionId, limited };
+      const row = orderingKey
+        ? await this.lines.claimOne(on, claimer, { orderingKey, seq })
+        : await findClaimableBySeq(database, on, { ...claimer, seq });
       if (!row) return undefined;
       const [delivery] = await lease([{ ...row, lostLeases: row.lostLeases + (row.leaseExpired ? 1 : 0) }]);
       return delivery;
@@ -87,13 +132,13 @@ export class Delivering {
   /** Brings back what has waited for its time, and says whether a claim would find anything, but for limits. */
   async poll(subscription: { id: number; topic: string; group: string }, after: number) {
     const { database } = this.connections;
-    const { due, claimable, limited, removed } = await this.connections.control((on) =>
+    const { due, claimable, keyed, limited, removed } = await this.connections.control((on) =>
       findWork(database, on, { subscriptionId: subscription.id, after }),
     );
     if (removed) this.tellRemoved(subscription);
     this.limiting.note(subscription.id, limited);
     const broughtBack = due && (await this.bringBackDue(subscription.id)) > 0;
-    return { claimable: claimable || broughtBack, broughtBack, limited };
+    return { claimable: claimable || broughtBack, keyed, broughtBack, limited };
   }
 
   /** Once: a worker of an old version may well go on for as long as its process is to live. */
@@ -128,8 +173,8 @@ export class Delivering {
           if (rows.length === 0) return [];
           leased = rows;
           const seqs = rows.map(({ seq }) => seq);
-          await leaseDeliveries(database, on, { ...holder, seqs });
-          await allowance.take(seqs, token);
+          for (const those of byPlace(rows)) await leaseDeliveries(database, on, { ...holder, those });
+          await allowance.take(rows, token);
           // On the same connection: behind a proxy that splits reads from writes, another one may lag.
           const messages = new Map((await readMessages(database, on, seqs)).map((row) => [row.seq, row]));
           missing = rows.filter(({ seq }) => !messages.has(seq));
@@ -154,8 +199,9 @@ export class Delivering {
     token: Buffer,
   ): Promise<void> {
     const { database } = this.connections;
-    for (const { seq } of missing) {
-      await this.connections.control((on) => acknowledge(database, on, { subscriptionId, seq, token }));
+    for (const { seq, orderingKey } of missing) {
+      const held = { subscriptionId, seq, orderingKey, token };
+      await this.connections.control((on) => acknowledge(database, on, held));
       this.events.emit({ type: 'message-missing', subscriptionId, seq });
     }
   }
@@ -168,7 +214,11 @@ export class Delivering {
     if (rows.length === 0) return;
     const { database } = this.connections;
     const back = (on: Connection) =>
-      Promise.all(rows.map(({ seq }) => giveBack(database, on, { subscriptionId, seq, token }, 0)));
+      Promise.all(
+        rows.map(({ seq, orderingKey }) =>
+          giveBack(database, on, { subscriptionId, seq, orderingKey, token }, 0),
+        ),
+      );
     // If that fails too, the leases run out.
     await this.connections.control(back).catch(() => undefined);
   }
@@ -187,11 +237,12 @@ export class Delivering {
 }
 
 function leasedDelivery(
-  { failures, lostLeases, errors }: ClaimableRow,
+  { orderingKey, failures, lostLeases, errors }: ClaimableRow,
   { landedAt, ...message }: StoredMessage,
   lease: { subscriptionId: number; token: Buffer },
 ): LeasedDelivery {
-  return { ...message, ...lease, landedAt: new Date(landedAt / 1000), failures, lostLeases, errors };
+  const attempts = { failures, lostLeases, errors };
+  return { ...message, ...lease, orderingKey, landedAt: new Date(landedAt / 1000), ...attempts };
 }
 
 function isSuspect({ leaseExpired, lostLeases }: ClaimableRow): boolean {

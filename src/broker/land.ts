@@ -82,7 +82,13 @@ export class Landing {
     const { firstSeq, session } = await insertMessages(database, on, rows, timing);
     // Nobody has been told of the messages yet: without their deliveries they are as good as gone, even if this fails.
     await transactions?.takeBackOutside(session, () => deleteJustInserted(database, on, { firstSeq, rows }));
-    const batch = { topicId: rows[0]!.topicId, firstSeq, count: rows.length };
+    const orderingKeys = rows.flatMap(({ orderingKey }) => orderingKey ?? []);
+    const batch = {
+      topicId: rows[0]!.topicId,
+      firstSeq,
+      count: rows.length,
+      orderingKeys: orderingKeys.length > 0 ? orderingKeys : undefined,
+    };
     if ((await fanOut(database, on, batch, timing)) > 0) return 0;
     if ((await parkMessages(database, on, batch, timing)) !== rows.length) {
       // Its number was remembered from before somebody emptied or restored the tables.

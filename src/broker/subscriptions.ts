@@ -11,12 +11,15 @@ import {
   deleteLimitedLeasesOf,
   deletePaused,
   deleteSubscription,
+  deleteTurn,
   deliverParked,
+  deliverParkedKeyed,
   findOrphanedSubscriptions,
   findRemovedSubscriptions,
   findSubscription,
   findTopic,
   insertSubscription,
+  insertTurn,
   isSubscribed,
   listGroups,
   lockParked,
@@ -166,9 +169,13 @@ export class Subscriptions {
       return { id: existing.id };
     }
     // A number of its own: what is still being deleted, or moved, under the former one never meets what comes now.
-    if (existing) await deleteSubscription(database, on, existing.id);
+    if (existing) {
+      await deleteSubscription(database, on, existing.id);
+      await deleteTurn(database, on, existing.id);
+    }
     await insertSubscription(database, on, { topicId, group, version });
     const { id } = (await findSubscription(database, on, { topicId, group }))!;
+    await insertTurn(database, on, id);
     await this.takeParked(on, topicId, id);
     return { id, former: existing?.id };
   }
@@ -185,6 +192,7 @@ export class Subscriptions {
       last = seqs.at(-1)!;
       const range = { topicId, first: seqs[0]!, last };
       await deliverParked(database, on, { ...range, subscriptionId, now });
+      await deliverParkedKeyed(database, on, { ...range, subscriptionId });
       await scheduleParked(database, on, { ...range, subscriptionId, now });
       await markParkedTaken(database, on, range);
     } while (seqs.length === PARKED_BATCH);

@@ -92,7 +92,7 @@ async function claimOnce(dataSource: DataSource, on: Connection, { id }: Subscri
   const seqs = found.map(({ seq }) => seq);
   expect(seqs).toHaveLength(LIMIT);
   const token = randomBytes(16);
-  await leaseDeliveries(database, on, { subscriptionId: id, seqs, token, leaseMs: MINUTE_MS });
+  await leaseDeliveries(database, on, { subscriptionId: id, those: found, token, leaseMs: MINUTE_MS });
   await readMessages(database, on, seqs);
 }
 

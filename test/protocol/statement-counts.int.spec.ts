@@ -159,7 +159,11 @@ describe.each(engines)('statements on %s', (engine) => {
     await publishOrders(app, numbered(200));
     await app.broker.groups.limit({ group: 'cards' }, { concurrency: 50, perSecond: 1_000 });
     await app.broker.poll(cards, 0);
-    const allow = [BEGIN, 'SELECT mq_group_limit mq_subscription', 'SELECT mq_limited_lease mq_delivery'];
+    const allow = [
+      BEGIN,
+      'SELECT mq_group_limit mq_subscription',
+      'SELECT mq_limited_lease mq_delivery mq_delivery_keyed',
+    ];
     const lease = [
       'SELECT mq_delivery mq_subscription mq_paused',
       'UPDATE mq_delivery',
@@ -216,7 +220,9 @@ describe.each(engines)('statements on %s', (engine) => {
     await until('the worker has asked six times more', () => recording.statements.length - from >= ASKED);
     const asked = recording.statements.slice(from, from + ASKED);
     expect(asked.map(({ sql }) => outline(sql))).toEqual(
-      Array(ASKED).fill('SELECT mq_delivery mq_subscription mq_paused mq_waiting mq_group_limit'),
+      Array(ASKED).fill(
+        'SELECT mq_delivery mq_delivery_keyed mq_subscription mq_paused mq_waiting mq_group_limit',
+      ),
     );
     // Timers may be late, never early, but for the rounding of a millisecond.
     expect(asked.at(-1)!.at - asked[0]!.at).toBeGreaterThanOrEqual((ASKED - 1) * (POLL_MS - 2));

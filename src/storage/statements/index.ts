@@ -1,5 +1,7 @@
 export * from './land.js';
 export * from './deliver.js';
+export * from './delivery-place.js';
+export * from './keyed.js';
 export * from './acknowledge.js';
 export * from './drop.js';
 export * from './dedup.js';

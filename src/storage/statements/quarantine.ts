@@ -11,6 +11,7 @@ export interface QuarantinedCopy {
   bizId: Buffer;
   body: Buffer;
   headers: Buffer | null;
+  orderingKey?: Buffer | undefined;
   /** Microseconds since 1970 UTC. */
   expiresAt: number | undefined;
 }
@@ -47,8 +48,8 @@ export async function insertQuarantined(
 ): Promise<void> {
   await write(
     on,
-    `INSERT INTO ${tables.quarantine} (inner_msg_id, body_hash, topic, biz_id, ${BODY}, headers, expires_at, reason, quarantined_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ${dialect.now})`,
+    `INSERT INTO ${tables.quarantine} (inner_msg_id, body_hash, topic, biz_id, ${BODY}, headers, ordering_key, expires_at, reason, quarantined_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ${dialect.now})`,
     [
       copy.innerMsgId,
       copy.bodyHash,
@@ -56,6 +57,7 @@ export async function insertQuarantined(
       copy.bizId,
       copy.body,
       copy.headers,
+      copy.orderingKey ?? null,
       copy.expiresAt ?? null,
       Buffer.from(reason),
     ],
@@ -95,7 +97,7 @@ export async function deleteQuarantined({ tables }: Database, on: Connection, id
   return affected === 1;
 }
 
-const COLUMNS = `id, inner_msg_id, body_hash, topic, biz_id, ${BODY}, headers, expires_at, reason, copies, quarantined_at`;
+const COLUMNS = `id, inner_msg_id, body_hash, topic, biz_id, ${BODY}, headers, ordering_key, expires_at, reason, copies, quarantined_at`;
 
 function toQuarantined(row: Record<string, unknown>): QuarantinedRow {
   return {
@@ -106,6 +108,7 @@ function toQuarantined(row: Record<string, unknown>): QuarantinedRow {
     bizId: row.biz_id as Buffer,
     body: row.body as Buffer,
     headers: row.headers as Buffer | null,
+    orderingKey: (row.ordering_key as Buffer | null) ?? undefined,
     expiresAt: row.expires_at === null ? undefined : Number(row.expires_at),
     reason: (row.reason as Buffer).toString('utf8'),
     copies: Number(row.copies),

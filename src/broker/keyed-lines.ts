@@ -1,0 +1,92 @@
+import {
+  type ClaimableRow,
+  type Claimer,
+  type Connection,
+  type KeyedDelivery,
+  type LibraryConnections,
+  findHeads,
+  findUnderWay,
+  lockCandidates,
+  lockTurn,
+} from '../storage/index.js';
+
+/** From which key on to look, and at which to stop, having gone round. The same ones: at every key once. */
+export interface KeySearch {
+  after: Buffer;
+  until: Buffer;
+}
+
+/** Heads that may be had, in the order of their keys, and how far the look has come. */
+export interface HeadsFound {
+  heads: KeyedDelivery[];
+  /** Where the next look goes on. */
+  after: Buffer;
+  /** Every key was looked at. */
+  exhausted: boolean;
+}
+
+const FIRST_KEY = Buffer.alloc(0);
+/** Rows of one look: so many keys, or one at least, however many wait behind its head. */
+const ROWS = 200;
+/** Looks of one claim: the next one goes on where this one has come to. */
+const LOOKS = 10;
+
+/**
+ * Step 4 for what has an ordering key: each key's deliveries stand in a line, and are handed out one at a time. A head that
+ * waits to be tried again holds up its own line and no other.
+ */
+export class KeyedLines {
+  constructor(private readonly connections: LibraryConnections) {}
+
+  /** Looks for heads, without locks and before the claim: most looks of an idle worker find nothing. */
+  async look(subscriptionId: number, search: KeySearch, most: number): Promise<HeadsFound> {
+    const { database } = this.connections;
+    const heads: KeyedDelivery[] = [];
+    let { after } = search;
+    // Below the key at which it began, it has gone round the end already.
+    let isRound = after.compare(search.until) < 0;
+    for (let look = 0; look < LOOKS && heads.length < most; look++) {
+      const behind = { subscriptionId, after, rows: ROWS };
+      const found = await this.connections.control((on) => findHeads(database, on, behind));
+      for (const { orderingKey, seq, available } of found.heads) {
+        if (isRound && orderingKey.compare(search.until) > 0) return { heads, after, exhausted: true };
+        if (heads.length === most) return { heads, after, exhausted: false };
+        if (available) heads.push({ orderingKey, seq });
+        after = orderingKey;
+      }
+      if (found.last) continue;
+      if (isRound || search.until.length === 0) return { heads, after: FIRST_KEY, exhausted: true };
+      [after, isRound] = [FIRST_KEY, true];
+    }
+    return { heads, after, exhausted: false };
+  }
+
+  /**
+   * In the claim's transaction: whatever of a key is under way comes first, and holds up its head. That is known for sure
+   * only in the subscription's turn.
+   */
+  async claim(on: Connection, claimer: Claimer, heads: readonly KeyedDelivery[]): Promise<ClaimableRow[]> {
+    const { database } = this.connections;
+    const { subscriptionId } = claimer;
+    if (heads.length === 0 || !(await lockTurn(database, on, claimer))) return [];
+    const keys = heads.map(({ orderingKey }) => orderingKey);
+    const underWay = new Map(
+      (await findUnderWay(database, on, { subscriptionId, keys })).map((row) => [
+        row.orderingKey.toString('hex'),
+        row,
+      ]),
+    );
+    const those = heads.map((head) => underWay.get(head.orderingKey.toString('hex')) ?? head);
+    return lockCandidates(database, on, { subscriptionId, those });
+  }
+
+  /** One delivery that once lost its lease; undefined where another of its key is under way. */
+  async claimOne(
+    on: Connection,
+    claimer: Claimer,
+    { orderingKey, seq }: KeyedDelivery,
+  ): Promise<ClaimableRow | undefined> {
+    const rows = await this.claim(on, claimer, [{ orderingKey, seq }]);
+    return rows.find((row) => row.seq === seq);
+  }
+}
