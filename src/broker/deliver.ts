@@ -32,6 +32,13 @@ export interface ClaimRequest {
   keys?: (KeySearch & { first: boolean }) | undefined;
 }
 
+interface Shared extends Pick<ClaimRequest, 'after' | 'keys'> {
+  count: number;
+  found: HeadsFound | undefined;
+}
+
+type ClaimRound = Omit<HeadsFound, 'heads'>;
+
 export type ClaimOneRequest = Omit<ClaimRequest, 'after' | 'limit' | 'keys'> & DeliveryKey;
 
 /** A delivery with its message, leased. */
@@ -83,32 +90,25 @@ export class Delivering {
   }
 
   /**
-   * Deliveries with an ordering key and without take turns: who is first has half of the room at most, and the other the
-   * rest, so that a long line of the ones never takes the room of the others each time.
+   * Deliveries with an ordering key and those without share the room: each kind has half of it, if there are as many, and
+   * who has the greater half takes turns.
    */
   private async share(
     on: Connection,
     claimer: Claimer,
-    {
-      after,
-      count,
-      keys,
-      found,
-    }: Pick<ClaimRequest, 'after' | 'keys'> & { count: number; found?: HeadsFound | undefined },
-  ) {
+    { after, count, keys, found }: Shared,
+  ): Promise<{ plain: ClaimableRow[]; keyed: ClaimableRow[]; looked?: ClaimRound | undefined }> {
     const { database } = this.connections;
-    const plainOnes = (limit: number) =>
-      limit > 0 ? findClaimable(database, on, { ...claimer, after, limit }) : Promise.resolve([]);
-    if (!keys || !found) return { plain: await plainOnes(count), keyed: [] };
-    const half = Math.ceil(count / 2);
-    const plainFirst = keys.first ? undefined : await plainOnes(half);
-    const heads = found.heads.slice(0, plainFirst ? count - plainFirst.length : half);
+    const half = keys?.first ? Math.ceil(count / 2) : Math.floor(count / 2);
+    const room = count - Math.min(half, found?.heads.length ?? 0);
+    const plain = room > 0 ? await findClaimable(database, on, { ...claimer, after, limit: room }) : [];
+    if (!keys || !found) return { plain, keyed: [] };
+    const heads = found.heads.slice(0, count - plain.length);
     const keyed = await this.lines.claim(on, claimer, heads);
-    const plain = plainFirst ?? (await plainOnes(count - keyed.length));
-    const looked =
-      heads.length === found.heads.length
-        ? { after: found.after, exhausted: found.exhausted }
-        : { after: heads.at(-1)?.orderingKey ?? keys.after, exhausted: false };
+    const isCut = heads.length < found.heads.length;
+    const looked = isCut
+      ? { after: heads.at(-1)?.orderingKey ?? keys.after, exhausted: false }
+      : { after: found.after, exhausted: found.exhausted };
     return { plain, keyed, looked };
   }
 

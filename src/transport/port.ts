@@ -115,7 +115,7 @@ export interface KeySearch {
   readonly after: Buffer;
   /** Where the round began, and ends. */
   readonly until: Buffer;
-  /** Whose turn it is to have the first half of the room: deliveries with a key, or without. */
+  /** Whose turn it is to have the greater half of the room: that of deliveries with a key, or of the others. */
   readonly first: boolean;
 }
 

@@ -25,6 +25,16 @@ export async function publishOrders(app: TestApp, orderIds: readonly string[]): 
   await app.outbox.publishAll(OrderPlaced, orders, { standalone: true });
 }
 
+/** Under an ordering key, in one transaction. */
+export async function publishUnder(
+  app: Pick<TestApp, 'outbox'>,
+  orderingKey: string,
+  orderIds: readonly string[],
+): Promise<void> {
+  const orders = orderIds.map((orderId) => ({ orderId }));
+  await app.outbox.publishAll(OrderPlaced, orders, { standalone: true, orderingKey });
+}
+
 export function subscribe(app: TestApp, group: string, topic = OrderPlaced.name) {
   return app.broker.subscribe({ topic, group, version: 1 });
 }

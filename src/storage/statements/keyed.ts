@@ -112,7 +112,7 @@ export async function lockCandidates(
   const rows = await read<Parameters<typeof toClaimable>[0]>(
     on,
     `SELECT ${CLAIMABLE}, ordering_key FROM ${table}
-     WHERE ${where} AND available_at <= ${dialect.now} ORDER BY seq${dialect.forUpdateSkipLocked}`,
+     WHERE ${where} AND available_at <= ${dialect.now}${dialect.forUpdateSkipLocked}`,
     values,
   );
   return rows.map(toClaimable);
