@@ -11,8 +11,10 @@ import {
   type Leased,
   OrderPlaced,
   claim,
+  claimKeyed,
   numbered,
   publishOrders,
+  publishUnder,
   startBroker,
   subscribe,
 } from '../support/broker.js';
@@ -129,6 +131,41 @@ describe.each(engines)('statements on %s', (engine) => {
       'INSERT mq_message',
       'INSERT mq_delivery SELECT mq_topic mq_subscription',
       'INSERT mq_parked SELECT mq_topic',
+      'COMMIT',
+    ]);
+  });
+
+  it('a publish under ordering keys adds two as well', async () => {
+    app = await startBroker(recording.database);
+    await subscribe(app, 'cards');
+    const inserts = ['INSERT mq_message', 'INSERT mq_delivery_keyed SELECT mq_topic mq_subscription'];
+    for (const orders of [['a-1'], ['a-2', 'a-3']]) {
+      const statements = await during(() => publishUnder(app, 'a', orders));
+      expect(statements).toEqual([BEGIN, ...inserts, 'COMMIT']);
+    }
+  });
+
+  it('a claim that looks at ordering keys is one more, and eight where it takes some', async () => {
+    app = await startBroker(recording.database);
+    const cards = await subscribe(app, 'cards');
+    await publishUnder(app, 'a', ['a-1', 'a-2']);
+    await publishUnder(app, 'b', ['b-1', 'b-2']);
+    const plain = 'SELECT mq_delivery mq_subscription mq_paused mq_group_limit';
+    expect(await during(() => claimKeyed(app, cards))).toEqual([
+      'SELECT mq_delivery_keyed',
+      BEGIN,
+      plain,
+      'SELECT mq_keyed_turn mq_subscription mq_paused mq_group_limit',
+      'SELECT mq_delivery_keyed',
+      'SELECT mq_delivery_keyed',
+      'UPDATE mq_delivery_keyed',
+      'SELECT mq_message',
+      'COMMIT',
+    ]);
+    expect(await during(() => claimKeyed(app, cards))).toEqual([
+      'SELECT mq_delivery_keyed',
+      BEGIN,
+      plain,
       'COMMIT',
     ]);
   });

@@ -61,14 +61,14 @@ export interface HeldDeliveries {
 
 /** Renews every lease of this holder on these deliveries. A token among `tokens` is held by the caller, whichever it is. */
 export async function extendLeases(
-  { dialect, tables }: Database,
+  database: Database,
   on: Connection,
   { subscriptionId, those, tokens, leaseMs }: HeldDeliveries & { leaseMs: number },
 ): Promise<void> {
-  const { table, where, values } = placeOfAll(tables, subscriptionId, those);
+  const { table, where, values } = placeOfAll(database, subscriptionId, those);
   await write(
     on,
-    `UPDATE ${table} SET available_at = ${dialect.now} + ?
+    `UPDATE ${table} SET available_at = ${database.dialect.now} + ?
      WHERE ${where} AND token IN (${placeholders(tokens.length)})`,
     [leaseMs * 1000, ...values, ...tokens],
   );
@@ -76,11 +76,11 @@ export async function extendLeases(
 
 /** Which of these deliveries the caller still holds. */
 export async function findHeld(
-  { tables }: Database,
+  database: Database,
   on: Connection,
   { subscriptionId, those, tokens }: HeldDeliveries,
 ): Promise<number[]> {
-  const { table, where, values } = placeOfAll(tables, subscriptionId, those);
+  const { table, where, values } = placeOfAll(database, subscriptionId, those);
   const rows = await read<{ seq: number | string }>(
     on,
     `SELECT seq FROM ${table} WHERE ${where} AND token IN (${placeholders(tokens.length)})`,

@@ -91,16 +91,16 @@ export async function findWork(
 
 /** Gives what was found and locked, all in one table, to the holder of the token. A token still there is a lease that ran out. */
 export async function leaseDeliveries(
-  { dialect, tables }: Database,
+  database: Database,
   on: Connection,
   lease: { subscriptionId: number; those: readonly DeliveryKey[]; token: Buffer; leaseMs: number },
 ): Promise<void> {
-  const { table, where, values } = placeOfAll(tables, lease.subscriptionId, lease.those);
+  const { table, where, values } = placeOfAll(database, lease.subscriptionId, lease.those);
   await write(
     on,
     // lost_leases comes first: MySQL evaluates the assignments from left to right, on what the former have changed.
     `UPDATE ${table}
-     SET lost_leases = lost_leases + (token IS NOT NULL), token = ?, available_at = ${dialect.now} + ?
+     SET lost_leases = lost_leases + (token IS NOT NULL), token = ?, available_at = ${database.dialect.now} + ?
      WHERE ${where}`,
     [lease.token, lease.leaseMs * 1000, ...values],
   );

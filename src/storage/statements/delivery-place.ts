@@ -29,9 +29,12 @@ export function placeOf(
   };
 }
 
-/** The same of several that are in one table. */
+/**
+ * The same of several that are in one table. By its other index, which servers like for a short one, a statement would also
+ * meet the rows behind these, and wait for who is publishing them.
+ */
 export function placeOfAll(
-  { delivery, delivery_keyed }: Database['tables'],
+  { dialect, tables: { delivery, delivery_keyed } }: Database,
   subscriptionId: number,
   those: readonly DeliveryKey[],
 ): DeliveryPlace {
@@ -41,7 +44,7 @@ export function placeOfAll(
   }
   const any = those.map(() => '(ordering_key = ? AND seq = ?)').join(' OR ');
   return {
-    table: delivery_keyed,
+    table: dialect.engine === 'sqlite' ? delivery_keyed : `${delivery_keyed} FORCE INDEX (PRIMARY)`,
     where: `subscription_id = ? AND (${any})`,
     values: [subscriptionId, ...those.flatMap(({ orderingKey, seq }) => [orderingKey, seq])],
   };

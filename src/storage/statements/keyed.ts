@@ -104,15 +104,15 @@ export async function findUnderWay(
 
 /** Those that are available, locked. By primary key; one whose ACK is about to commit is passed over. */
 export async function lockCandidates(
-  { dialect, tables }: Database,
+  database: Database,
   on: Connection,
   { subscriptionId, those }: { subscriptionId: number; those: readonly KeyedDelivery[] },
 ): Promise<ClaimableRow[]> {
-  const { table, where, values } = placeOfAll(tables, subscriptionId, those);
+  const { table, where, values } = placeOfAll(database, subscriptionId, those);
   const rows = await read<Parameters<typeof toClaimable>[0]>(
     on,
     `SELECT ${CLAIMABLE}, ordering_key FROM ${table}
-     WHERE ${where} AND available_at <= ${dialect.now}${dialect.forUpdateSkipLocked}`,
+     WHERE ${where} AND available_at <= ${database.dialect.now}${database.dialect.forUpdateSkipLocked}`,
     values,
   );
   return rows.map(toClaimable);
