@@ -7,9 +7,9 @@ import {
   type PayloadOf,
   RejectMessageError,
   RetryLaterError,
-  defineTopic,
 } from '../../src/index.js';
 import { type TestApp, startApp } from '../support/app.js';
+import { type Booked, Booking, upTo } from '../support/booking.js';
 import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
 import { untilAllIsThrough } from '../support/faults.js';
 import { Witnesses } from '../support/in-order.js';
@@ -18,16 +18,6 @@ import { letPass } from '../support/tables.js';
 import { until } from '../support/until.js';
 
 // Property: of one key, a group's handlers run one at a time and in the order of the promise, whatever fails.
-
-interface Booked {
-  account: string;
-  number: number;
-}
-
-const Booking = defineTopic<Booked>({
-  name: 'account.booked',
-  bizId: ({ account, number }) => `${account}#${number}`,
-});
 
 let witnesses: Witnesses;
 /** What a test has the handler do instead. */
@@ -76,7 +66,6 @@ describe.each(engines)('messages of one key on %s', (engine) => {
       numbers.map((number) => ({ account, number })),
       { standalone: true, orderingKey: account },
     );
-  const upTo = (count: number) => Array.from({ length: count }, (_, i) => i + 1);
 
   it('are handled one at a time and in order by four processes, through failures and retries', async () => {
     const ACCOUNTS = ['a', 'b', 'c', 'd', 'e', 'f'];

@@ -138,7 +138,9 @@ export async function publishing(outbox: OutboxPublisher) {
   // @ts-expect-error an option that doesn't exist
   await outbox.publish(PaymentRefunded, { refundId: 'R-1' }, { priority: 1 });
   await outbox.publish(PaymentRefunded, { refundId: 'R-1' }, { orderingKey: 'account-7' });
-  await outbox.publishAll(PaymentRefunded, [{ refundId: 'R-1' }], { orderingKey: ({ refundId }) => refundId });
+  await outbox.publishAll(PaymentRefunded, [{ refundId: 'R-1' }], {
+    orderingKey: ({ refundId }) => refundId,
+  });
   // @ts-expect-error a key is a string
   await outbox.publish(PaymentRefunded, { refundId: 'R-1' }, { orderingKey: 7 });
   // @ts-expect-error one message, one key
