@@ -32,10 +32,7 @@ export interface ClaimRequest {
   keys?: (KeySearch & { first: boolean }) | undefined;
 }
 
-interface Shared extends Pick<ClaimRequest, 'after' | 'keys'> {
-  count: number;
-  found: HeadsFound | undefined;
-}
+type Shared = Pick<ClaimRequest, 'after' | 'keys'> & { count: number };
 
 type ClaimRound = Omit<HeadsFound, 'heads'>;
 
@@ -63,7 +60,7 @@ export class Delivering {
     private readonly events: IdempotentMqEvents,
   ) {
     this.limiting = new Limiting(connections.database);
-    this.lines = new KeyedLines(connections);
+    this.lines = new KeyedLines(connections.database);
   }
 
   /**
@@ -74,10 +71,9 @@ export class Delivering {
   async claim({ subscription, claimId, after, limit, leaseMs, keys }: ClaimRequest) {
     const subscriptionId = subscription.id;
     const holder = { subscriptionId, token: claimId, leaseMs };
-    const found = keys && (await this.lines.look(subscriptionId, keys, limit));
     return this.leasing(holder, limit, async (on, { count, limited }, lease) => {
       const claimer = { subscriptionId, limited };
-      const { plain, keyed, looked } = await this.share(on, claimer, { after, count, keys, found });
+      const { plain, keyed, looked } = await this.share(on, claimer, { after, count, keys });
       const rows = [...plain, ...keyed];
       return {
         deliveries: await lease(rows.filter((row) => !isSuspect(row))),
@@ -96,13 +92,15 @@ export class Delivering {
   private async share(
     on: Connection,
     claimer: Claimer,
-    { after, count, keys, found }: Shared,
+    { after, count, keys }: Shared,
   ): Promise<{ plain: ClaimableRow[]; keyed: ClaimableRow[]; looked?: ClaimRound | undefined }> {
     const { database } = this.connections;
+    if (count === 0) return { plain: [], keyed: [] };
+    const found = keys && (await this.lines.look(on, claimer, keys, count));
     const half = keys?.first ? Math.ceil(count / 2) : Math.floor(count / 2);
     const room = count - Math.min(half, found?.heads.length ?? 0);
     const plain = room > 0 ? await findClaimable(database, on, { ...claimer, after, limit: room }) : [];
-    if (!keys || !found) return { plain, keyed: [] };
+    if (!found) return { plain, keyed: [] };
     const heads = found.heads.slice(0, count - plain.length);
     const keyed = await this.lines.claim(on, claimer, heads);
     const isCut = heads.length < found.heads.length;

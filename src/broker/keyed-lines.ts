@@ -2,8 +2,8 @@ import {
   type ClaimableRow,
   type Claimer,
   type Connection,
+  type Database,
   type KeyedDelivery,
-  type LibraryConnections,
   findHeads,
   findUnderWay,
   lockCandidates,
@@ -36,18 +36,25 @@ const LOOKS = 10;
  * waits to be tried again holds up its own line and no other.
  */
 export class KeyedLines {
-  constructor(private readonly connections: LibraryConnections) {}
+  constructor(private readonly database: Database) {}
 
-  /** Looks for heads, without locks and before the claim: most looks of an idle worker find nothing. */
-  async look(subscriptionId: number, search: KeySearch, most: number): Promise<HeadsFound> {
-    const { database } = this.connections;
+  /**
+   * Looks for heads, without locks and before it is this claim's turn: most looks of an idle worker find nothing. On the
+   * claim's connection: behind a proxy that splits reads from writes, another one may lag.
+   */
+  async look(
+    on: Connection,
+    { subscriptionId }: Claimer,
+    search: KeySearch,
+    most: number,
+  ): Promise<HeadsFound> {
     const heads: KeyedDelivery[] = [];
     let { after } = search;
     // Below the key at which it began, it has gone round the end already.
     let isRound = after.compare(search.until) < 0;
     for (let look = 0; look < LOOKS && heads.length < most; look++) {
       const behind = { subscriptionId, after, rows: ROWS };
-      const found = await this.connections.control((on) => findHeads(database, on, behind));
+      const found = await findHeads(this.database, on, behind);
       for (const { orderingKey, seq, available } of found.heads) {
         if (isRound && orderingKey.compare(search.until) > 0) return { heads, after, exhausted: true };
         if (heads.length === most) return { heads, after, exhausted: false };
@@ -66,7 +73,7 @@ export class KeyedLines {
    * only in the subscription's turn.
    */
   async claim(on: Connection, claimer: Claimer, heads: readonly KeyedDelivery[]): Promise<ClaimableRow[]> {
-    const { database } = this.connections;
+    const { database } = this;
     const { subscriptionId } = claimer;
     if (heads.length === 0 || !(await lockTurn(database, on, claimer))) return [];
     const keys = heads.map(({ orderingKey }) => orderingKey);

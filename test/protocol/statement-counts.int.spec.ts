@@ -145,15 +145,15 @@ describe.each(engines)('statements on %s', (engine) => {
     }
   });
 
-  it('a claim that looks at ordering keys is one more, and eight where it takes some', async () => {
+  it('a claim that looks at ordering keys is one more, and nine where it takes some', async () => {
     app = await startBroker(recording.database);
     const cards = await subscribe(app, 'cards');
     await publishUnder(app, 'a', ['a-1', 'a-2']);
     await publishUnder(app, 'b', ['b-1', 'b-2']);
     const plain = 'SELECT mq_delivery mq_subscription mq_paused mq_group_limit';
     expect(await during(() => claimKeyed(app, cards))).toEqual([
-      'SELECT mq_delivery_keyed',
       BEGIN,
+      'SELECT mq_delivery_keyed',
       plain,
       'SELECT mq_keyed_turn mq_subscription mq_paused mq_group_limit',
       'SELECT mq_delivery_keyed',
@@ -163,8 +163,8 @@ describe.each(engines)('statements on %s', (engine) => {
       'COMMIT',
     ]);
     expect(await during(() => claimKeyed(app, cards))).toEqual([
-      'SELECT mq_delivery_keyed',
       BEGIN,
+      'SELECT mq_delivery_keyed',
       plain,
       'COMMIT',
     ]);
