@@ -14,7 +14,7 @@ import {
   deleteTurn,
   deliverParked,
   deliverParkedKeyed,
-  findOrphanedSubscriptions,
+  findNextSubscription,
   findRemovedSubscriptions,
   findSubscription,
   findTopic,
@@ -22,6 +22,7 @@ import {
   insertTurn,
   isSubscribed,
   listGroups,
+  listSubscriptions,
   lockParked,
   lockTopic,
   markParkedTaken,
@@ -124,10 +125,16 @@ export class Subscriptions {
   async sweep(): Promise<void> {
     const { database } = this.connections;
     const left = await this.connections.control(async (on) => {
-      const ids = await findRemovedSubscriptions(database, on);
-      for (const table of DELIVERY_TABLES)
-        ids.push(...(await findOrphanedSubscriptions(database, on, table)));
-      return new Set(ids);
+      const removed = await findRemovedSubscriptions(database, on);
+      const used = new Set(removed);
+      for (const table of DELIVERY_TABLES) {
+        let id: number | undefined = 0;
+        while ((id = await findNextSubscription(database, on, { table, after: id })) !== undefined)
+          used.add(id);
+      }
+      // After those with deliveries: a subscription is there as soon as they are.
+      for (const id of await listSubscriptions(database, on)) if (!removed.includes(id)) used.delete(id);
+      return used;
     });
     for (const id of left) await this.deleteDeliveries(id);
   }

@@ -14,7 +14,7 @@ import { type TestDatabase, createDatabase, engines } from '../support/engines.j
 import { untilAllIsThrough } from '../support/faults.js';
 import { Witnesses } from '../support/in-order.js';
 import { inLanes } from '../support/in-lanes.js';
-import { letPass } from '../support/tables.js';
+import { countRows, letPass } from '../support/tables.js';
 import { until } from '../support/until.js';
 
 // Property: of one key, a group's handlers run one at a time and in the order of the promise, whatever fails.
@@ -60,6 +60,9 @@ describe.each(engines)('messages of one key on %s', (engine) => {
     apps.push(app);
     return app;
   };
+  /** With a broker apart, a relay brings them there. */
+  const landed = (app: TestApp, count: number) =>
+    until('all have landed', async () => (await countRows(app.brokerDataSource, 'message')) === count);
   const publish = (app: TestApp, account: string, ...numbers: number[]) =>
     app.outbox.publishAll(
       Booking,
@@ -168,6 +171,7 @@ describe.each(engines)('messages of one key on %s', (engine) => {
       { standalone: true, orderingKey: 'a', expiresAt: new Date(Date.now() + 60_000) },
     );
     await publish(app, 'a', 2, 3);
+    await landed(app, 3);
     await letPass(app.brokerDataSource, 61_000);
     const consuming = await start();
     await consuming.events('dead-lettered', 2, ({ reason }) => reason === 'expired');
@@ -179,6 +183,7 @@ describe.each(engines)('messages of one key on %s', (engine) => {
     const app = await start(false);
     const subscription = await app.broker.subscribe({ topic: Booking.name, group: 'ledger', version: 1 });
     await publish(app, 'a', 1, 2, 3);
+    await landed(app, 3);
     const keys = { after: Buffer.alloc(0), until: Buffer.alloc(0), first: true };
     const stalled = {
       subscription,

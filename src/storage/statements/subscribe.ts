@@ -90,25 +90,26 @@ export async function deleteSubscription({ tables }: Database, on: Connection, i
 }
 
 /**
- * The numbers in `table` that no subscription has any more: a process that died while a group came back left them. It
- * hops from one number to the next along the primary key, however many rows each has.
+ * The next number behind this one that has rows in `table`. The end of a range of the primary key is one look-up, however
+ * many rows each number has. (All numbers in one recursive query read all rows for each of them: neither MySQL nor MariaDB
+ * looks up the end of a range that begins at a value of an outer query.)
  */
-export async function findOrphanedSubscriptions(
+export async function findNextSubscription(
   { tables }: Database,
   on: Connection,
-  table: DeliveryTable,
-): Promise<number[]> {
-  const rows = await read<{ id: number | string }>(
+  { table, after }: { table: DeliveryTable; after: number },
+): Promise<number | undefined> {
+  const rows = await read<{ id: number | string | null }>(
     on,
-    `WITH RECURSIVE used (id) AS (
-       SELECT MIN(subscription_id) FROM ${tables[table]}
-       UNION ALL
-       SELECT (SELECT MIN(d.subscription_id) FROM ${tables[table]} d WHERE d.subscription_id > used.id)
-       FROM used WHERE used.id IS NOT NULL
-     )
-     SELECT id FROM used WHERE id > 0 AND NOT EXISTS (SELECT 1 FROM ${tables.subscription} s WHERE s.id = used.id)`,
-    [],
+    `SELECT MIN(subscription_id) AS id FROM ${tables[table]} WHERE subscription_id > ?`,
+    [after],
   );
+  const id = rows[0]?.id;
+  return id === null || id === undefined ? undefined : Number(id);
+}
+
+export async function listSubscriptions({ tables }: Database, on: Connection): Promise<number[]> {
+  const rows = await read<{ id: number | string }>(on, `SELECT id FROM ${tables.subscription}`, []);
   return rows.map(({ id }) => Number(id));
 }
 
