@@ -175,7 +175,9 @@ export class SubscriptionWorker {
     if (answer.lastSeen !== undefined) this.cursor = answer.lastSeen;
     for (const claimed of answer.deliveries) this.take(claimed);
     if (answer.suspects.length > 0) this.isolate(answer.suspects);
-    return (answer.deliveries.length > 0 || this.keys.search !== undefined) && !answer.heldBack;
+    const mayBeMore =
+      this.keys.search !== undefined || (answer.deliveries.length > 0 && answer.lastSeen !== undefined);
+    return mayBeMore && !answer.heldBack;
   }
 
   private take(claimed: ClaimedDelivery): void {
