@@ -89,7 +89,8 @@ export class DeadLetters {
 
   /**
    * Back to their groups, with their failures forgiven, their history kept and their landing time unchanged. One with an
-   * ordering key is handled next of its key, and what has overtaken it meanwhile stays done. A message that no group ever took goes to those that there are now, or waits for one again.
+   * ordering key is handled next of its key, and what has overtaken it meanwhile stays done. A message that no group ever
+   * took goes to those that there are now, or waits for one again.
    *
    * @param which an id, ids, a dead letter, or a filter, which must not be empty
    * @returns how many there were

@@ -28,8 +28,10 @@ export interface HeadsFound {
 const FIRST_KEY = Buffer.alloc(0);
 /** Rows of one look: so many keys, or one at least, however many wait behind its head. */
 const ROWS = 200;
-/** Looks of one claim: the next one goes on where this one has come to. */
+/** Looks of one claim, and heads that it finds at most: the next one goes on where this one has come to. */
 const LOOKS = 10;
+/** Each is a condition of one statement, and SQLite takes a thousand. */
+const HEADS = 500;
 
 /**
  * Step 4 for what has an ordering key: each key's deliveries stand in a line, and are handed out one at a time. A head that
@@ -46,8 +48,9 @@ export class KeyedLines {
     on: Connection,
     { subscriptionId }: Claimer,
     search: KeySearch,
-    most: number,
+    wanted: number,
   ): Promise<HeadsFound> {
+    const most = Math.min(wanted, HEADS);
     const heads: KeyedDelivery[] = [];
     let { after } = search;
     // Below the key at which it began, it has gone round the end already.

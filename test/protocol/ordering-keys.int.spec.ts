@@ -305,6 +305,25 @@ describe.each(engines)('deliveries with ordering keys on %s', (engine) => {
     expect(rest.keys).toMatchObject({ exhausted: true });
   });
 
+  it('are taken from as many keys as there are, claim by claim, and renewed together', async () => {
+    const KEYS = 1_200;
+    await app.outbox.publishAll(
+      OrderPlaced,
+      numbered(KEYS, 'k').map((orderId) => ({ orderId })),
+      { standalone: true, orderingKey: ({ orderId }) => orderId },
+    );
+    const held: Leased[] = [];
+    while (held.length < KEYS) {
+      const more = await next({ limit: 2 * KEYS });
+      expect(more.length).toBeGreaterThan(100);
+      held.push(...more);
+    }
+    expect(new Set(bizIds(held)).size).toBe(KEYS);
+    expect(await app.broker.extend(cards, held, DAY_MS)).toEqual([]);
+    await letPass(app.dataSource, MINUTE_MS);
+    expect(await names()).toEqual([]);
+  });
+
   it('that were parked reach each group that comes late, in their lines', async () => {
     await app.broker.removeSubscription({ topic, group: 'cards', version: 1 });
     await publishUnder(app, 'a', ['a-1', 'a-2']);
