@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { KeyRounds } from '../../src/consumer/key-rounds.js';
 import { oldestUnfinishedAge, databaseOf } from '../../src/storage/index.js';
 import type { TestApp } from '../support/app.js';
 import {
@@ -323,6 +324,35 @@ describe.each(engines)('deliveries with ordering keys on %s', (engine) => {
     await letPass(app.dataSource, MINUTE_MS);
     expect(await names()).toEqual([]);
   });
+
+  it.each(['a', 'm', 'z'])(
+    'are found beside 2,500 keys whose heads all wait, from key %s on',
+    async (from) => {
+      await app.outbox.publishAll(
+        OrderPlaced,
+        numbered(2_500, 'k').map((orderId) => ({ orderId })),
+        { standalone: true, orderingKey: ({ orderId }) => orderId },
+      );
+      await app.dataSource.query('UPDATE mq_delivery_keyed SET available_at = 9000000000000000');
+      await publishUnder(app, 'l', ['l-1']);
+      const rounds = new KeyRounds();
+      rounds.begin();
+      rounds.goOn(rounds.search!, { after: Buffer.from(from), exhausted: true });
+      rounds.begin();
+      const got: string[] = [];
+      let claims = 0;
+      for (let { search } = rounds; search; { search } = rounds) {
+        const held = { subscription: cards, claimId: randomBytes(16), leaseMs: MINUTE_MS };
+        const answer = await app.broker.claim({ ...held, after: 0, limit: 10, keys: search });
+        rounds.goOn(search, answer.keys!);
+        got.push(...bizIds(answer.deliveries));
+        claims++;
+      }
+      expect(got).toEqual(['l-1']);
+      // Two thousand keys a claim, and one more where it goes round the end.
+      expect(claims).toBeLessThanOrEqual(3);
+    },
+  );
 
   it('that were parked reach each group that comes late, in their lines', async () => {
     await app.broker.removeSubscription({ topic, group: 'cards', version: 1 });
