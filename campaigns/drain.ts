@@ -24,13 +24,15 @@ export async function drain(fleet: Fleet, pair: Pair): Promise<number | undefine
 async function isQuiet({ rawBusiness, rawBroker }: Pair): Promise<boolean> {
   const outbox = await count(
     rawBusiness,
-    '(SELECT COUNT(*) FROM mq_outbox) + (SELECT COUNT(*) FROM mq_outbox_scheduled)',
+    `(SELECT COUNT(*) FROM mq_outbox) + (SELECT COUNT(*) FROM mq_outbox_keyed)
+      + (SELECT COUNT(*) FROM mq_outbox_scheduled)`,
   );
   if (outbox > 0) return false;
   // In one statement: two miss what moves from one table to the other.
   const deliveries = await count(
     rawBroker,
-    '(SELECT COUNT(*) FROM mq_delivery) + (SELECT COUNT(*) FROM mq_waiting)',
+    `(SELECT COUNT(*) FROM mq_delivery) + (SELECT COUNT(*) FROM mq_delivery_keyed)
+      + (SELECT COUNT(*) FROM mq_waiting)`,
   );
   return deliveries === 0;
 }

@@ -15,6 +15,7 @@ import { DEFAULT_PAYLOAD_LIMITS, type AnyTopic, checkTopic } from './topic/index
  * inner-msg-id   made by the publisher's client for each message, globally unique, means nothing to the business
  * biz-id         put into the body by the sending business; what the receiving business deduplicates on
  * scenario       the namespace in which a biz-id is unique: (group, topic) unless it is given
+ * ordering key   what a message is about; a group handles the messages of one topic and key one at a time, in their order
  * land           the broker stores a message (step 2)
  * outbox         where a message waits in the publisher's own database for its ACK (3), if the broker has another one
  * relay          sends what is in the outbox, again and again under the same inner-msg-id, until its ACK (3) comes

@@ -21,6 +21,7 @@ export {
   OutboxPublisher,
   getOutboxPublisherToken,
   type JoinTransactionOptions,
+  type PublishAllOptions,
   type PublishOptions,
   type TimingOptions,
 } from './publisher/index.js';
@@ -71,6 +72,7 @@ export {
   DedupEntity,
   DeadLetterEntity,
   DeliveryEntity,
+  DeliveryKeyedEntity,
   GroupLimitEntity,
   LimitedLeaseEntity,
   KnownOriginEntity,

@@ -1,4 +1,5 @@
 import type { Histories } from './histories.js';
+import { findDisordered } from './order.js';
 import type { Rows } from './rows.js';
 
 /** What a campaign must not find. Each entry names a payment and says what is wrong with it. */
@@ -13,6 +14,8 @@ export interface Findings {
   unfounded: string[];
   /** What is left when everything should be through. */
   left: string[];
+  /** A card before that of a payment whose publish had been acknowledged before, under the same ordering key. */
+  disordered: string[];
 }
 
 /**
@@ -25,7 +28,7 @@ export function check(
   rows: Rows,
   { groups, isThrough }: { groups: readonly string[]; isThrough: boolean },
 ): Findings {
-  const found: Findings = { lost: [], doubled: [], landedTwice: [], unfounded: [], left: [] };
+  const found: Findings = { lost: [], doubled: [], landedTwice: [], unfounded: [], left: [], disordered: [] };
   for (const [id, { outcome, copies }] of publishes) {
     const isPaid = rows.payments.has(id);
     if (!isPaid && outcome === 'acknowledged')
@@ -51,6 +54,7 @@ export function check(
       if (!groups.includes(group)) found.unfounded.push(`${id}: a card of ${group}, whoever that is`);
     }
   }
+  for (const group of groups) found.disordered.push(...findDisordered(publishes, rows, group));
   if (rows.deadLetters > 0) found.left.push(`${rows.deadLetters} dead letters`);
   if (rows.quarantined > 0) found.left.push(`${rows.quarantined} messages in quarantine`);
   return found;

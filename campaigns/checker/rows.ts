@@ -6,6 +6,8 @@ export interface Rows {
   payments: Set<string>;
   /** Cards, by payment and group. */
   cards: Map<string, Map<string, number>>;
+  /** The same in the order in which they were issued. */
+  issued: { payment: string; group: string }[];
   /** Messages that were ever stored, by payment. */
   landings: Map<string, number>;
   deadLetters: number;
@@ -22,10 +24,15 @@ export async function readRows({ rawBusiness, rawBroker }: Pair): Promise<Rows> 
     const ofPayment = cards.get(text(payment_id)) ?? new Map<string, number>();
     cards.set(text(payment_id), ofPayment.set(text(issued_by), Number(n)));
   }
+  const inOrder = await rawBusiness.query('SELECT payment_id, issued_by FROM card ORDER BY id');
   const landed = await rawBroker.query('SELECT biz_id, COUNT(*) AS n FROM landing GROUP BY biz_id');
   return {
     payments: new Set(payments.map(({ payment_id }) => text(payment_id))),
     cards,
+    issued: inOrder.map(({ payment_id, issued_by }) => ({
+      payment: text(payment_id),
+      group: text(issued_by),
+    })),
     landings: new Map(landed.map(({ biz_id, n }) => [text(biz_id), Number(n)])),
     deadLetters: await count(rawBroker, 'mq_dead_letter'),
     quarantined: await count(rawBroker, 'mq_quarantine'),

@@ -1,6 +1,6 @@
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { migrate } from '../../src/index.js';
-import { type CampaignDatabase, createDatabase } from './create.js';
+import { type CampaignDatabase, type Engine, createDatabase } from './create.js';
 import { type Raw, openRaw } from './raw.js';
 
 /** 1: the broker's tables are in the business's database. 2: they have one of their own. */
@@ -23,7 +23,7 @@ export async function createPair(url: string | undefined, shape: Shape): Promise
   for (const { options } of new Set([business, broker])) await makeLibraryTables(options);
   const rawBusiness = openRaw(business.options);
   const rawBroker = shape === 1 ? rawBusiness : openRaw(broker.options);
-  await makeBusinessTables(rawBusiness);
+  await makeBusinessTables(rawBusiness, business.engine);
   await noteLandings(rawBroker);
   return {
     shape,
@@ -43,11 +43,15 @@ async function makeLibraryTables(options: DataSourceOptions): Promise<void> {
   await migrate(dataSource).finally(() => dataSource.destroy());
 }
 
-/** No unique key on a card's payment, so that a second card shows. `own_dedup` is for variants that do it their own way. */
-async function makeBusinessTables(raw: Raw): Promise<void> {
+/**
+ * No unique key on a card's payment, so that a second card shows; numbered, so that their order does. `own_dedup` is for
+ * variants that do it their own way.
+ */
+async function makeBusinessTables(raw: Raw, engine: Engine): Promise<void> {
+  const numbered = engine === 'sqlite' ? 'INTEGER PRIMARY KEY' : 'BIGINT AUTO_INCREMENT PRIMARY KEY';
   await raw.query('CREATE TABLE payment (payment_id VARCHAR(100) PRIMARY KEY, copies INT NOT NULL)');
   await raw.query(
-    'CREATE TABLE card (payment_id VARCHAR(100) NOT NULL, issued_by VARCHAR(100) NOT NULL, process VARCHAR(100) NOT NULL)',
+    `CREATE TABLE card (id ${numbered}, payment_id VARCHAR(100) NOT NULL, issued_by VARCHAR(100) NOT NULL, process VARCHAR(100) NOT NULL)`,
   );
   await raw.query(
     'CREATE TABLE own_dedup (grp VARCHAR(100) NOT NULL, payment_id VARCHAR(100) NOT NULL, PRIMARY KEY (grp, payment_id))',

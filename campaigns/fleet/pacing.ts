@@ -23,7 +23,11 @@ export function keepPace(fleet: Fleet, pair: Pair): () => Promise<void> {
 }
 
 async function waiting({ rawBusiness, rawBroker }: Pair): Promise<number> {
-  const [outbox] = await rawBusiness.query('SELECT COUNT(*) AS n FROM mq_outbox');
-  const [deliveries] = await rawBroker.query('SELECT COUNT(*) AS n FROM mq_delivery');
+  const [outbox] = await rawBusiness.query(
+    'SELECT (SELECT COUNT(*) FROM mq_outbox) + (SELECT COUNT(*) FROM mq_outbox_keyed) AS n',
+  );
+  const [deliveries] = await rawBroker.query(
+    'SELECT (SELECT COUNT(*) FROM mq_delivery) + (SELECT COUNT(*) FROM mq_delivery_keyed) AS n',
+  );
   return Number(outbox!.n) + Number(deliveries!.n);
 }

@@ -85,7 +85,7 @@ async function main(): Promise<void> {
   const broker = app.get(BrokerService);
   const outbox = app.get(OutboxPublisher);
   const dataSource = app.get<DataSource>(getDataSourceToken());
-  const publishing = new Publishing(task.name, dataSource, outbox, write, chance);
+  const publishing = new Publishing(task.name, dataSource, outbox, write, chance, !variant?.withoutKeys);
   process.on('message', (told: Told) => {
     if (told === 'hold-publishing') publishing.held = true;
     if (told === 'go-on-publishing') publishing.held = false;

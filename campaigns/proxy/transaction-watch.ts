@@ -18,10 +18,10 @@ export type Place =
 /** By what a transaction wrote. The first that fits counts. */
 const SIGNS: readonly [Place, RegExp][] = [
   ['publish', /INSERT INTO .?payment/i],
-  ['relay-claim', /UPDATE .?mq_outbox.?\s+SET token/i],
+  ['relay-claim', /UPDATE .?mq_outbox(_keyed)?.?\s+SET token/i],
   ['land', /INSERT INTO .?mq_accepted/i],
-  ['relay-done', /(DELETE FROM|JOIN) .?mq_outbox.?\s/i],
-  ['claim', /UPDATE .?mq_delivery.?\s+SET lost_leases/i],
+  ['relay-done', /(DELETE FROM|JOIN) .?mq_outbox(_keyed)?.?\s/i],
+  ['claim', /UPDATE .?mq_delivery(_keyed)?.?\s+(FORCE INDEX \(PRIMARY\)\s+)?SET lost_leases/i],
   ['consume', /INSERT INTO .?(mq_dedup|own_dedup|card)/i],
   ['ack', /DELETE FROM .?mq_delivery/i],
 ];

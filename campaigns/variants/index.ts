@@ -5,6 +5,7 @@ import { deleteBeforeAck } from './delete-before-ack.js';
 import { newIdEachSend } from './new-id-each-send.js';
 import { noAcceptedIds } from './no-accepted-ids.js';
 import { noDedup } from './no-dedup.js';
+import { withoutKeys } from './without-keys.js';
 import type { Variant } from './variant.js';
 
 export const variants: readonly Variant[] = [
@@ -15,6 +16,7 @@ export const variants: readonly Variant[] = [
   newIdEachSend,
   deleteBeforeAck,
   noAcceptedIds,
+  withoutKeys,
 ];
 
 /** @throws Error that names those which there are */

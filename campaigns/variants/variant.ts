@@ -5,7 +5,7 @@ import type { Shape } from '../databases/pair.js';
 import type { Task } from '../processes/task.js';
 
 export type CampaignName = 'kill' | 'commit';
-export type Damage = 'lost' | 'doubled' | 'landedTwice';
+export type Damage = 'lost' | 'doubled' | 'landedTwice' | 'disordered';
 
 /** The protocol with one rule broken. A campaign that doesn't notice proves nothing. */
 export interface Variant {
@@ -15,6 +15,8 @@ export interface Variant {
   readonly campaigns: readonly CampaignName[];
   readonly shapes: readonly Shape[];
   readonly engines: readonly Engine[];
+  /** Nothing is published under an ordering key. */
+  readonly withoutKeys?: boolean;
   /** In place of the idempotent consumers. */
   readonly consumer?: Type;
   /** Put between the process and its broker. */

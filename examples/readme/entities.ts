@@ -45,3 +45,22 @@ export class Points {
   @Column({ type: 'int' })
   points!: number;
 }
+
+@Entity('account')
+export class Account {
+  @PrimaryColumn({ type: 'varchar', length: 64 })
+  id!: string;
+
+  @Column({ type: 'varchar', length: 64 })
+  status!: string;
+}
+
+/** The same account as another system shows it. */
+@Entity('account_view')
+export class AccountView {
+  @PrimaryColumn({ type: 'varchar', length: 64 })
+  id!: string;
+
+  @Column({ type: 'varchar', length: 64 })
+  status!: string;
+}

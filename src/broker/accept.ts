@@ -35,7 +35,6 @@ export interface IncomingShipment {
 type Answer = { kind: 'landed' | 'duplicate' | 'quarantined' } | { kind: 'refused'; reason: string };
 
 interface Judged extends QuarantinedCopy {
-  orderingKey?: Buffer | undefined;
   formerId?: Buffer | undefined;
   answer: Answer | undefined;
   reason?: QuarantineReason;
@@ -180,7 +179,8 @@ export class Accepting {
         this.events.emit({ type: 'quarantined', reason: reason!, ...about });
     }
     for (const [topic, count] of parked) this.events.emit({ type: 'parked', topic, count });
-    this.bell.ring(copies.filter(({ answer }) => answer?.kind === 'landed').map(({ topic }) => topic));
+    const landed = copies.filter(({ answer }) => answer?.kind === 'landed');
+    this.bell.ring(landed.map(({ topic, orderingKey }) => ({ topic, keyed: orderingKey !== undefined })));
   }
 }
 

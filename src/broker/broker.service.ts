@@ -11,12 +11,12 @@ import { Accepting, type IncomingShipment } from './accept.js';
 import { Cancelling } from './cancel.js';
 import { ColocatedBroker } from './colocated-broker.js';
 import { DeadLetters } from './dead-letters.js';
-import { type ClaimRequest, Delivering } from './deliver.js';
+import { type ClaimOneRequest, type ClaimRequest, Delivering } from './deliver.js';
 import { Dropping } from './drop.js';
 import { Groups, type TopicStatus } from './groups.js';
 import { ForgettingAccepted } from './forget-accepted.js';
 import { Landing } from './land.js';
-import { LandedBell } from './landed-bell.js';
+import { LandedBell, type LandedListener } from './landed-bell.js';
 import { Quarantine } from './quarantine.js';
 import { type RemovedSubscription, type SubscribeRequest, Subscriptions } from './subscriptions.js';
 import { Sweeper } from './sweeper.js';
@@ -133,7 +133,7 @@ export class BrokerService {
   }
 
   /** @internal */
-  onLanded(topic: string, listener: () => void): () => void {
+  onLanded(topic: string, listener: LandedListener): () => void {
     return this.bell.listen(topic, listener);
   }
 
@@ -143,7 +143,7 @@ export class BrokerService {
   }
 
   /** @internal */
-  claimAlone(request: Omit<ClaimRequest, 'after' | 'limit'> & { seq: number }) {
+  claimAlone(request: ClaimOneRequest) {
     return this.delivering.claimAlone(request);
   }
 

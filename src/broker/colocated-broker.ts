@@ -17,6 +17,7 @@ interface Landed {
   topic: string;
   count: number;
   parked: number;
+  keyed: boolean;
 }
 
 /** The broker in the business's own database: its steps ride on the business's transactions. */
@@ -38,7 +39,7 @@ export class ColocatedBroker {
         events.emit({ type: 'published', topic, count });
         if (parked > 0) events.emit({ type: 'parked', topic, count: parked });
       }
-      bell.ring(landed.map(({ topic }) => topic));
+      bell.ring(landed);
     });
   }
 
@@ -51,7 +52,8 @@ export class ColocatedBroker {
     const parked = await this.transactions.join(runner, () =>
       this.landing.landWithin(runner, this.transactions, topic, messages, timing),
     );
-    this.committed.expect(runner, { topic, count: messages.length, parked });
+    const keyed = messages[0]?.orderingKey !== undefined;
+    this.committed.expect(runner, { topic, count: messages.length, parked, keyed });
   }
 
   cancel(runner: QueryRunner, topic: string, bizId: Buffer): Promise<number> {

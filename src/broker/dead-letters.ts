@@ -10,8 +10,9 @@ import {
   decodeHistory,
   deleteDeadLetters,
   fanOut,
-  findTopicOf,
+  findRoute,
   insertDeliveriesFromDeadLetters,
+  insertKeyedFromDeadLetters,
   listDeadLetters,
   lockDeadLetters,
   parkMessages,
@@ -87,8 +88,9 @@ export class DeadLetters {
   }
 
   /**
-   * Back to their groups, with their failures forgiven, their history kept and their landing time unchanged. A message
-   * that no group ever took goes to those that there are now, or waits for one again.
+   * Back to their groups, with their failures forgiven, their history kept and their landing time unchanged. One with an
+   * ordering key is handled next of its key, and what has overtaken it meanwhile stays done. A message that no group ever
+   * took goes to those that there are now, or waits for one again.
    *
    * @param which an id, ids, a dead letter, or a filter, which must not be empty
    * @returns how many there were
@@ -96,8 +98,10 @@ export class DeadLetters {
   async requeue(which: DeadLetterSelector): Promise<number> {
     const { database } = this.connections;
     return this.forEachBatch(resolveSelector('deadLetters.requeue', which), async (on, batch) => {
-      if (batch.subscriptionId > 0) await insertDeliveriesFromDeadLetters(database, on, batch);
-      else for (const seq of batch.seqs) await this.route(on, seq);
+      if (batch.subscriptionId > 0) {
+        await insertDeliveriesFromDeadLetters(database, on, batch);
+        await insertKeyedFromDeadLetters(database, on, batch);
+      } else for (const seq of batch.seqs) await this.route(on, seq);
       await deleteDeadLetters(database, on, batch);
     });
   }
@@ -166,9 +170,9 @@ export class DeadLetters {
   /** As if the message landed now. */
   private async route(on: Connection, seq: number): Promise<void> {
     const { database } = this.connections;
-    const topicId = await findTopicOf(database, on, seq);
-    if (topicId === undefined) return;
-    const landed = { topicId, firstSeq: seq, count: 1 };
+    const route = await findRoute(database, on, seq);
+    if (!route) return;
+    const landed = { ...route, firstSeq: seq, count: 1 };
     if ((await fanOut(database, on, landed)) === 0) await parkMessages(database, on, landed);
   }
 }

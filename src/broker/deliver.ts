@@ -2,10 +2,13 @@ import type { IdempotentMqEvents } from '../events/index.js';
 import {
   type AttemptRecord,
   type ClaimableRow,
+  type Claimer,
   type Connection,
+  type DeliveryKey,
   type LibraryConnections,
   type StoredMessage,
   acknowledge,
+  byPlace,
   deleteWaiting,
   findClaimable,
   findClaimableBySeq,
@@ -16,6 +19,7 @@ import {
   leaseDeliveries,
   readMessages,
 } from '../storage/index.js';
+import { type HeadsFound, type KeySearch, KeyedLines } from './keyed-lines.js';
 import { type Allowance, Limiting } from './limiting.js';
 
 export interface ClaimRequest {
@@ -24,12 +28,21 @@ export interface ClaimRequest {
   after: number;
   limit: number;
   leaseMs: number;
+  /** Where to look for deliveries with an ordering key; left out where none are asked for. */
+  keys?: (KeySearch & { first: boolean }) | undefined;
 }
+
+type Shared = Pick<ClaimRequest, 'after' | 'keys'> & { count: number };
+
+type ClaimRound = Omit<HeadsFound, 'heads'>;
+
+export type ClaimOneRequest = Omit<ClaimRequest, 'after' | 'limit' | 'keys'> & DeliveryKey;
 
 /** A delivery with its message, leased. */
 export interface LeasedDelivery extends Omit<StoredMessage, 'landedAt'>, AttemptRecord {
   subscriptionId: number;
   token: Buffer;
+  orderingKey: Buffer | undefined;
   landedAt: Date;
 }
 
@@ -38,6 +51,7 @@ const DUE_BATCH = 200;
 /** Step 4: the broker hands deliveries out, each to one holder at a time, and has them back when a lease runs out. */
 export class Delivering {
   private readonly limiting: Limiting;
+  private readonly lines: KeyedLines;
   /** Subscriptions of this process that are gone. */
   private readonly removed = new Set<number>();
 
@@ -46,6 +60,7 @@ export class Delivering {
     private readonly events: IdempotentMqEvents,
   ) {
     this.limiting = new Limiting(connections.database);
+    this.lines = new KeyedLines(connections.database);
   }
 
   /**
@@ -53,31 +68,59 @@ export class Delivering {
    * where they are and named: whatever killed their process must not take neighbours along. `heldBack` says that the
    * group's limit kept the claim from looking further.
    */
-  async claim({ subscription, claimId, after, limit, leaseMs }: ClaimRequest) {
-    const { database } = this.connections;
+  async claim({ subscription, claimId, after, limit, leaseMs, keys }: ClaimRequest) {
     const subscriptionId = subscription.id;
     const holder = { subscriptionId, token: claimId, leaseMs };
     return this.leasing(holder, limit, async (on, { count, limited }, lease) => {
-      const behind = { subscriptionId, after, limit: count, limited };
-      const rows = count > 0 ? await findClaimable(database, on, behind) : [];
+      const claimer = { subscriptionId, limited };
+      const { plain, keyed, looked } = await this.share(on, claimer, { after, count, keys });
+      const rows = [...plain, ...keyed];
       return {
         deliveries: await lease(rows.filter((row) => !isSuspect(row))),
-        lastSeen: rows.at(-1)?.seq,
-        suspects: rows.filter(isSuspect).map(({ seq }) => seq),
+        lastSeen: plain.at(-1)?.seq,
+        suspects: rows.filter(isSuspect).map(({ seq, orderingKey }) => ({ seq, orderingKey })),
         heldBack: count < limit && rows.length === count,
+        keys: looked,
       };
     });
   }
 
+  /**
+   * Deliveries with an ordering key and those without share the room: each kind has half of it, if there are as many, and
+   * who has the greater half takes turns.
+   */
+  private async share(
+    on: Connection,
+    claimer: Claimer,
+    { after, count, keys }: Shared,
+  ): Promise<{ plain: ClaimableRow[]; keyed: ClaimableRow[]; looked?: ClaimRound | undefined }> {
+    const { database } = this.connections;
+    if (count === 0) return { plain: [], keyed: [] };
+    const found = keys && (await this.lines.look(on, claimer, keys, count));
+    const half = keys?.first ? Math.ceil(count / 2) : Math.floor(count / 2);
+    const room = count - Math.min(half, found?.heads.length ?? 0);
+    const plain = room > 0 ? await findClaimable(database, on, { ...claimer, after, limit: room }) : [];
+    if (!found) return { plain, keyed: [] };
+    const heads = found.heads.slice(0, count - plain.length);
+    const keyed = await this.lines.claim(on, claimer, heads);
+    const isCut = heads.length < found.heads.length;
+    const looked = isCut
+      ? { after: heads.at(-1)?.orderingKey ?? keys.after, exhausted: false }
+      : { after: found.after, exhausted: found.exhausted };
+    return { plain, keyed, looked };
+  }
+
   /** One delivery that once lost its lease, for a process that runs nothing else meanwhile. */
-  async claimAlone(request: Omit<ClaimRequest, 'after' | 'limit'> & { seq: number }) {
-    const { subscription, claimId, seq, leaseMs } = request;
+  async claimAlone({ subscription, claimId, seq, orderingKey, leaseMs }: ClaimOneRequest) {
     const { database } = this.connections;
     const subscriptionId = subscription.id;
     const holder = { subscriptionId, token: claimId, leaseMs };
     return this.leasing(holder, 1, async (on, { count, limited }, lease) => {
       if (count === 0) return undefined;
-      const row = await findClaimableBySeq(database, on, { subscriptionId, seq, limited });
+      const claimer = { subscriptionId, limited };
+      const row = orderingKey
+        ? await this.lines.claimOne(on, claimer, { orderingKey, seq })
+        : await findClaimableBySeq(database, on, { ...claimer, seq });
       if (!row) return undefined;
       const [delivery] = await lease([{ ...row, lostLeases: row.lostLeases + (row.leaseExpired ? 1 : 0) }]);
       return delivery;
@@ -87,13 +130,13 @@ export class Delivering {
   /** Brings back what has waited for its time, and says whether a claim would find anything, but for limits. */
   async poll(subscription: { id: number; topic: string; group: string }, after: number) {
     const { database } = this.connections;
-    const { due, claimable, limited, removed } = await this.connections.control((on) =>
+    const { due, claimable, keyed, limited, removed } = await this.connections.control((on) =>
       findWork(database, on, { subscriptionId: subscription.id, after }),
     );
     if (removed) this.tellRemoved(subscription);
     this.limiting.note(subscription.id, limited);
     const broughtBack = due && (await this.bringBackDue(subscription.id)) > 0;
-    return { claimable: claimable || broughtBack, broughtBack, limited };
+    return { claimable: claimable || broughtBack, keyed, broughtBack, limited };
   }
 
   /** Once: a worker of an old version may well go on for as long as its process is to live. */
@@ -128,8 +171,8 @@ export class Delivering {
           if (rows.length === 0) return [];
           leased = rows;
           const seqs = rows.map(({ seq }) => seq);
-          await leaseDeliveries(database, on, { ...holder, seqs });
-          await allowance.take(seqs, token);
+          for (const those of byPlace(rows)) await leaseDeliveries(database, on, { ...holder, those });
+          await allowance.take(rows, token);
           // On the same connection: behind a proxy that splits reads from writes, another one may lag.
           const messages = new Map((await readMessages(database, on, seqs)).map((row) => [row.seq, row]));
           missing = rows.filter(({ seq }) => !messages.has(seq));
@@ -154,8 +197,9 @@ export class Delivering {
     token: Buffer,
   ): Promise<void> {
     const { database } = this.connections;
-    for (const { seq } of missing) {
-      await this.connections.control((on) => acknowledge(database, on, { subscriptionId, seq, token }));
+    for (const { seq, orderingKey } of missing) {
+      const held = { subscriptionId, seq, orderingKey, token };
+      await this.connections.control((on) => acknowledge(database, on, held));
       this.events.emit({ type: 'message-missing', subscriptionId, seq });
     }
   }
@@ -168,7 +212,11 @@ export class Delivering {
     if (rows.length === 0) return;
     const { database } = this.connections;
     const back = (on: Connection) =>
-      Promise.all(rows.map(({ seq }) => giveBack(database, on, { subscriptionId, seq, token }, 0)));
+      Promise.all(
+        rows.map(({ seq, orderingKey }) =>
+          giveBack(database, on, { subscriptionId, seq, orderingKey, token }, 0),
+        ),
+      );
     // If that fails too, the leases run out.
     await this.connections.control(back).catch(() => undefined);
   }
@@ -187,11 +235,12 @@ export class Delivering {
 }
 
 function leasedDelivery(
-  { failures, lostLeases, errors }: ClaimableRow,
+  { orderingKey, failures, lostLeases, errors }: ClaimableRow,
   { landedAt, ...message }: StoredMessage,
   lease: { subscriptionId: number; token: Buffer },
 ): LeasedDelivery {
-  return { ...message, ...lease, landedAt: new Date(landedAt / 1000), failures, lostLeases, errors };
+  const attempts = { failures, lostLeases, errors };
+  return { ...message, ...lease, orderingKey, landedAt: new Date(landedAt / 1000), ...attempts };
 }
 
 function isSuspect({ leaseExpired, lostLeases }: ClaimableRow): boolean {

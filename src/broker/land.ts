@@ -39,7 +39,7 @@ export class Landing {
     messages: readonly IncomingMessage[],
     timing: Timing = {},
   ): Promise<number> {
-    const batches = batchesOf(messages, this.limits);
+    const batches = batchesOf(messages, this.limitsOf(messages));
     const topicId = await this.topics.idWithin(runner, topic);
     let parked = 0;
     for (const [landed, batch] of batches.entries()) {
@@ -64,11 +64,17 @@ export class Landing {
   ): Promise<number> {
     const topicId = await this.topics.idWithin(on, topic);
     let parked = 0;
-    for (const batch of batchesOf(messages, this.limits)) {
+    for (const batch of batchesOf(messages, this.limitsOf(messages))) {
       const rows = batch.map((message) => ({ ...message, topicId }));
       parked += await this.landRows(on, topic, rows, timing);
     }
     return parked;
+  }
+
+  /** An ordering key takes one parameter more, beside the five that the limit was made for. */
+  private limitsOf([first]: readonly IncomingMessage[]): StatementLimits {
+    const { maxRows, ...limits } = this.limits;
+    return { ...limits, maxRows: first?.orderingKey ? Math.floor((maxRows * 5) / 6) : maxRows };
   }
 
   private async landRows(
@@ -85,7 +91,13 @@ export class Landing {
       await deleteJustInserted(database, on, { firstSeq, rows });
       return 0;
     });
-    const batch = { topicId: rows[0]!.topicId, firstSeq, count: rows.length };
+    const orderingKeys = rows.flatMap(({ orderingKey }) => orderingKey ?? []);
+    const batch = {
+      topicId: rows[0]!.topicId,
+      firstSeq,
+      count: rows.length,
+      orderingKeys: orderingKeys.length > 0 ? orderingKeys : undefined,
+    };
     if ((await fanOut(database, on, batch, timing)) > 0) return 0;
     if ((await parkMessages(database, on, batch, timing)) !== rows.length) {
       // Its number was remembered from before somebody emptied or restored the tables.

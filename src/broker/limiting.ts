@@ -1,6 +1,7 @@
 import {
   type Connection,
   type Database,
+  type DeliveryKey,
   type LimitRow,
   countLimitedLeases,
   deleteLimitedLeases,
@@ -16,7 +17,7 @@ export interface Allowance {
   /** The group has a limit, which the claim's transaction holds. */
   limited: boolean;
   /** Counts what was leased, in the claim's transaction. */
-  take(seqs: readonly number[], token: Buffer): Promise<void>;
+  take(those: readonly DeliveryKey[], token: Buffer): Promise<void>;
 }
 
 /**
@@ -47,7 +48,7 @@ export class Limiting {
     return {
       count: Math.max(0, Math.min(wanted, rate, places)),
       limited: true,
-      take: (seqs, token) => this.take(on, limit, bucket, { subscriptionId, seqs, token }),
+      take: (those, token) => this.take(on, limit, bucket, { subscriptionId, those, token }),
     };
   }
 
@@ -61,12 +62,12 @@ export class Limiting {
     on: Connection,
     limit: LimitRow,
     { tokens, refilledAt }: Bucket,
-    lease: { subscriptionId: number; seqs: readonly number[]; token: Buffer },
+    lease: { subscriptionId: number; those: readonly DeliveryKey[]; token: Buffer },
   ): Promise<void> {
     const { group, concurrency, perSecond } = limit;
     if (concurrency !== null) await insertLimitedLeases(this.database, on, { group, ...lease });
     if (perSecond === null) return;
-    const left = Math.max(0, tokens - lease.seqs.length);
+    const left = Math.max(0, tokens - lease.those.length);
     await updateLimit(this.database, on, { ...limit, tokens: left, refilledAt });
   }
 }

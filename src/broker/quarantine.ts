@@ -102,7 +102,7 @@ export class Quarantine {
     const ids = { bizId: found.bizId.toString('utf8'), innerMsgId: found.innerMsgId.toString('hex') };
     this.events.emit({ type: 'landed', topic, ...ids });
     if (parked > 0) this.events.emit({ type: 'parked', topic, count: parked });
-    this.bell.ring([topic]);
+    this.bell.ring([{ topic, keyed: found.orderingKey !== undefined }]);
     return true;
   }
 

@@ -11,14 +11,18 @@ import {
   deleteLimitedLeasesOf,
   deletePaused,
   deleteSubscription,
+  deleteTurn,
   deliverParked,
-  findOrphanedSubscriptions,
+  deliverParkedKeyed,
+  findNextSubscription,
   findRemovedSubscriptions,
   findSubscription,
   findTopic,
   insertSubscription,
+  insertTurn,
   isSubscribed,
   listGroups,
+  listSubscriptions,
   lockParked,
   lockTopic,
   markParkedTaken,
@@ -121,10 +125,16 @@ export class Subscriptions {
   async sweep(): Promise<void> {
     const { database } = this.connections;
     const left = await this.connections.control(async (on) => {
-      const ids = await findRemovedSubscriptions(database, on);
-      for (const table of DELIVERY_TABLES)
-        ids.push(...(await findOrphanedSubscriptions(database, on, table)));
-      return new Set(ids);
+      const removed = await findRemovedSubscriptions(database, on);
+      const used = new Set(removed);
+      for (const table of DELIVERY_TABLES) {
+        let id: number | undefined = 0;
+        while ((id = await findNextSubscription(database, on, { table, after: id })) !== undefined)
+          used.add(id);
+      }
+      // After those with deliveries: a subscription is there as soon as they are.
+      for (const id of await listSubscriptions(database, on)) if (!removed.includes(id)) used.delete(id);
+      return used;
     });
     for (const id of left) await this.deleteDeliveries(id);
   }
@@ -166,9 +176,13 @@ export class Subscriptions {
       return { id: existing.id };
     }
     // A number of its own: what is still being deleted, or moved, under the former one never meets what comes now.
-    if (existing) await deleteSubscription(database, on, existing.id);
+    if (existing) {
+      await deleteSubscription(database, on, existing.id);
+      await deleteTurn(database, on, existing.id);
+    }
     await insertSubscription(database, on, { topicId, group, version });
     const { id } = (await findSubscription(database, on, { topicId, group }))!;
+    await insertTurn(database, on, id);
     await this.takeParked(on, topicId, id);
     return { id, former: existing?.id };
   }
@@ -185,6 +199,7 @@ export class Subscriptions {
       last = seqs.at(-1)!;
       const range = { topicId, first: seqs[0]!, last };
       await deliverParked(database, on, { ...range, subscriptionId, now });
+      await deliverParkedKeyed(database, on, { ...range, subscriptionId });
       await scheduleParked(database, on, { ...range, subscriptionId, now });
       await markParkedTaken(database, on, range);
     } while (seqs.length === PARKED_BATCH);

@@ -4,12 +4,14 @@ import {
   type Lease,
   type LibraryConnections,
   acknowledge,
+  byPlace,
   extendLeases,
   findHeld,
   giveBack,
   insertDeadLetter,
   insertWaiting,
   lockHeld,
+  postponeKeyed,
 } from '../storage/index.js';
 
 /** Step 5: the broker takes ACKs, and what comes instead of one. Who lost the lease changes nothing. */
@@ -28,6 +30,9 @@ export class TakingAcks {
 
   async retryLater(held: Lease, attempt: AttemptRecord, delayMs: number): Promise<boolean> {
     const { database } = this.connections;
+    if (held.orderingKey) {
+      return this.connections.controlTransaction((on) => postponeKeyed(database, on, held, attempt, delayMs));
+    }
     return this.move(held, (on) => insertWaiting(database, on, held, attempt, delayMs));
   }
 
@@ -38,12 +43,15 @@ export class TakingAcks {
 
   async extend(subscription: { id: number }, held: readonly Lease[], leaseMs: number): Promise<Lease[]> {
     const { database } = this.connections;
-    const seqs = held.map(({ seq }) => seq);
     const tokens = [...new Map(held.map(({ token }) => [token.toString('hex'), token])).values()];
-    const which = { subscriptionId: subscription.id, seqs, tokens };
     const still = await this.connections.controlTransaction(async (on) => {
-      await extendLeases(database, on, { ...which, leaseMs });
-      return new Set(await findHeld(database, on, which));
+      const found = new Set<number>();
+      for (const those of byPlace(held)) {
+        const which = { subscriptionId: subscription.id, those, tokens };
+        await extendLeases(database, on, { ...which, leaseMs });
+        for (const seq of await findHeld(database, on, which)) found.add(seq);
+      }
+      return found;
     });
     return held.filter(({ seq }) => !still.has(seq));
   }

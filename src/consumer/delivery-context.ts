@@ -15,6 +15,8 @@ abstract class AnyDelivery {
   abstract readonly bizId: string;
   /** 1 for the first attempt. */
   abstract readonly attempt: number;
+  /** What it was published under; of one group and topic, nothing else of this key is handled meanwhile. */
+  abstract readonly orderingKey: string | undefined;
   abstract readonly headers: ReadonlyMap<string, string>;
   /** When the message landed, by the database's clock. */
   abstract readonly publishedAt: Date;

@@ -7,6 +7,7 @@ import { Stoppable } from './stoppable.js';
 export class HeldDelivery extends Stoppable {
   readonly bizId: string;
   readonly attempt: number;
+  readonly orderingKey: string | undefined;
   /** Past the handler: its last statements are on their way, and may hold the delivery's row. */
   settling = false;
   private readonly claimedAt = performance.now();
@@ -14,6 +15,7 @@ export class HeldDelivery extends Stoppable {
   constructor(readonly claimed: ClaimedDelivery) {
     super();
     this.bizId = claimed.bizId.toString('utf8');
+    this.orderingKey = claimed.orderingKey?.toString('utf8');
     this.attempt = claimed.failures + claimed.lostLeases + 1;
   }
 

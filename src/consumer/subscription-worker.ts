@@ -2,12 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { ShuttingDownError, describeError } from '../errors/index.js';
 import type { IdempotentMqEvents } from '../events/index.js';
 import { inCleanContext } from '../transaction/index.js';
-import type { ClaimedDelivery, Subscription, Transport } from '../transport/port.js';
+import type { ClaimedDelivery, Subscription, Suspect, Transport } from '../transport/port.js';
 import { WakeUp } from '../waiting/index.js';
 import type { DiscoveredConsumer } from './consumer.explorer.js';
 import type { DeliveryProcessor } from './delivery-processor.js';
 import { HeldDelivery } from './held-delivery.js';
 import type { IsolationGate } from './isolation-gate.js';
+import { KeyRounds } from './key-rounds.js';
 import { LeaseKeeper } from './lease-keeper.js';
 
 export interface WorkerOptions {
@@ -47,6 +48,7 @@ export class SubscriptionWorker {
   private stopListening: (() => void) | undefined;
   private readonly troubles = new Set<Trouble>();
   private cursor = 0;
+  private readonly keys = new KeyRounds();
   private lastRescan = -Infinity;
   /** A moving average. It begins as if slow: nothing is hoarded before a handler has shown that it is fast. */
   private handlerMs = FAST_HANDLER_MS;
@@ -69,7 +71,8 @@ export class SubscriptionWorker {
 
   start(): void {
     if (this.loop) return;
-    this.stopListening = this.transport.onLanded(this.subscription.topic, () => {
+    this.stopListening = this.transport.onLanded(this.subscription.topic, (keyed) => {
+      if (keyed) this.keys.begin();
       // One more in a backlog that waits for the limit is no reason to ask: each publish would be a claim in vain.
       if (!this.heldBack) this.wake.ring();
     });
@@ -143,11 +146,15 @@ export class SubscriptionWorker {
         this.cursor = 0;
       }
       if (rescan || !eager) {
-        const { claimable, broughtBack, limited } = await this.transport.poll(this.subscription, this.cursor);
+        const { claimable, keyed, broughtBack, limited } = await this.transport.poll(
+          this.subscription,
+          this.cursor,
+        );
         this.limited = limited;
         // What comes back keeps its old number.
         if (broughtBack) this.cursor = 0;
-        if (!claimable) return false;
+        if (keyed) this.keys.begin();
+        if (!claimable && !this.keys.search) return false;
       }
       // Less by now, where the group has got a limit.
       const room = this.room();
@@ -161,12 +168,16 @@ export class SubscriptionWorker {
     const { subscription, cursor } = this;
     const { leaseMs } = this.consumer.settings;
     const claimId = newClaimId();
-    const answer = await this.transport.claim({ subscription, claimId, after: cursor, limit, leaseMs });
+    const keys = this.keys.search;
+    const answer = await this.transport.claim({ subscription, claimId, after: cursor, limit, leaseMs, keys });
+    if (keys && answer.keys) this.keys.goOn(keys, answer.keys);
     this.heldBack = answer.heldBack;
     if (answer.lastSeen !== undefined) this.cursor = answer.lastSeen;
     for (const claimed of answer.deliveries) this.take(claimed);
     if (answer.suspects.length > 0) this.isolate(answer.suspects);
-    return answer.deliveries.length > 0 && !answer.heldBack;
+    const mayBeMore =
+      this.keys.search !== undefined || (answer.deliveries.length > 0 && answer.lastSeen !== undefined);
+    return mayBeMore && !answer.heldBack;
   }
 
   private take(claimed: ClaimedDelivery): void {
@@ -182,10 +193,13 @@ export class SubscriptionWorker {
       this.running.size < this.consumer.settings.concurrency &&
       this.queue.length > 0
     ) {
-      const work = this.runOne(this.queue.shift()!);
+      const held = this.queue.shift()!;
+      const work = this.runOne(held);
       this.running.add(work);
       void work.finally(() => {
         this.running.delete(work);
+        // What comes next of its key may be had now.
+        if (held.claimed.orderingKey) this.keys.begin();
         this.runNext();
         if (this.room() > 0) this.wake.ring();
       });
@@ -222,12 +236,12 @@ export class SubscriptionWorker {
   }
 
   /** Runs deliveries that once lost their lease, each while this process does nothing else. */
-  private isolate(suspects: readonly number[]): void {
+  private isolate(suspects: readonly Suspect[]): void {
     if (this.isolating || this.stopping) return;
     this.isolating = this.gate
       .runAlone(async () => {
-        for (const seq of suspects.slice(0, SUSPECTS_A_TURN)) {
-          if (!this.stopping) await this.runAlone(seq);
+        for (const suspect of suspects.slice(0, SUSPECTS_A_TURN)) {
+          if (!this.stopping) await this.runAlone(suspect);
         }
       }, this.stopped.signal)
       .catch((error: unknown) => this.failing('broker', error))
@@ -239,10 +253,11 @@ export class SubscriptionWorker {
       });
   }
 
-  private async runAlone(seq: number): Promise<void> {
+  private async runAlone(suspect: Suspect): Promise<void> {
     const { subscription } = this;
     const { leaseMs } = this.consumer.settings;
-    const claimed = await this.transport.claimAlone({ subscription, claimId: newClaimId(), seq, leaseMs });
+    const claimId = newClaimId();
+    const claimed = await this.transport.claimAlone({ subscription, claimId, ...suspect, leaseMs });
     if (!claimed) return;
     const held = new HeldDelivery(claimed);
     this.leases.hold(held, () => undefined);

@@ -1,6 +1,6 @@
 export * from './inner-msg-id.js';
 export * from './outbox-publisher.js';
-export type { JoinTransactionOptions, PublishOptions } from './publish-options.js';
+export type { JoinTransactionOptions, PublishAllOptions, PublishOptions } from './publish-options.js';
 export type { TimingOptions } from './timing.js';
 export * from './publisher.tokens.js';
 export * from './outbox.js';

@@ -40,6 +40,10 @@ export interface OutboxClaim {
 const DUE_BATCH = 200;
 /** Keys of one claim. */
 const KEYS = 50;
+/** Rows of one look at the keys: so many of them, or one at least, however many messages wait behind its first. */
+const ROWS = 200;
+/** Looks of one claim: the next one goes on where this one has come to. */
+const LOOKS = 10;
 const FIRST_KEY = Buffer.alloc(0);
 /** Look at everything this often, in milliseconds. */
 const RESCAN_MS = 1_000;
@@ -185,14 +189,31 @@ export class OutboxClaims {
    */
   private async findRows(on: Connection, limit: number, keysFirst: boolean): Promise<SendableRow[]> {
     const { database } = this.connections;
-    const { keys, last } = await findSendableKeys(database, on, { after: this.keyCursor, limit: KEYS });
-    this.keyCursor = last ?? FIRST_KEY;
+    const keys = await this.findKeys(on, Math.max(1, Math.min(KEYS, Math.floor(limit / 2))));
     if (keys.length === 0) return this.findOthers(on, limit);
     const ofKey = Math.max(1, Math.floor(limit / 2 / keys.length));
     const keyed = await findFirstOfKeys(database, on, { keys, limit: ofKey });
     const room = limit - keyed.length;
     const others = room > 0 ? await this.findOthers(on, room) : [];
     return keysFirst ? [...keyed, ...others] : [...others, ...keyed];
+  }
+
+  /** Goes round once at most, from where the last claim has come to. */
+  private async findKeys(on: Connection, most: number): Promise<Buffer[]> {
+    const { database } = this.connections;
+    const keys: Buffer[] = [];
+    let isRound = this.keyCursor.length === 0;
+    for (let look = 0; look < LOOKS && keys.length < most; look++) {
+      const found = await findSendableKeys(database, on, { after: this.keyCursor, rows: ROWS });
+      const some = found.keys.slice(0, most - keys.length);
+      keys.push(...some);
+      const isCut = some.length < found.keys.length;
+      this.keyCursor = (isCut ? some.at(-1) : found.last) ?? FIRST_KEY;
+      if (isCut || found.last) continue;
+      if (isRound || keys.length > 0) break;
+      isRound = true;
+    }
+    return keys;
   }
 
   private async findOthers(on: Connection, limit: number): Promise<SendableRow[]> {

@@ -11,12 +11,18 @@ import {
   decodePayload,
   encodeBizId,
   encodeHeaders,
+  encodeOrderingKey,
   encodePayload,
   validatePayload,
 } from '../topic/index.js';
 import { InnerMsgIds } from './inner-msg-id.js';
 import { type JoinOptions, joinedRunner } from './joined-transaction.js';
-import { type JoinTransactionOptions, type PublishOptions, checkPublishOptions } from './publish-options.js';
+import {
+  type JoinTransactionOptions,
+  type PublishAllOptions,
+  type PublishOptions,
+  checkPublishOptions,
+} from './publish-options.js';
 import { timingOf } from './timing.js';
 
 export interface OutboxPublisherOptions extends JoinOptions {
@@ -63,12 +69,15 @@ export class OutboxPublisher {
   async publishAll<T extends AnyTopic>(
     topic: T,
     payloads: readonly PublishedBy<T>[],
-    options: PublishOptions = {},
+    options: PublishAllOptions<PublishedBy<T>> = {},
   ): Promise<void> {
     if (!Array.isArray(payloads)) {
       throw new InvalidOptionError('publishAll(topic, payloads)', payloads, 'an array of payloads');
     }
-    await this.send('publishAll', topic, payloads, options);
+    const { orderingKey } = options ?? {};
+    const keyOf =
+      typeof orderingKey === 'function' ? (payload: unknown) => orderingKey(payload as never) : undefined;
+    await this.send('publishAll', topic, payloads, options as PublishOptions, keyOf);
   }
 
   /**
@@ -92,12 +101,13 @@ export class OutboxPublisher {
     topic: AnyTopic,
     payloads: readonly unknown[],
     options: PublishOptions,
+    keyOf?: (payload: unknown) => unknown,
   ): Promise<void> {
     checkTopic(`${call}(topic)`, topic);
     checkPublishOptions(call, options);
     const timing = timingOf(call, options);
     // Before anything is awaited: an un-awaited publish must see transaction and payload as they were when it was called.
-    const encoded = this.encode(call, topic, payloads, options);
+    const encoded = this.encode(call, topic, payloads, options, keyOf);
     let messages: readonly OutgoingMessage[] = [];
     await this.within(
       call,
@@ -164,11 +174,19 @@ export class OutboxPublisher {
     topic: AnyTopic,
     payloads: readonly unknown[],
     options: PublishOptions,
+    keyOf?: (payload: unknown) => unknown,
   ): Encoded[] {
     const headers = encodeHeaders(options.headers);
+    const ofAll =
+      options.orderingKey === undefined || keyOf
+        ? undefined
+        : encodeOrderingKey(`${call}({ orderingKey })`, options.orderingKey);
     return Array.from(payloads, (payload, i) => {
       const body = encodePayload(topic.name, payload, this.options.limits, nameOf(call, i));
-      return { innerMsgId: this.ids.next(), body, headers };
+      const orderingKey = keyOf
+        ? encodeOrderingKey(`${call}({ orderingKey }) of ${nameOf(call, i)}`, keyOf(payload))
+        : ofAll;
+      return { innerMsgId: this.ids.next(), body, headers, orderingKey };
     });
   }
 }

@@ -13,6 +13,7 @@ interface Sized {
   body: Buffer;
   bizId: Buffer;
   headers: Buffer | null;
+  orderingKey?: Buffer | undefined;
 }
 
 /** @throws InvalidPayloadError, before the first batch, when the server takes no packet that long */
@@ -46,8 +47,9 @@ export function fitsPacket(size: number, { packetBytes }: Pick<StatementLimits, 
 }
 
 /** Bytes travel as hexadecimal digits, two for each. */
-export function wireSize({ body, bizId, headers }: Sized): number {
-  return 2 * (body.length + bizId.length + (headers?.length ?? 0)) + 200;
+export function wireSize({ body, bizId, headers, orderingKey }: Sized): number {
+  const bytes = body.length + bizId.length + (headers?.length ?? 0) + (orderingKey?.length ?? 0);
+  return 2 * bytes + 200;
 }
 
 function tooLargeForServer(size: number, packetBytes: number): InvalidPayloadError {

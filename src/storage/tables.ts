@@ -10,6 +10,8 @@ export const TABLES = [
   'paused',
   'message',
   'delivery',
+  'delivery_keyed',
+  'keyed_turn',
   'waiting',
   'parked',
   'dead_letter',

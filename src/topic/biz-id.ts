@@ -1,4 +1,5 @@
-import { InvalidBizIdError, describeValue } from '../errors/index.js';
+import { InvalidBizIdError } from '../errors/index.js';
+import { encodeTextKey } from './text-key.js';
 import type { AnyTopic } from './topic.js';
 
 /** Longest biz-id, in bytes of UTF-8: what the key of the dedup table holds. */
@@ -28,22 +29,10 @@ export function bizIdOf(topic: AnyTopic, payload: unknown, what = 'payload'): Bu
 
 /** @throws InvalidBizIdError unless it is a non-empty, well-formed string of at most {@link MAX_BIZ_ID_BYTES} bytes */
 export function encodeBizId(bizId: unknown, mustBe: string): Buffer {
-  if (typeof bizId !== 'string' || bizId === '') {
-    throw new InvalidBizIdError(`${mustBe} a non-empty string (got ${describeValue(bizId)}).`);
-  }
-  // Lone surrogates would all become U+FFFD, and different ids one.
-  if (!isWellFormed(bizId)) {
-    throw new InvalidBizIdError(`${mustBe} a well-formed string (got one with a lone surrogate).`);
-  }
-  const bytes = Buffer.from(bizId, 'utf8');
-  if (bytes.length > MAX_BIZ_ID_BYTES) {
-    throw new InvalidBizIdError(
-      `${mustBe} at most ${MAX_BIZ_ID_BYTES} bytes of UTF-8 (got ${bytes.length}). It is never cut short, as two ids could become one: hash it, or use a shorter id.`,
-    );
-  }
-  return bytes;
-}
-
-function isWellFormed(text: string): boolean {
-  return (text as string & { isWellFormed(): boolean }).isWellFormed();
+  const encoded = encodeTextKey(bizId, MAX_BIZ_ID_BYTES);
+  if (Buffer.isBuffer(encoded)) return encoded;
+  const tooLong = encoded.isTooLong
+    ? ' It is never cut short, as two ids could become one: hash it, or use a shorter id.'
+    : '';
+  throw new InvalidBizIdError(`${mustBe} ${encoded.expected} (got ${encoded.got}).${tooLong}`);
 }

@@ -6,7 +6,7 @@ export interface OutgoingMessage {
   bizId: Buffer;
   body: Buffer;
   headers: Buffer | null;
-  /** Messages of one topic and key land in the order in which they were published. */
+  /** Messages of one topic and key land, and are handled in each group, in the order in which they were published. */
   orderingKey?: Buffer | undefined;
 }
 
@@ -78,6 +78,8 @@ export interface Lease {
   readonly subscriptionId: number;
   readonly seq: number;
   readonly token: Buffer;
+  /** Where the message has one: then nothing else of this key is handed out to the group meanwhile. */
+  readonly orderingKey?: Buffer | undefined;
 }
 
 /** A delivery that the broker has leased to the caller. */
@@ -105,21 +107,40 @@ export interface Claim {
   readonly after: number;
   readonly limit: number;
   readonly leaseMs: number;
+  /** Where to look for deliveries with an ordering key. Left out: for none. */
+  readonly keys?: KeySearch | undefined;
 }
+
+/** A round over the ordering keys, in the order of their bytes, claim by claim. */
+export interface KeySearch {
+  /** Behind this key; an empty one to begin with. */
+  readonly after: Buffer;
+  /** Where the round began, and ends. */
+  readonly until: Buffer;
+  /** Whose turn it is to have the greater half of the room: that of deliveries with a key, or of the others. */
+  readonly first: boolean;
+}
+
+/** A delivery that is to be claimed alone. */
+export type Suspect = Pick<Lease, 'seq' | 'orderingKey'>;
 
 export interface ClaimAnswer {
   readonly deliveries: ClaimedDelivery[];
   /** The last one looked at, where the next claim may go on; undefined when there was nothing. */
   readonly lastSeen: number | undefined;
   /** Deliveries that lost a lease: not handed out with others, each is to be claimed alone. */
-  readonly suspects: number[];
+  readonly suspects: Suspect[];
   /** There may be more, but the group's limit allows no more for now. */
   readonly heldBack: boolean;
+  /** How far the round over the keys has come, and whether it is over. */
+  readonly keys?: { readonly after: Buffer; readonly exhausted: boolean } | undefined;
 }
 
 export interface PollAnswer {
   /** Whether a claim is worth trying; a limit may hold it back all the same. */
   readonly claimable: boolean;
+  /** Whether there is anything with an ordering key. */
+  readonly keyed: boolean;
   readonly broughtBack: boolean;
   /** Whether the group has a limit: what is claimed ahead takes a place from another process. */
   readonly limited: boolean;
@@ -148,7 +169,7 @@ export interface Transport {
 
   claim(claim: Claim): Promise<ClaimAnswer>;
   /** Claims one suspect, for a process that runs nothing else meanwhile. Undefined: somebody else has it, or a limit. */
-  claimAlone(claim: Omit<Claim, 'after' | 'limit'> & { seq: number }): Promise<ClaimedDelivery | undefined>;
+  claimAlone(claim: Omit<Claim, 'after' | 'limit' | 'keys'> & Suspect): Promise<ClaimedDelivery | undefined>;
   /** Whether a claim is worth trying, for an idle worker. Also brings back what has waited for its time. */
   poll(subscription: Subscription, after: number): Promise<PollAnswer>;
 
@@ -171,8 +192,11 @@ export interface Transport {
   /** Says that this delivery's message may not be needed any more. */
   finished(seq: number): void;
 
-  /** Calls back when messages of the topic have landed in this process. A hint: it may be lost. @returns how to stop it */
-  onLanded(topic: string, listener: () => void): () => void;
+  /**
+   * Calls back when messages of the topic have landed in this process, and says whether some have an ordering key. A hint:
+   * it may be lost. @returns how to stop it
+   */
+  onLanded(topic: string, listener: (keyed: boolean) => void): () => void;
 
   /** Set when the broker's tables are in the app's own database: then a publish and a consume are one commit each. */
   readonly colocated?: ColocatedBroker | undefined;

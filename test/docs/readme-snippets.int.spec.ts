@@ -3,10 +3,11 @@ import type { INestApplication, Type } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { TypeOrmModule, getDataSourceToken } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
+import { AccountViews, Accounts } from '../../examples/readme/accounts.js';
 import { AppModule } from '../../examples/readme/app.module.js';
 import { CardPrinter } from '../../examples/readme/card-printer.js';
 import { CardSystem, PaymentSystem, broker } from '../../examples/readme/database-each.js';
-import { Card, Payment, Points, Push } from '../../examples/readme/entities.js';
+import { Account, AccountView, Card, Payment, Points, Push } from '../../examples/readme/entities.js';
 import migrationsDataSource from '../../examples/readme/migrations.js';
 import { Operating } from '../../examples/readme/operating.js';
 import { GoldCards } from '../../examples/readme/outcomes.js';
@@ -115,8 +116,11 @@ describe.each(engines)('the code of the README, on %s', (engine) => {
 
     beforeEach(async () => {
       app = await startApp(database, {
-        entities: [Card, Payment, Points],
-        providers: [PointsService, Loyalty, GoldCards, CardPrinter, Operating, PaymentsImport, Reminders],
+        entities: [Card, Payment, Points, Account, AccountView],
+        providers: [
+          ...[PointsService, Loyalty, GoldCards, CardPrinter, Operating, PaymentsImport, Reminders],
+          ...[Accounts, AccountViews],
+        ],
       });
     });
 
@@ -193,6 +197,19 @@ describe.each(engines)('the code of the README, on %s', (engine) => {
       );
       await paid(7);
       await app.events('acknowledged', 1, ({ group }) => group === 'gold-cards');
+    });
+
+    it('shows the newest status of an account, whatever comes in between', async () => {
+      await app.dataSource.getRepository(Account).insert({ id: 'A-1', status: 'new' });
+      await app.dataSource.getRepository(AccountView).insert({ id: 'A-1', status: 'new' });
+      const statuses = ['open', 'frozen', 'open', 'frozen', 'closed'];
+      for (const [i, status] of statuses.entries()) {
+        await app.nest.get(Accounts).change({ changeId: `C-${i}`, account: 'A-1', status });
+      }
+      await app.events('acknowledged', statuses.length, ({ group }) => group === 'account-views');
+      expect(await app.dataSource.getRepository(AccountView).find()).toEqual([
+        { id: 'A-1', status: 'closed' },
+      ]);
     });
 
     it('reminds a day later, unless the order was paid, and not when it is too late', async () => {

@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm';
 import { type IdempotentMqOptions, resolveOptions } from '../../src/idempotent-mq.options.js';
-import { DEFAULT_PAYLOAD_LIMITS, MAX_BIZ_ID_BYTES } from '../../src/topic/index.js';
+import { DEFAULT_PAYLOAD_LIMITS, MAX_BIZ_ID_BYTES, MAX_ORDERING_KEY_BYTES } from '../../src/topic/index.js';
 import { read, tableUnder } from './markdown.js';
 
 /** The documented tables of options, of error codes, of events and of limits are those of the code. */
@@ -78,6 +78,7 @@ describe('docs/guarantees.md', () => {
 describe('the limits of docs/guarantees.md', () => {
   it.each([
     ['biz-id', MAX_BIZ_ID_BYTES],
+    ['ordering key', MAX_ORDERING_KEY_BYTES],
     ['body', DEFAULT_PAYLOAD_LIMITS.maxBytes],
     ['nesting', DEFAULT_PAYLOAD_LIMITS.maxDepth],
   ])('%s: %i', (what, limit) => {

@@ -4,6 +4,7 @@ import {
   type Connection,
   databaseOf,
   findClaimable,
+  findNextSubscription,
   findWork,
   leaseDeliveries,
   readMessages,
@@ -64,6 +65,12 @@ describe.each(engines)('the rows that a claim looks at on %s', (engine) => {
     await multiply(app.dataSource, 'delivery', BACKLOG);
     expect(await countRows(app.dataSource, 'delivery')).toBeGreaterThanOrEqual(BACKLOG);
     expect(await cost(0)).toEqual(before);
+    // And the sweeper's walk over subscriptions is a look-up for each.
+    const walk = (after: number) =>
+      rowsRead(runner, (on) =>
+        findNextSubscription(databaseOf(app.dataSource), on, { table: 'delivery', after }),
+      );
+    for (const after of [0, cards.id]) expect(await walk(after)).toBeLessThanOrEqual(3);
     // From a cursor amid the backlog, whose messages are not there to be read.
     expect((await cost(BACKLOG / 2)).claim).toBeLessThanOrEqual(before.claim);
     expect(before.claim).toBeGreaterThanOrEqual(LIMIT);
@@ -92,7 +99,7 @@ async function claimOnce(dataSource: DataSource, on: Connection, { id }: Subscri
   const seqs = found.map(({ seq }) => seq);
   expect(seqs).toHaveLength(LIMIT);
   const token = randomBytes(16);
-  await leaseDeliveries(database, on, { subscriptionId: id, seqs, token, leaseMs: MINUTE_MS });
+  await leaseDeliveries(database, on, { subscriptionId: id, those: found, token, leaseMs: MINUTE_MS });
   await readMessages(database, on, seqs);
 }
 

@@ -78,7 +78,7 @@ describe.each(engines)('claims on %s', (engine) => {
     expect(await claim(app, cards)).toEqual({
       deliveries: [],
       lastSeen: seq,
-      suspects: [seq],
+      suspects: [{ seq }],
       heldBack: false,
     });
   });
@@ -89,7 +89,7 @@ describe.each(engines)('claims on %s', (engine) => {
     await letPass(app.dataSource, MINUTE_MS);
     const answer = await claim(app, cards);
     expect(bizIds(answer.deliveries)).toEqual(['O-2']);
-    expect(answer.suspects).toEqual([deliveries[0]!.seq]);
+    expect(answer.suspects).toEqual([{ seq: deliveries[0]!.seq }]);
     const alone = await Promise.all(
       Array.from({ length: 8 }, () => claimAlone(app, cards, deliveries[0]!.seq)),
     );
@@ -104,13 +104,13 @@ describe.each(engines)('claims on %s', (engine) => {
     await letPass(app.dataSource, MINUTE_MS);
     const given = (await claimAlone(app, cards, seq))!;
     expect(await app.broker.giveBack(given, 0)).toBe(true);
-    expect(await claim(app, cards)).toMatchObject({ deliveries: [], suspects: [seq] });
+    expect(await claim(app, cards)).toMatchObject({ deliveries: [], suspects: [{ seq }] });
     const retried = (await claimAlone(app, cards, seq))!;
     expect(retried.lostLeases).toBe(1);
     expect(await app.broker.retryLater(retried, recordOf(retried), MINUTE_MS)).toBe(true);
     await letPass(app.dataSource, MINUTE_MS);
     await app.broker.poll(cards, 0);
-    expect(await claim(app, cards)).toMatchObject({ deliveries: [], suspects: [seq] });
+    expect(await claim(app, cards)).toMatchObject({ deliveries: [], suspects: [{ seq }] });
   });
 
   it('find a message that committed after later ones, by looking from the start again', async () => {

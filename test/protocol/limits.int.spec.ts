@@ -196,7 +196,7 @@ describe.each(engines)('limits of groups on %s', (engine) => {
     const { seq } = deliveries[0]!;
     await letPass(app.dataSource, MINUTE_MS);
     await limit({ concurrency: 1, perSecond: ONE_IN_1000_S });
-    expect(await next(app, cards)).toMatchObject({ deliveries: [], suspects: [seq], lastSeen: seq });
+    expect(await next(app, cards)).toMatchObject({ deliveries: [], suspects: [{ seq }], lastSeen: seq });
     const alone = await claimAlone(app, cards, seq, DAY_MS);
     expect(alone).toMatchObject({ seq, lostLeases: 1 });
     await letPass(app.dataSource, 1_000_000);

@@ -11,8 +11,10 @@ import {
   type Leased,
   OrderPlaced,
   claim,
+  claimKeyed,
   numbered,
   publishOrders,
+  publishUnder,
   startBroker,
   subscribe,
 } from '../support/broker.js';
@@ -133,6 +135,41 @@ describe.each(engines)('statements on %s', (engine) => {
     ]);
   });
 
+  it('a publish under ordering keys adds two as well', async () => {
+    app = await startBroker(recording.database);
+    await subscribe(app, 'cards');
+    const inserts = ['INSERT mq_message', 'INSERT mq_delivery_keyed SELECT mq_topic mq_subscription'];
+    for (const orders of [['a-1'], ['a-2', 'a-3']]) {
+      const statements = await during(() => publishUnder(app, 'a', orders));
+      expect(statements).toEqual([BEGIN, ...inserts, 'COMMIT']);
+    }
+  });
+
+  it('a claim that looks at ordering keys is one more, and nine where it takes some', async () => {
+    app = await startBroker(recording.database);
+    const cards = await subscribe(app, 'cards');
+    await publishUnder(app, 'a', ['a-1', 'a-2']);
+    await publishUnder(app, 'b', ['b-1', 'b-2']);
+    const plain = 'SELECT mq_delivery mq_subscription mq_paused mq_group_limit';
+    expect(await during(() => claimKeyed(app, cards))).toEqual([
+      BEGIN,
+      'SELECT mq_delivery_keyed',
+      plain,
+      'SELECT mq_keyed_turn mq_subscription mq_paused mq_group_limit',
+      'SELECT mq_delivery_keyed',
+      'SELECT mq_delivery_keyed',
+      'UPDATE mq_delivery_keyed',
+      'SELECT mq_message',
+      'COMMIT',
+    ]);
+    expect(await during(() => claimKeyed(app, cards))).toEqual([
+      BEGIN,
+      'SELECT mq_delivery_keyed',
+      plain,
+      'COMMIT',
+    ]);
+  });
+
   it('a claim of any size is five, and three where there is nothing', async () => {
     app = await startBroker(recording.database);
     const cards = await subscribe(app, 'cards');
@@ -159,7 +196,11 @@ describe.each(engines)('statements on %s', (engine) => {
     await publishOrders(app, numbered(200));
     await app.broker.groups.limit({ group: 'cards' }, { concurrency: 50, perSecond: 1_000 });
     await app.broker.poll(cards, 0);
-    const allow = [BEGIN, 'SELECT mq_group_limit mq_subscription', 'SELECT mq_limited_lease mq_delivery'];
+    const allow = [
+      BEGIN,
+      'SELECT mq_group_limit mq_subscription',
+      'SELECT mq_limited_lease mq_delivery mq_delivery_keyed',
+    ];
     const lease = [
       'SELECT mq_delivery mq_subscription mq_paused',
       'UPDATE mq_delivery',
@@ -216,7 +257,9 @@ describe.each(engines)('statements on %s', (engine) => {
     await until('the worker has asked six times more', () => recording.statements.length - from >= ASKED);
     const asked = recording.statements.slice(from, from + ASKED);
     expect(asked.map(({ sql }) => outline(sql))).toEqual(
-      Array(ASKED).fill('SELECT mq_delivery mq_subscription mq_paused mq_waiting mq_group_limit'),
+      Array(ASKED).fill(
+        'SELECT mq_delivery mq_delivery_keyed mq_subscription mq_paused mq_waiting mq_group_limit',
+      ),
     );
     // Timers may be late, never early, but for the rounding of a millisecond.
     expect(asked.at(-1)!.at - asked[0]!.at).toBeGreaterThanOrEqual((ASKED - 1) * (POLL_MS - 2));

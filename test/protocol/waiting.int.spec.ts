@@ -44,9 +44,19 @@ describe.each(engines)('what waits for its time on %s', (engine) => {
     expect(await app.broker.retryLater(first!, record, 10 * MINUTE_MS)).toBe(true);
     expect(await tableSizes(app.dataSource)).toEqual({ message: 1, waiting: 1 });
     await letPass(app.dataSource, 9 * MINUTE_MS);
-    expect(await app.broker.poll(cards, 0)).toEqual({ claimable: false, broughtBack: false, limited: false });
+    expect(await app.broker.poll(cards, 0)).toEqual({
+      claimable: false,
+      broughtBack: false,
+      limited: false,
+      keyed: false,
+    });
     await letPass(app.dataSource, MINUTE_MS);
-    expect(await app.broker.poll(cards, 0)).toEqual({ claimable: true, broughtBack: true, limited: false });
+    expect(await app.broker.poll(cards, 0)).toEqual({
+      claimable: true,
+      broughtBack: true,
+      limited: false,
+      keyed: false,
+    });
     const { deliveries } = await claim(app, cards);
     expect(deliveries).toEqual([expect.objectContaining({ seq: first!.seq, ...record })]);
     expect(await tableSizes(app.dataSource)).toEqual({ message: 1, delivery: 1 });

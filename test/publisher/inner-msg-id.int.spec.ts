@@ -27,7 +27,10 @@ class Readers {
   }
 }
 
-const PARTS = ['ack', 'attempt', 'bizId', 'group', 'headers', 'payloadOf', 'publishedAt', 'signal', 'topic'];
+const PARTS = [
+  ...['ack', 'attempt', 'bizId', 'group', 'headers', 'orderingKey', 'payloadOf', 'publishedAt', 'signal'],
+  'topic',
+];
 
 describe.each(engines)('the inner-msg-id, on %s', (engine) => {
   let database: TestDatabase;

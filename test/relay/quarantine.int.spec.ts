@@ -53,6 +53,31 @@ describe.each(engines)('the quarantine of a broker on %s', (engine) => {
     expect(await parts.broker.quarantine.get('999999')).toBeUndefined();
   });
 
+  it('lets a key go on, and stands at the end of its line what is released', async () => {
+    const cards = await parts.broker.subscribe({ topic: TOPIC, group: 'cards', version: 1 });
+    const orderingKey = Buffer.from('account-7');
+    const head = late('P-1', { orderingKey });
+    const followers = ['P-2', 'P-3'].map((bizId) => sent(bizId, { orderingKey }));
+    const landed = ['quarantined', 'landed', 'landed'];
+    expect(await send(parts.broker, [head, ...followers])).toEqual(landed);
+    const { id } = (await parts.broker.quarantine.list())[0]!;
+    expect(await parts.broker.quarantine.release(id)).toBe(true);
+    const rows: { biz_id: Buffer; ordering_key: Buffer }[] = await parts.dataSource.query(
+      `SELECT m.biz_id, d.ordering_key FROM mq_delivery_keyed d JOIN mq_message m ON m.seq = d.seq
+       WHERE d.subscription_id = ${cards.id} ORDER BY d.seq`,
+    );
+    expect(rows.map(({ biz_id }) => biz_id.toString())).toEqual(['P-2', 'P-3', 'P-1']);
+    for (const { ordering_key } of rows) expect(ordering_key).toEqual(orderingKey);
+  });
+
+  it('takes the same id under another key for another message', async () => {
+    const message = sent('P-1', { orderingKey: Buffer.from('a') });
+    expect(await send(parts.broker, [message])).toEqual(['landed']);
+    expect(await send(parts.broker, [message])).toEqual(['duplicate']);
+    const other = { ...message, orderingKey: Buffer.from('b') };
+    expect(await send(parts.broker, [other])).toEqual(['quarantined']);
+  });
+
   it('lands one that is released, as it was sent, to the groups that there are', async () => {
     const cards = await parts.broker.subscribe({ topic: TOPIC, group: 'cards', version: 1 });
     const expiresAt = 4_102_444_800_000_000;

@@ -30,7 +30,11 @@ const KEYS = {
   'mq_message.inner_msg_id': 'binary(16)',
   'mq_message.biz_id': 'varbinary(255)',
   'mq_message.body': 'longblob',
+  'mq_message.ordering_key': 'varbinary(255)',
   'mq_delivery.token': 'binary(16)',
+  'mq_delivery_keyed.ordering_key': 'varbinary(255)',
+  'mq_delivery_keyed.token': 'binary(16)',
+  'mq_limited_lease.ordering_key': 'varbinary(255)',
   'mq_group_limit.group_name': 'varbinary(200)',
   'mq_limited_lease.group_name': 'varbinary(200)',
   'mq_limited_lease.token': 'binary(16)',
@@ -53,6 +57,7 @@ const KEYS = {
   'mq_known_origin.origin': 'binary(16)',
   'mq_quarantine.inner_msg_id': 'binary(16)',
   'mq_quarantine.topic': 'varbinary(200)',
+  'mq_quarantine.ordering_key': 'varbinary(255)',
   'mq_quarantine.biz_id': 'varbinary(255)',
 };
 

@@ -5,6 +5,7 @@ import {
   DedupEntity,
   DeliveryContext,
   DeliveryEntity,
+  DeliveryKeyedEntity,
   GroupLimitEntity,
   IdempotentConsumer,
   LimitedLeaseEntity,
@@ -132,7 +133,16 @@ describe.each(engines)("the library's entities in an app's DataSource on %s", (e
       { groupName, concurrency: 2, perSecond: 0.5, tokens: 0, refilledAt: expect.stringMatching(/^\d{16}$/) },
     ]);
     expect(await all(LimitedLeaseEntity)).toEqual([
-      { groupName, subscriptionId: subscription.id, seq, token },
+      { groupName, subscriptionId: subscription.id, seq, orderingKey: null, token },
+    ]);
+
+    const orderingKey = Buffer.from('account-7');
+    await app.outbox.publish(Unheard, { id: 'U-2' }, { standalone: true, orderingKey: 'account-7' });
+    await app.broker.subscribe({ topic: Unheard.name, group: 'late', version: 1 });
+    const keyed = (await all(MessageEntity)).find((message) => message.orderingKey);
+    expect(keyed).toMatchObject({ orderingKey });
+    expect(await all(DeliveryKeyedEntity)).toEqual([
+      expect.objectContaining({ seq: keyed!.seq, orderingKey, token: null, failures: 0, errors: null }),
     ]);
 
     // Found by a key as well, whatever its type on this engine.

@@ -25,6 +25,16 @@ export async function publishOrders(app: TestApp, orderIds: readonly string[]): 
   await app.outbox.publishAll(OrderPlaced, orders, { standalone: true });
 }
 
+/** Under an ordering key, in one transaction. */
+export async function publishUnder(
+  app: Pick<TestApp, 'outbox'>,
+  orderingKey: string,
+  orderIds: readonly string[],
+): Promise<void> {
+  const orders = orderIds.map((orderId) => ({ orderId }));
+  await app.outbox.publishAll(OrderPlaced, orders, { standalone: true, orderingKey });
+}
+
 export function subscribe(app: TestApp, group: string, topic = OrderPlaced.name) {
   return app.broker.subscribe({ topic, group, version: 1 });
 }
@@ -43,8 +53,27 @@ export function claim(
   return app.broker.claim({ subscription, claimId: randomBytes(16), after, limit, leaseMs });
 }
 
-export function claimAlone(app: TestApp, subscription: Subscribed, seq: number, leaseMs = MINUTE_MS) {
-  return app.broker.claimAlone({ subscription, claimId: randomBytes(16), seq, leaseMs });
+const FIRST_KEY = Buffer.alloc(0);
+
+/** One claim that also asks for what has an ordering key, all of the keys unless it is told otherwise. */
+export function claimKeyed(
+  app: Pick<TestApp, 'broker'>,
+  subscription: Subscribed,
+  { limit = 100, leaseMs = MINUTE_MS, from = '', first = true } = {},
+) {
+  const keys = { after: Buffer.from(from), until: from ? Buffer.from(from) : FIRST_KEY, first };
+  return app.broker.claim({ subscription, claimId: randomBytes(16), after: 0, limit, leaseMs, keys });
+}
+
+export function claimAlone(
+  app: TestApp,
+  subscription: Subscribed,
+  seq: number,
+  leaseMs = MINUTE_MS,
+  orderingKey?: string,
+) {
+  const suspect = { seq, orderingKey: orderingKey === undefined ? undefined : Buffer.from(orderingKey) };
+  return app.broker.claimAlone({ subscription, claimId: randomBytes(16), ...suspect, leaseMs });
 }
 
 export function bizIds(deliveries: readonly Leased[]): string[] {

@@ -3,6 +3,7 @@ import type { DataSource } from 'typeorm';
 type Table =
   | 'message'
   | 'delivery'
+  | 'delivery_keyed'
   | 'waiting'
   | 'parked'
   | 'dead_letter'
@@ -19,7 +20,14 @@ export async function countRows(dataSource: DataSource, table: Table, where = '1
 /** How many messages, deliveries and so on there are: a trace of anything shows here. */
 export async function tableSizes(dataSource: DataSource): Promise<Record<string, number>> {
   const sizes: Record<string, number> = {};
-  for (const table of ['message', 'delivery', 'waiting', 'parked', 'dead_letter'] as const) {
+  for (const table of [
+    'message',
+    'delivery',
+    'delivery_keyed',
+    'waiting',
+    'parked',
+    'dead_letter',
+  ] as const) {
     const count = await countRows(dataSource, table);
     if (count > 0) sizes[table] = count;
   }
@@ -28,7 +36,13 @@ export async function tableSizes(dataSource: DataSource): Promise<Record<string,
 
 /** Lets time pass for the library's tables: everything in them happened, or is due, that much earlier. */
 export async function letPass(dataSource: DataSource, ms: number): Promise<void> {
-  const columns = ['delivery.available_at', 'waiting.due_at', 'parked.parked_at', 'group_limit.refilled_at'];
+  const columns = [
+    'delivery.available_at',
+    'delivery_keyed.available_at',
+    'waiting.due_at',
+    'parked.parked_at',
+    'group_limit.refilled_at',
+  ];
   for (const time of ['landed_at', 'deliver_at', 'expires_at']) columns.push(`message.${time}`);
   for (const column of columns) {
     const [table, time] = column.split('.') as [string, string];

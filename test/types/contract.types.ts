@@ -137,9 +137,24 @@ export async function publishing(outbox: OutboxPublisher) {
   await outbox.publish(Ordered, { id: 'O-1', at: new Date() });
   // @ts-expect-error an option that doesn't exist
   await outbox.publish(PaymentRefunded, { refundId: 'R-1' }, { priority: 1 });
+  await outbox.publish(PaymentRefunded, { refundId: 'R-1' }, { orderingKey: 'account-7' });
+  await outbox.publishAll(PaymentRefunded, [{ refundId: 'R-1' }], {
+    orderingKey: ({ refundId }) => refundId,
+  });
+  // @ts-expect-error a key is a string
+  await outbox.publish(PaymentRefunded, { refundId: 'R-1' }, { orderingKey: 7 });
+  // @ts-expect-error one message, one key
+  await outbox.publish(PaymentRefunded, { refundId: 'R-1' }, { orderingKey: () => 'R-1' });
+  // @ts-expect-error a property that the payload doesn't have
+  await outbox.publishAll(PaymentRefunded, [], { orderingKey: (refund) => refund.paymentId });
   // @ts-expect-error what publish returns is nothing: no id of the message
   const id: string = await outbox.publish(PaymentRefunded, { refundId: 'R-1' });
   return id;
+}
+
+export function keyOf(delivery: DeliveryContext | AtLeastOnceDelivery): string {
+  // @ts-expect-error there may be none
+  return delivery.orderingKey;
 }
 
 export function innerMsgIdIsHidden(delivery: DeliveryContext) {

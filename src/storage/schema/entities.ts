@@ -24,6 +24,7 @@ export class MessageEntity {
   bizId!: Buffer;
   body!: Buffer;
   headers!: Buffer | null;
+  orderingKey!: Buffer | null;
   /** Microseconds since 1970 UTC, like every time here. */
   landedAt!: string;
   deliverAt!: string | null;
@@ -39,6 +40,11 @@ export class DeliveryEntity {
   failures!: number;
   lostLeases!: number;
   errors!: Buffer | null;
+}
+
+/** The same for a message with an ordering key, also while it waits to be tried again. */
+export class DeliveryKeyedEntity extends DeliveryEntity {
+  orderingKey!: Buffer;
 }
 
 /** A delivery that waits for a time. */
@@ -85,6 +91,7 @@ export class LimitedLeaseEntity {
   groupName!: Buffer;
   subscriptionId!: number;
   seq!: string;
+  orderingKey!: Buffer | null;
   token!: Buffer;
 }
 
@@ -182,6 +189,7 @@ export class QuarantineEntity {
   bizId!: Buffer;
   body!: Buffer;
   headers!: Buffer | null;
+  orderingKey!: Buffer | null;
   expiresAt!: string | null;
   reason!: Buffer;
   copies!: number;
@@ -285,12 +293,21 @@ export function idempotentMqEntities(
       bizId: column('bytes', 'biz_id'),
       body: column('blob', 'body'),
       headers: column('blob', 'headers', optional),
+      orderingKey: column('bytes', 'ordering_key', optional),
       landedAt: column('big', 'landed_at'),
       deliverAt: column('big', 'deliver_at', optional),
       expiresAt: column('big', 'expires_at', optional),
     }),
     entity(DeliveryEntity, 'delivery', {
       subscriptionId: column('int', 'subscription_id', key),
+      seq: column('big', 'seq', key),
+      availableAt: column('big', 'available_at'),
+      token: column('bytes16', 'token', optional),
+      ...attempts,
+    }),
+    entity(DeliveryKeyedEntity, 'delivery_keyed', {
+      subscriptionId: column('int', 'subscription_id', key),
+      orderingKey: column('bytes', 'ordering_key', key),
       seq: column('big', 'seq', key),
       availableAt: column('big', 'available_at'),
       token: column('bytes16', 'token', optional),
@@ -326,6 +343,7 @@ export function idempotentMqEntities(
       groupName: column('bytes', 'group_name', key),
       subscriptionId: column('int', 'subscription_id', key),
       seq: column('big', 'seq', key),
+      orderingKey: column('bytes', 'ordering_key', optional),
       token: column('bytes16', 'token'),
     }),
     entity(ScenarioEntity, 'scenario', { id: column('id', 'id', generated), name: column('bytes', 'name') }),
@@ -374,6 +392,7 @@ export function idempotentMqEntities(
       innerMsgId: column('bytes16', 'inner_msg_id'),
       bodyHash: column('bytes16', 'body_hash'),
       ...sent,
+      orderingKey: column('bytes', 'ordering_key', optional),
       reason: column('bytes', 'reason'),
       copies: column('int', 'copies'),
       quarantinedAt: column('big', 'quarantined_at'),

@@ -36,6 +36,7 @@ export function mysqlTables(t: Database['tables']): string[] {
       biz_id VARBINARY(255) NOT NULL,
       ${BODY} LONGBLOB NOT NULL,
       headers BLOB NULL,
+      ordering_key VARBINARY(255) NULL,
       landed_at BIGINT NOT NULL,
       deliver_at BIGINT NULL,
       expires_at BIGINT NULL,
@@ -50,6 +51,24 @@ export function mysqlTables(t: Database['tables']): string[] {
       lost_leases SMALLINT UNSIGNED NOT NULL DEFAULT 0,
       errors MEDIUMBLOB NULL,
       PRIMARY KEY (subscription_id, seq)
+    ) ${engine}`,
+    // The second key finds what of an ordering key is under way, however many wait behind it.
+    `CREATE TABLE IF NOT EXISTS ${t.delivery_keyed} (
+      subscription_id INT UNSIGNED NOT NULL,
+      ordering_key VARBINARY(255) NOT NULL,
+      seq BIGINT UNSIGNED NOT NULL,
+      available_at BIGINT NOT NULL DEFAULT 0,
+      token BINARY(16) NULL,
+      failures SMALLINT UNSIGNED NOT NULL DEFAULT 0,
+      lost_leases SMALLINT UNSIGNED NOT NULL DEFAULT 0,
+      errors MEDIUMBLOB NULL,
+      PRIMARY KEY (subscription_id, ordering_key, seq),
+      KEY delivery_keyed_token (subscription_id, ordering_key, token)
+    ) ${engine}`,
+    // Not the subscription's own row: whoever publishes share-locks that until the end of the transaction.
+    `CREATE TABLE IF NOT EXISTS ${t.keyed_turn} (
+      subscription_id INT UNSIGNED NOT NULL,
+      PRIMARY KEY (subscription_id)
     ) ${engine}`,
     `CREATE TABLE IF NOT EXISTS ${t.waiting} (
       subscription_id INT UNSIGNED NOT NULL,
@@ -92,6 +111,7 @@ export function mysqlTables(t: Database['tables']): string[] {
       group_name VARBINARY(200) NOT NULL,
       subscription_id INT UNSIGNED NOT NULL,
       seq BIGINT UNSIGNED NOT NULL,
+      ordering_key VARBINARY(255) NULL,
       token BINARY(16) NOT NULL,
       PRIMARY KEY (group_name, subscription_id, seq)
     ) ${engine}`,
@@ -191,6 +211,7 @@ export function mysqlTables(t: Database['tables']): string[] {
       biz_id VARBINARY(255) NOT NULL,
       ${BODY} LONGBLOB NOT NULL,
       headers BLOB NULL,
+      ordering_key VARBINARY(255) NULL,
       expires_at BIGINT NULL,
       reason VARBINARY(40) NOT NULL,
       copies INT UNSIGNED NOT NULL DEFAULT 1,

@@ -27,6 +27,7 @@ export function sqliteTables(t: Database['tables']): string[] {
       biz_id BLOB NOT NULL,
       ${BODY} BLOB NOT NULL,
       headers BLOB NULL,
+      ordering_key BLOB NULL,
       landed_at INTEGER NOT NULL,
       deliver_at INTEGER NULL,
       expires_at INTEGER NULL
@@ -41,6 +42,21 @@ export function sqliteTables(t: Database['tables']): string[] {
       errors BLOB NULL,
       PRIMARY KEY (subscription_id, seq)
     ) WITHOUT ROWID`,
+    `CREATE TABLE IF NOT EXISTS ${t.delivery_keyed} (
+      subscription_id INTEGER NOT NULL,
+      ordering_key BLOB NOT NULL,
+      seq INTEGER NOT NULL,
+      available_at INTEGER NOT NULL DEFAULT 0,
+      token BLOB NULL,
+      failures INTEGER NOT NULL DEFAULT 0,
+      lost_leases INTEGER NOT NULL DEFAULT 0,
+      errors BLOB NULL,
+      PRIMARY KEY (subscription_id, ordering_key, seq),
+      UNIQUE (subscription_id, ordering_key, token, seq)
+    ) WITHOUT ROWID`,
+    `CREATE TABLE IF NOT EXISTS ${t.keyed_turn} (
+      subscription_id INTEGER NOT NULL PRIMARY KEY
+    )`,
     `CREATE TABLE IF NOT EXISTS ${t.waiting} (
       subscription_id INTEGER NOT NULL,
       due_at INTEGER NOT NULL,
@@ -82,6 +98,7 @@ export function sqliteTables(t: Database['tables']): string[] {
       group_name BLOB NOT NULL,
       subscription_id INTEGER NOT NULL,
       seq INTEGER NOT NULL,
+      ordering_key BLOB NULL,
       token BLOB NOT NULL,
       PRIMARY KEY (group_name, subscription_id, seq)
     ) WITHOUT ROWID`,
@@ -174,6 +191,7 @@ export function sqliteTables(t: Database['tables']): string[] {
       biz_id BLOB NOT NULL,
       ${BODY} BLOB NOT NULL,
       headers BLOB NULL,
+      ordering_key BLOB NULL,
       expires_at INTEGER NULL,
       reason BLOB NOT NULL,
       copies INTEGER NOT NULL DEFAULT 1,

@@ -1,26 +1,22 @@
 import { type Connection, type WriteResult, placeholders, read, write } from '../execute.js';
 import type { Database } from '../tables.js';
+import { type DeliveryKey, placeOf, placeOfAll } from './delivery-place.js';
 
 /** Step 5, the broker takes the ACK. Each statement is fenced by the lease token: who lost the lease changes nothing. */
 
 /** A delivery as its holder names it. */
-export interface Lease {
+export interface Lease extends DeliveryKey {
   subscriptionId: number;
-  seq: number;
   token: Buffer;
 }
 
 /** @returns whether the lease still held */
-export async function acknowledge(
-  { tables }: Database,
-  on: Connection,
-  { subscriptionId, seq, token }: Lease,
-): Promise<boolean> {
-  const { affected } = await write(
-    on,
-    `DELETE FROM ${tables.delivery} WHERE subscription_id = ? AND seq = ? AND token = ?`,
-    [subscriptionId, seq, token],
-  );
+export async function acknowledge({ tables }: Database, on: Connection, held: Lease): Promise<boolean> {
+  const { table, where, values } = placeOf(tables, held);
+  const { affected } = await write(on, `DELETE FROM ${table} WHERE ${where} AND token = ?`, [
+    ...values,
+    held.token,
+  ]);
   return affected === 1;
 }
 
@@ -32,61 +28,63 @@ export async function acknowledge(
 export async function acknowledgeWithEffect(
   { dialect, tables }: Database,
   on: Connection,
-  { subscriptionId, seq, token }: Lease,
+  held: Lease,
   dedup: { scenarioId: number; bizId: Buffer; token: Buffer },
 ): Promise<WriteResult> {
   // The number stands beside the token, because one claim's deliveries share a token and may share a biz-id.
   const dedupRow = 'k.scenario_id = ? AND k.biz_id = ? AND k.token = ? AND k.seq = ?';
-  const dedupValues = [dedup.scenarioId, dedup.bizId, dedup.token, seq];
-  const deliveryValues = [subscriptionId, seq, token];
+  const dedupValues = [dedup.scenarioId, dedup.bizId, dedup.token, held.seq];
+  const alias = dialect.engine === 'sqlite' ? '' : 'd.';
+  const { table, where, values } = placeOf(tables, held, alias);
   if (dialect.engine === 'sqlite') {
     return write(
       on,
-      `DELETE FROM ${tables.delivery} WHERE subscription_id = ? AND seq = ? AND token = ?
+      `DELETE FROM ${table} WHERE ${where} AND token = ?
        AND EXISTS (SELECT 1 FROM ${tables.dedup} k WHERE ${dedupRow})`,
-      [...deliveryValues, ...dedupValues],
+      [...values, held.token, ...dedupValues],
     );
   }
   return write(
     on,
-    `DELETE d FROM ${tables.delivery} d JOIN ${tables.dedup} k ON ${dedupRow}
-     WHERE d.subscription_id = ? AND d.seq = ? AND d.token = ?`,
-    [...dedupValues, ...deliveryValues],
+    `DELETE d FROM ${table} d JOIN ${tables.dedup} k ON ${dedupRow}
+     WHERE ${where} AND d.token = ?`,
+    [...dedupValues, ...values, held.token],
   );
+}
+
+export interface HeldDeliveries {
+  subscriptionId: number;
+  /** All in one table. */
+  those: readonly DeliveryKey[];
+  tokens: readonly Buffer[];
 }
 
 /** Renews every lease of this holder on these deliveries. A token among `tokens` is held by the caller, whichever it is. */
 export async function extendLeases(
-  { dialect, tables }: Database,
+  database: Database,
   on: Connection,
-  held: {
-    subscriptionId: number;
-    seqs: readonly number[];
-    tokens: readonly Buffer[];
-    leaseMs: number;
-  },
+  { subscriptionId, those, tokens, leaseMs }: HeldDeliveries & { leaseMs: number },
 ): Promise<void> {
+  const { table, where, values } = placeOfAll(database, subscriptionId, those);
   await write(
     on,
-    `UPDATE ${tables.delivery} SET available_at = ${dialect.now} + ?
-     WHERE subscription_id = ? AND seq IN (${placeholders(held.seqs.length)})
-       AND token IN (${placeholders(held.tokens.length)})`,
-    [held.leaseMs * 1000, held.subscriptionId, ...held.seqs, ...held.tokens],
+    `UPDATE ${table} SET available_at = ${database.dialect.now} + ?
+     WHERE ${where} AND token IN (${placeholders(tokens.length)})`,
+    [leaseMs * 1000, ...values, ...tokens],
   );
 }
 
 /** Which of these deliveries the caller still holds. */
 export async function findHeld(
-  { tables }: Database,
+  database: Database,
   on: Connection,
-  held: { subscriptionId: number; seqs: readonly number[]; tokens: readonly Buffer[] },
+  { subscriptionId, those, tokens }: HeldDeliveries,
 ): Promise<number[]> {
+  const { table, where, values } = placeOfAll(database, subscriptionId, those);
   const rows = await read<{ seq: number | string }>(
     on,
-    `SELECT seq FROM ${tables.delivery}
-     WHERE subscription_id = ? AND seq IN (${placeholders(held.seqs.length)})
-       AND token IN (${placeholders(held.tokens.length)})`,
-    [held.subscriptionId, ...held.seqs, ...held.tokens],
+    `SELECT seq FROM ${table} WHERE ${where} AND token IN (${placeholders(tokens.length)})`,
+    [...values, ...tokens],
   );
   return rows.map(({ seq }) => Number(seq));
 }
@@ -95,14 +93,14 @@ export async function findHeld(
 export async function giveBack(
   { dialect, tables }: Database,
   on: Connection,
-  { subscriptionId, seq, token }: Lease,
+  held: Lease,
   delayMs: number,
 ): Promise<boolean> {
+  const { table, where, values } = placeOf(tables, held);
   const { affected } = await write(
     on,
-    `UPDATE ${tables.delivery} SET available_at = ${dialect.now} + ?, token = NULL
-     WHERE subscription_id = ? AND seq = ? AND token = ?`,
-    [delayMs * 1000, subscriptionId, seq, token],
+    `UPDATE ${table} SET available_at = ${dialect.now} + ?, token = NULL WHERE ${where} AND token = ?`,
+    [delayMs * 1000, ...values, held.token],
   );
   return affected === 1;
 }

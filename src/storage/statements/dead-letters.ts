@@ -15,6 +15,7 @@ export interface DeadLetterRow extends DeadLetterKey {
   group: string | undefined;
   topic: string;
   bizId: string;
+  orderingKey: string | undefined;
   reason: string;
   failures: number;
   lostLeases: number;
@@ -48,7 +49,7 @@ export async function listDeadLetters(
   const rows = await read<Record<string, unknown>>(
     on,
     `SELECT dl.subscription_id, dl.seq, dl.reason, dl.failures, dl.lost_leases, dl.errors, dl.dead_at,
-            s.group_name, t.name AS topic_name, m.biz_id, m.landed_at
+            s.group_name, t.name AS topic_name, m.biz_id, m.ordering_key, m.landed_at
      FROM ${tables.dead_letter} dl
      JOIN ${tables.message} m ON m.seq = dl.seq
      JOIN ${tables.topic} t ON t.id = m.topic_id
@@ -63,6 +64,7 @@ export async function listDeadLetters(
     subscriptionId: Number(row.subscription_id),
     seq: Number(row.seq),
     bizId: text(row.biz_id),
+    orderingKey: row.ordering_key === null ? undefined : text(row.ordering_key),
     reason: text(row.reason),
     failures: Number(row.failures),
     lostLeases: Number(row.lost_leases),
@@ -87,7 +89,10 @@ export async function lockDeadLetters(
   return rows.map(({ seq }) => Number(seq));
 }
 
-/** Back to where they were claimed from, under their old numbers, with their failures forgiven and their history kept. */
+/**
+ * Back to where they were claimed from, under their old numbers, with their failures forgiven and their history kept. By
+ * primary keys, also of the messages, which say whether there is an ordering key; these are not locked.
+ */
 export async function insertDeliveriesFromDeadLetters(
   { tables }: Database,
   on: Connection,
@@ -96,8 +101,28 @@ export async function insertDeliveriesFromDeadLetters(
   await write(
     on,
     `INSERT INTO ${tables.delivery} (subscription_id, seq, errors)
-     SELECT subscription_id, seq, errors FROM ${tables.dead_letter}
-     WHERE subscription_id = ? AND seq IN (${placeholders(seqs.length)})`,
+     SELECT dl.subscription_id, dl.seq, dl.errors FROM ${tables.dead_letter} dl
+     LEFT JOIN ${tables.message} m ON m.seq = dl.seq
+     WHERE dl.subscription_id = ? AND dl.seq IN (${placeholders(seqs.length)}) AND m.ordering_key IS NULL`,
+    [subscriptionId, ...seqs],
+  );
+}
+
+/**
+ * The same for those with an ordering key: each goes to the front of its key's line. What of the key is under way ends
+ * first; claims see to that.
+ */
+export async function insertKeyedFromDeadLetters(
+  { tables }: Database,
+  on: Connection,
+  { subscriptionId, seqs }: DeadLetterBatch,
+): Promise<void> {
+  await write(
+    on,
+    `INSERT INTO ${tables.delivery_keyed} (subscription_id, ordering_key, seq, errors)
+     SELECT dl.subscription_id, m.ordering_key, dl.seq, dl.errors FROM ${tables.dead_letter} dl
+     JOIN ${tables.message} m ON m.seq = dl.seq
+     WHERE dl.subscription_id = ? AND dl.seq IN (${placeholders(seqs.length)}) AND m.ordering_key IS NOT NULL`,
     [subscriptionId, ...seqs],
   );
 }
@@ -111,17 +136,21 @@ export async function deleteDeadLetters(
   await deleteBySeq(database, on, database.tables.dead_letter, seqs, { owner });
 }
 
-export async function findTopicOf(
+/** Where a message goes: its topic, and the line that it stands in. By primary key. */
+export async function findRoute(
   { tables }: Database,
   on: Connection,
   seq: number,
-): Promise<number | undefined> {
-  const rows = await read<{ topic_id: number | string }>(
+): Promise<{ topicId: number; orderingKeys: [Buffer] | undefined } | undefined> {
+  const rows = await read<{ topic_id: number | string; ordering_key: Buffer | null }>(
     on,
-    `SELECT topic_id FROM ${tables.message} WHERE seq = ?`,
+    `SELECT topic_id, ordering_key FROM ${tables.message} WHERE seq = ?`,
     [seq],
   );
-  return rows[0] && Number(rows[0].topic_id);
+  return rows.map(({ topic_id, ordering_key }) => ({
+    topicId: Number(topic_id),
+    orderingKeys: ordering_key === null ? undefined : ([ordering_key] as [Buffer]),
+  }))[0];
 }
 
 export interface DeadLetterBatch {

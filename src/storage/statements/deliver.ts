@@ -1,17 +1,17 @@
 import { BODY } from '../dialect.js';
 import { type Connection, placeholders, read, write } from '../execute.js';
 import type { Database } from '../tables.js';
+import { type DeliveryKey, placeOfAll } from './delivery-place.js';
 
 /** Step 4, the broker delivers: finding, leasing and reading what a subscription may have. */
 
-interface Claimer {
+export interface Claimer {
   subscriptionId: number;
   /** Its group is limited, and the claim has locked the limit: see limits.ts. */
   limited: boolean;
 }
 
-export interface ClaimableRow {
-  seq: number;
+export interface ClaimableRow extends DeliveryKey {
   /** Its lease ran out: the process that held it died or stalled. */
   leaseExpired: boolean;
   failures: number;
@@ -56,47 +56,53 @@ export async function findClaimableBySeq(
 
 /**
  * What an idle worker asks, without locking: whether a claim would find anything, but for limits; whether anything that
- * waits is due; whether its group is limited, by the primary keys of subscriptions and of limits; and whether it is gone.
+ * waits is due; whether there is anything with an ordering key; whether its group is limited, by the primary keys of subscriptions and
+ * of limits; and whether it is gone.
  */
 export async function findWork(
   { dialect, tables }: Database,
   on: Connection,
   { subscriptionId, after }: { subscriptionId: number; after: number },
-): Promise<{ claimable: boolean; due: boolean; limited: boolean; removed: boolean }> {
-  const rows = await read<Record<'claimable' | 'due' | 'limited' | 'here', number | string>>(
+): Promise<{ claimable: boolean; keyed: boolean; due: boolean; limited: boolean; removed: boolean }> {
+  const rows = await read<
+    Record<'claimable' | 'keyed' | 'served' | 'due' | 'limited' | 'here', number | string>
+  >(
     on,
     `SELECT EXISTS (SELECT 1 FROM ${tables.delivery}
-                    WHERE subscription_id = ? AND seq > ? AND available_at <= ${dialect.now})
-              AND ${isServed(tables, true)} AS claimable,
+                    WHERE subscription_id = ? AND seq > ? AND available_at <= ${dialect.now}) AS claimable,
+            EXISTS (SELECT 1 FROM ${tables.delivery_keyed} WHERE subscription_id = ?) AS keyed,
+            ${isServed(tables, true)} AS served,
             EXISTS (SELECT 1 FROM ${tables.waiting} WHERE subscription_id = ? AND due_at <= ${dialect.now}) AS due,
             EXISTS (SELECT 1 FROM ${tables.subscription} s JOIN ${tables.group_limit} l ON l.group_name = s.group_name
                     WHERE s.id = ?) AS limited,
             (SELECT COUNT(*) FROM ${tables.subscription} WHERE id = ? AND removed = 0) AS here`,
-    [subscriptionId, after, subscriptionId, subscriptionId, subscriptionId, subscriptionId],
+    [subscriptionId, after, ...Array<number>(5).fill(subscriptionId)],
   );
-  const { claimable, due, limited, here } = rows[0]!;
+  const { claimable, keyed, served, due, limited, here } = rows[0]!;
   const removed = Number(here) === 0;
   return {
-    claimable: Number(claimable) === 1,
+    claimable: Number(claimable) === 1 && Number(served) === 1,
+    keyed: Number(keyed) === 1 && Number(served) === 1,
     due: Number(due) === 1 && !removed,
     limited: Number(limited) === 1,
     removed,
   };
 }
 
-/** Gives what was found and locked to the holder of the token. A token still there is a lease that ran out. */
+/** Gives what was found and locked, all in one table, to the holder of the token. A token still there is a lease that ran out. */
 export async function leaseDeliveries(
-  { dialect, tables }: Database,
+  database: Database,
   on: Connection,
-  lease: { subscriptionId: number; seqs: readonly number[]; token: Buffer; leaseMs: number },
+  lease: { subscriptionId: number; those: readonly DeliveryKey[]; token: Buffer; leaseMs: number },
 ): Promise<void> {
+  const { table, where, values } = placeOfAll(database, lease.subscriptionId, lease.those);
   await write(
     on,
     // lost_leases comes first: MySQL evaluates the assignments from left to right, on what the former have changed.
-    `UPDATE ${tables.delivery}
-     SET lost_leases = lost_leases + (token IS NOT NULL), token = ?, available_at = ${dialect.now} + ?
-     WHERE subscription_id = ? AND seq IN (${placeholders(lease.seqs.length)})`,
-    [lease.token, lease.leaseMs * 1000, lease.subscriptionId, ...lease.seqs],
+    `UPDATE ${table}
+     SET lost_leases = lost_leases + (token IS NOT NULL), token = ?, available_at = ${database.dialect.now} + ?
+     WHERE ${where}`,
+    [lease.token, lease.leaseMs * 1000, ...values],
   );
 }
 
@@ -140,13 +146,16 @@ export async function readMessages(
  * A group that is paused, or was removed, is given nothing; nor is one that is limited, by a claim that does not know of it
  * yet, and would hand out what nobody counts. By primary keys, and never locked.
  */
-function isServed({ subscription, paused, group_limit }: Database['tables'], limited: boolean): string {
+export function isServed(
+  { subscription, paused, group_limit }: Database['tables'],
+  limited: boolean,
+): string {
   const unlimited = ` AND NOT EXISTS (SELECT 1 FROM ${group_limit} l WHERE l.group_name = s.group_name)`;
   return `(SELECT COUNT(*) FROM ${subscription} s WHERE s.id = ? AND s.removed = 0
            AND NOT EXISTS (SELECT 1 FROM ${paused} p WHERE p.subscription_id = s.id)${limited ? '' : unlimited}) = 1`;
 }
 
-const CLAIMABLE = 'seq, token IS NOT NULL AS lease_expired, failures, lost_leases, errors';
+export const CLAIMABLE = 'seq, token IS NOT NULL AS lease_expired, failures, lost_leases, errors';
 
 interface RawClaimable {
   seq: number | string;
@@ -154,11 +163,13 @@ interface RawClaimable {
   failures: number;
   lost_leases: number;
   errors: Buffer | null;
+  ordering_key?: Buffer;
 }
 
-function toClaimable(row: RawClaimable): ClaimableRow {
+export function toClaimable(row: RawClaimable): ClaimableRow {
   return {
     seq: Number(row.seq),
+    orderingKey: row.ordering_key,
     leaseExpired: Number(row.lease_expired) === 1,
     failures: Number(row.failures),
     lostLeases: Number(row.lost_leases),

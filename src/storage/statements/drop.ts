@@ -22,6 +22,9 @@ export async function findUnneeded(
     `SELECT m.seq FROM ${t.message} m
      WHERE m.seq IN (${placeholders(seqs.length)})
        AND ${heldBySubscription(t.delivery)}
+       AND NOT EXISTS (SELECT 1 FROM ${t.subscription} s JOIN ${t.delivery_keyed} k
+                         ON k.subscription_id = s.id AND k.ordering_key = m.ordering_key AND k.seq = m.seq
+                       WHERE s.topic_id = m.topic_id)
        AND ${heldBySubscription(t.waiting)}
        AND ${heldBySubscription(t.dead_letter)}
        AND NOT EXISTS (SELECT 1 FROM ${t.dead_letter} u WHERE u.subscription_id = 0 AND u.seq = m.seq)

@@ -54,7 +54,7 @@ export interface DeliveryCounts {
   givenBack: number;
 }
 
-/** What each subscription has in `delivery`. Reads all of its primary key. */
+/** What each subscription has in `delivery` and in `delivery_keyed`. Reads all of them. */
 export async function countDeliveries(
   { dialect, tables }: Database,
   on: Connection,
@@ -64,7 +64,9 @@ export async function countDeliveries(
     `SELECT subscription_id, COUNT(*) AS n,
             SUM(available_at > ${dialect.now} AND token IS NOT NULL) AS leased,
             SUM(available_at > ${dialect.now} AND token IS NULL) AS given_back
-     FROM ${tables.delivery} GROUP BY subscription_id`,
+     FROM (SELECT subscription_id, available_at, token FROM ${tables.delivery}
+           UNION ALL SELECT subscription_id, available_at, token FROM ${tables.delivery_keyed}) d
+     GROUP BY subscription_id`,
     [],
   );
   return new Map(

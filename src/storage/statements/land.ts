@@ -11,6 +11,8 @@ export interface MessageRow {
   bizId: Buffer;
   body: Buffer;
   headers: Buffer | null;
+  /** All of one statement have one, or none has. */
+  orderingKey?: Buffer | undefined;
 }
 
 export interface LandedMessages {
@@ -31,17 +33,19 @@ export async function insertMessages(
 ): Promise<LandedMessages> {
   const due = dueTime(dialect, timing);
   const { expiresAt } = timing;
-  const columns = `inner_msg_id, topic_id, biz_id, ${BODY}, headers, landed_at${due ? ', deliver_at' : ''}${expiresAt !== undefined ? ', expires_at' : ''}`;
-  const row = `(?, ?, ?, ?, ?, ${dialect.now}${due ? `, ${due}` : ''}${expiresAt !== undefined ? `, ${Math.trunc(expiresAt)}` : ''})`;
+  const keyed = rows[0]?.orderingKey !== undefined;
+  const columns = `inner_msg_id, topic_id, biz_id, ${BODY}, headers${keyed ? ', ordering_key' : ''}, landed_at${due ? ', deliver_at' : ''}${expiresAt !== undefined ? ', expires_at' : ''}`;
+  const row = `(?, ?, ?, ?, ?${keyed ? ', ?' : ''}, ${dialect.now}${due ? `, ${due}` : ''}${expiresAt !== undefined ? `, ${Math.trunc(expiresAt)}` : ''})`;
   const { insertId, session } = await write(
     on,
     `INSERT INTO ${tables.message} (${columns}) VALUES ${Array<string>(rows.length).fill(row).join(', ')}`,
-    rows.flatMap(({ innerMsgId, topicId, bizId, body, headers }) => [
+    rows.flatMap(({ innerMsgId, topicId, bizId, body, headers, orderingKey }) => [
       innerMsgId,
       topicId,
       bizId,
       body,
       headers,
+      ...(keyed ? [orderingKey] : []),
     ]),
   );
   const firstSeq = dialect.engine === 'sqlite' ? insertId - rows.length + 1 : insertId;
@@ -65,10 +69,13 @@ export interface FanOut {
   topicId: number;
   firstSeq: number;
   count: number;
+  /** Of each message, in their order; left out where they have none. */
+  orderingKeys?: readonly Buffer[] | undefined;
 }
 
 /**
- * One delivery for each message and subscription; where the messages have a time, each waits for it. It share-locks the
+ * One delivery for each message and subscription; where the messages have a time, each waits for it, and where they have
+ * ordering keys, each stands in the line of its key. It share-locks the
  * topic's row in the same statement: without that, a group could subscribe and commit between the read of the groups and
  * the publisher's commit, and miss the message.
  *
@@ -77,15 +84,33 @@ export interface FanOut {
 export async function fanOut(
   { dialect, tables }: Database,
   on: Connection,
-  { topicId, firstSeq, count }: FanOut,
+  { topicId, firstSeq, count, orderingKeys }: FanOut,
   timing: Timing = {},
 ): Promise<number> {
+  if (orderingKeys) return fanOutKeyed({ dialect, tables }, on, { topicId, firstSeq, orderingKeys });
   const numbers = consecutiveNumbers(dialect.engine, firstSeq, count);
   const due = dueTime(dialect, timing);
   const { affected } = await write(
     on,
     `INSERT INTO ${due ? `${tables.waiting} (due_at, subscription_id, seq)` : `${tables.delivery} (subscription_id, seq)`}
      SELECT ${due ? `${due}, ` : ''}s.id, ${numbers.seq} FROM ${tables.topic} t
+     JOIN ${tables.subscription} s ON s.topic_id = t.id${numbers.join}
+     WHERE t.id = ? AND s.removed = 0${dialect.forShare}`,
+    [...numbers.parameters, topicId],
+  );
+  return affected;
+}
+
+async function fanOutKeyed(
+  { dialect, tables }: Pick<Database, 'dialect' | 'tables'>,
+  on: Connection,
+  { topicId, firstSeq, orderingKeys }: { topicId: number; firstSeq: number; orderingKeys: readonly Buffer[] },
+): Promise<number> {
+  const numbers = consecutiveKeyedNumbers(dialect.engine, firstSeq, orderingKeys);
+  const { affected } = await write(
+    on,
+    `INSERT INTO ${tables.delivery_keyed} (subscription_id, seq, ordering_key)
+     SELECT s.id, ${numbers.seq}, ${numbers.orderingKey} FROM ${tables.topic} t
      JOIN ${tables.subscription} s ON s.topic_id = t.id${numbers.join}
      WHERE t.id = ? AND s.removed = 0${dialect.forShare}`,
     [...numbers.parameters, topicId],
@@ -130,5 +155,32 @@ function consecutiveNumbers(engine: Database['dialect']['engine'], firstSeq: num
         // A derived table, because MySQL refuses LOCK IN SHARE MODE on JSON_TABLE itself.
         join: ` JOIN (SELECT j.i FROM JSON_TABLE(?, '$[*]' COLUMNS (i INT PATH '$')) j) n`,
         parameters: [firstSeq, list],
+      };
+}
+
+/** The same with each message's ordering key, as hexadecimal digits: JSON carries no bytes. */
+function consecutiveKeyedNumbers(
+  engine: Database['dialect']['engine'],
+  firstSeq: number,
+  orderingKeys: readonly Buffer[],
+) {
+  if (orderingKeys.length === 1) {
+    return { seq: '?', orderingKey: '?', join: '', parameters: [firstSeq, orderingKeys[0]] };
+  }
+  const list = JSON.stringify(orderingKeys.map((orderingKey, i) => [i, orderingKey.toString('hex')]));
+  const parameters = [firstSeq, list];
+  return engine === 'sqlite'
+    ? {
+        seq: "? + json_extract(n.value, '$[0]')",
+        orderingKey: "unhex(json_extract(n.value, '$[1]'))",
+        join: ' JOIN json_each(?) n',
+        parameters,
+      }
+    : {
+        seq: '? + n.i * @@auto_increment_increment',
+        orderingKey: 'UNHEX(n.hex_key)',
+        join: ` JOIN (SELECT j.i, j.hex_key FROM JSON_TABLE(?, '$[*]' COLUMNS (
+                  i INT PATH '$[0]', hex_key VARCHAR(510) PATH '$[1]')) j) n`,
+        parameters,
       };
 }

@@ -1,5 +1,6 @@
 import { type Connection, placeholders, read, write } from '../execute.js';
 import type { Database } from '../tables.js';
+import type { DeliveryKey } from './delivery-place.js';
 
 /**
  * What groups are held to. Whoever has locked a group's limit has all of its `limited_lease` to himself; that lock comes
@@ -94,11 +95,15 @@ export async function countLimitedLeases(
   // All that are held make one row, however many there are.
   const rows = await read<Record<'subscription_id' | 'seq' | 'n', number | string | null>>(
     on,
-    `SELECT CASE WHEN d.seq IS NULL THEN l.subscription_id END AS subscription_id,
-            CASE WHEN d.seq IS NULL THEN l.seq END AS seq, COUNT(*) AS n
-     FROM ${tables.limited_lease} l LEFT JOIN ${tables.delivery} d
+    `SELECT CASE WHEN COALESCE(d.seq, k.seq) IS NULL THEN l.subscription_id END AS subscription_id,
+            CASE WHEN COALESCE(d.seq, k.seq) IS NULL THEN l.seq END AS seq, COUNT(*) AS n
+     FROM ${tables.limited_lease} l
+     LEFT JOIN ${tables.delivery} d
        ON d.subscription_id = l.subscription_id AND d.seq = l.seq AND d.token = l.token
           AND d.available_at > ${dialect.now}
+     LEFT JOIN ${tables.delivery_keyed} k
+       ON k.subscription_id = l.subscription_id AND k.ordering_key = l.ordering_key AND k.seq = l.seq
+          AND k.token = l.token AND k.available_at > ${dialect.now}
      WHERE l.group_name = ? GROUP BY 1, 2`,
     [Buffer.from(group)],
   );
@@ -144,22 +149,28 @@ export async function deleteLimitedLeasesOf(
 export async function insertLimitedLeases(
   { tables }: Database,
   on: Connection,
-  { group, subscriptionId, seqs, token }: LeaseOfGroup,
+  { group, subscriptionId, those, token }: LeaseOfGroup,
 ): Promise<void> {
-  const rows = Array<string>(seqs.length)
-    .fill(`(${placeholders(4)})`)
+  const rows = Array<string>(those.length)
+    .fill(`(${placeholders(5)})`)
     .join(', ');
   await write(
     on,
-    `REPLACE INTO ${tables.limited_lease} (group_name, subscription_id, seq, token) VALUES ${rows}`,
-    seqs.flatMap((seq) => [Buffer.from(group), subscriptionId, seq, token]),
+    `REPLACE INTO ${tables.limited_lease} (group_name, subscription_id, seq, ordering_key, token) VALUES ${rows}`,
+    those.flatMap(({ seq, orderingKey }) => [
+      Buffer.from(group),
+      subscriptionId,
+      seq,
+      orderingKey ?? null,
+      token,
+    ]),
   );
 }
 
 export interface LeaseOfGroup {
   group: string;
   subscriptionId: number;
-  seqs: readonly number[];
+  those: readonly DeliveryKey[];
   token: Buffer;
 }
 
@@ -172,13 +183,15 @@ export async function insertLeasedDeliveries(
   on: Connection,
   group: string,
 ): Promise<void> {
+  const leased = (table: string, orderingKey: string) =>
+    `SELECT s.group_name, d.subscription_id, d.seq, ${orderingKey}, d.token
+     FROM ${tables.subscription} s JOIN ${table} d ON d.subscription_id = s.id
+     WHERE s.group_name = ? AND d.token IS NOT NULL AND d.available_at > ${dialect.now}`;
   await write(
     on,
-    `REPLACE INTO ${tables.limited_lease} (group_name, subscription_id, seq, token)
-     SELECT s.group_name, d.subscription_id, d.seq, d.token
-     FROM ${tables.subscription} s JOIN ${tables.delivery} d ON d.subscription_id = s.id
-     WHERE s.group_name = ? AND d.token IS NOT NULL AND d.available_at > ${dialect.now}`,
-    [Buffer.from(group)],
+    `REPLACE INTO ${tables.limited_lease} (group_name, subscription_id, seq, ordering_key, token)
+     ${leased(tables.delivery, 'NULL')} UNION ALL ${leased(tables.delivery_keyed, 'd.ordering_key')}`,
+    [Buffer.from(group), Buffer.from(group)],
   );
 }
 

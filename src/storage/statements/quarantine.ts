@@ -11,6 +11,7 @@ export interface QuarantinedCopy {
   bizId: Buffer;
   body: Buffer;
   headers: Buffer | null;
+  orderingKey?: Buffer | undefined;
   /** Microseconds since 1970 UTC. */
   expiresAt: number | undefined;
 }
@@ -53,8 +54,8 @@ export async function insertQuarantined(
 ): Promise<void> {
   await write(
     on,
-    `INSERT INTO ${tables.quarantine} (inner_msg_id, body_hash, topic, biz_id, ${BODY}, headers, expires_at, reason, quarantined_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ${dialect.now})`,
+    `INSERT INTO ${tables.quarantine} (inner_msg_id, body_hash, topic, biz_id, ${BODY}, headers, ordering_key, expires_at, reason, quarantined_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ${dialect.now})`,
     [
       copy.innerMsgId,
       copy.bodyHash,
@@ -62,6 +63,7 @@ export async function insertQuarantined(
       copy.bizId,
       copy.body,
       copy.headers,
+      copy.orderingKey ?? null,
       copy.expiresAt ?? null,
       Buffer.from(reason),
     ],
@@ -117,7 +119,8 @@ export async function decideQuarantined(
   return affected === 1;
 }
 
-const COLUMNS = 'id, inner_msg_id, body_hash, topic, biz_id, expires_at, reason, copies, quarantined_at';
+const COLUMNS =
+  'id, inner_msg_id, body_hash, topic, biz_id, ordering_key, expires_at, reason, copies, quarantined_at';
 
 function toQuarantined(row: Record<string, unknown>): QuarantinedRow {
   return { ...toListed(row), body: row.body as Buffer, headers: row.headers as Buffer | null };
@@ -130,6 +133,7 @@ function toListed(row: Record<string, unknown>): ListedQuarantined {
     bodyHash: row.body_hash as Buffer,
     topic: (row.topic as Buffer).toString('utf8'),
     bizId: row.biz_id as Buffer,
+    orderingKey: (row.ordering_key as Buffer | null) ?? undefined,
     expiresAt: row.expires_at === null ? undefined : Number(row.expires_at),
     reason: (row.reason as Buffer).toString('utf8'),
     copies: Number(row.copies),

@@ -45,24 +45,26 @@ function toSendable(table: OutboxTable, row: Record<string, unknown>): SendableR
 
 /**
  * Keys behind this one whose first message may be sent: a later one never goes before it, and a key waits as a whole while
- * it is sent, or waits to be sent again. Hops from key to key along (key_hash, seq), however many messages each has.
+ * it is sent, or waits to be sent again. It looks at `rows` rows along (key_hash, seq), so at one key at least, and not at
+ * all the messages that wait behind its first: see `findHeads` in keyed.ts.
+ *
+ * @returns `last`: the key that the next look begins behind; undefined at the end
  */
 export async function findSendableKeys(
   { dialect, tables }: Database,
   on: Connection,
-  { after, limit }: { after: Buffer; limit: number },
+  { after, rows: most }: { after: Buffer; rows: number },
 ): Promise<{ keys: Buffer[]; last: Buffer | undefined }> {
   const rows = await read<{ key_hash: Buffer; sendable: number | string }>(
     on,
-    `SELECT h.key_hash, o.available_at <= ${dialect.now} AS sendable FROM (
-       SELECT key_hash, MIN(seq) AS seq FROM ${tables.outbox_keyed} WHERE key_hash > ?
-       GROUP BY key_hash ORDER BY key_hash LIMIT ${limit}
-     ) h JOIN ${tables.outbox_keyed} o ON o.key_hash = h.key_hash AND o.seq = h.seq ORDER BY h.key_hash`,
+    `SELECT key_hash, available_at <= ${dialect.now} AS sendable FROM ${tables.outbox_keyed}
+     WHERE key_hash > ? ORDER BY key_hash, seq LIMIT ${most}`,
     [after],
   );
+  const firsts = rows.filter((row, i) => i === 0 || !row.key_hash.equals(rows[i - 1]!.key_hash));
   return {
-    keys: rows.filter(({ sendable }) => Number(sendable) === 1).map(({ key_hash }) => key_hash),
-    last: rows.length < limit ? undefined : rows.at(-1)?.key_hash,
+    keys: firsts.filter(({ sendable }) => Number(sendable) === 1).map(({ key_hash }) => key_hash),
+    last: rows.length < most ? undefined : rows.at(-1)?.key_hash,
   };
 }
 

@@ -2,6 +2,7 @@ import { type Connection, placeholders, read, write } from '../execute.js';
 import type { Database } from '../tables.js';
 import type { Lease } from './acknowledge.js';
 import { deleteBySeq } from './delete-by-seq.js';
+import { placeOf } from './delivery-place.js';
 
 /**
  * Moves of a delivery between tables. Each runs in one transaction: lock by id, insert by id, delete by id. Selecting
@@ -16,17 +17,35 @@ export interface AttemptRecord {
 }
 
 /** Locks the delivery if the caller still holds it. */
-export async function lockHeld(
-  { dialect, tables }: Database,
-  on: Connection,
-  { subscriptionId, seq, token }: Lease,
-): Promise<boolean> {
+export async function lockHeld({ dialect, tables }: Database, on: Connection, held: Lease): Promise<boolean> {
+  const { table, where, values } = placeOf(tables, held);
   const rows = await read(
     on,
-    `SELECT 1 AS held FROM ${tables.delivery} WHERE subscription_id = ? AND seq = ? AND token = ?${dialect.forUpdate}`,
-    [subscriptionId, seq, token],
+    `SELECT 1 AS held FROM ${table} WHERE ${where} AND token = ?${dialect.forUpdate}`,
+    [...values, held.token],
   );
   return rows.length === 1;
+}
+
+/**
+ * A delivery with an ordering key that is to be had again after `delayMs`: it stays where it is, and what follows it waits
+ * with it. By primary key. @returns whether the lease still held
+ */
+export async function postponeKeyed(
+  { dialect, tables }: Database,
+  on: Connection,
+  held: Lease,
+  { failures, lostLeases, errors }: AttemptRecord,
+  delayMs: number,
+): Promise<boolean> {
+  const { table, where, values } = placeOf(tables, held);
+  const { affected } = await write(
+    on,
+    `UPDATE ${table} SET token = NULL, available_at = ${dialect.now} + ?, failures = ?, lost_leases = ?, errors = ?
+     WHERE ${where} AND token = ?`,
+    [delayMs * 1000, failures, lostLeases, errors, ...values, held.token],
+  );
+  return affected === 1;
 }
 
 /** A delivery that is to be had again after `delayMs`. */

@@ -90,25 +90,26 @@ export async function deleteSubscription({ tables }: Database, on: Connection, i
 }
 
 /**
- * The numbers in `table` that no subscription has any more: a process that died while a group came back left them. It
- * hops from one number to the next along the primary key, however many rows each has.
+ * The next number behind this one that has rows in `table`. The end of a range of the primary key is one look-up, however
+ * many rows each number has. (All numbers in one recursive query read all rows for each of them: neither MySQL nor MariaDB
+ * looks up the end of a range that begins at a value of an outer query.)
  */
-export async function findOrphanedSubscriptions(
+export async function findNextSubscription(
   { tables }: Database,
   on: Connection,
-  table: DeliveryTable,
-): Promise<number[]> {
-  const rows = await read<{ id: number | string }>(
+  { table, after }: { table: DeliveryTable; after: number },
+): Promise<number | undefined> {
+  const rows = await read<{ id: number | string | null }>(
     on,
-    `WITH RECURSIVE used (id) AS (
-       SELECT MIN(subscription_id) FROM ${tables[table]}
-       UNION ALL
-       SELECT (SELECT MIN(d.subscription_id) FROM ${tables[table]} d WHERE d.subscription_id > used.id)
-       FROM used WHERE used.id IS NOT NULL
-     )
-     SELECT id FROM used WHERE id > 0 AND NOT EXISTS (SELECT 1 FROM ${tables.subscription} s WHERE s.id = used.id)`,
-    [],
+    `SELECT MIN(subscription_id) AS id FROM ${tables[table]} WHERE subscription_id > ?`,
+    [after],
   );
+  const id = rows[0]?.id;
+  return id === null || id === undefined ? undefined : Number(id);
+}
+
+export async function listSubscriptions({ tables }: Database, on: Connection): Promise<number[]> {
+  const rows = await read<{ id: number | string }>(on, `SELECT id FROM ${tables.subscription}`, []);
   return rows.map(({ id }) => Number(id));
 }
 
@@ -141,7 +142,10 @@ export async function lockParked(
   return { seqs: rows.map(({ seq }) => Number(seq)), now: Number(rows[0]?.now ?? 0) };
 }
 
-/** Gives the parked messages in the range that are due to a new group. Primary key; they are locked. */
+/**
+ * Gives the parked messages in the range that are due to a new group. Primary keys, also of the messages, which say whether
+ * there is an ordering key; the parked are locked.
+ */
 export async function deliverParked(
   { tables }: Database,
   on: Connection,
@@ -150,8 +154,24 @@ export async function deliverParked(
   await write(
     on,
     `INSERT INTO ${tables.delivery} (subscription_id, seq)
-     SELECT ?, seq FROM ${tables.parked} WHERE topic_id = ? AND seq BETWEEN ? AND ? AND parked_at <= ?`,
+     SELECT ?, p.seq FROM ${tables.parked} p LEFT JOIN ${tables.message} m ON m.seq = p.seq
+     WHERE p.topic_id = ? AND p.seq BETWEEN ? AND ? AND p.parked_at <= ? AND m.ordering_key IS NULL`,
     [subscriptionId, topicId, first, last, now],
+  );
+}
+
+/** The same for those with an ordering key, which have no time to wait for. */
+export async function deliverParkedKeyed(
+  { tables }: Database,
+  on: Connection,
+  { topicId, subscriptionId, first, last }: ParkedRange & { subscriptionId: number },
+): Promise<void> {
+  await write(
+    on,
+    `INSERT INTO ${tables.delivery_keyed} (subscription_id, ordering_key, seq)
+     SELECT ?, m.ordering_key, p.seq FROM ${tables.parked} p JOIN ${tables.message} m ON m.seq = p.seq
+     WHERE p.topic_id = ? AND p.seq BETWEEN ? AND ? AND m.ordering_key IS NOT NULL`,
+    [subscriptionId, topicId, first, last],
   );
 }
 
@@ -164,8 +184,8 @@ export async function scheduleParked(
   await write(
     on,
     `INSERT INTO ${tables.waiting} (subscription_id, due_at, seq)
-     SELECT ?, parked_at, seq FROM ${tables.parked}
-     WHERE topic_id = ? AND seq BETWEEN ? AND ? AND parked_at > ?`,
+     SELECT ?, p.parked_at, p.seq FROM ${tables.parked} p LEFT JOIN ${tables.message} m ON m.seq = p.seq
+     WHERE p.topic_id = ? AND p.seq BETWEEN ? AND ? AND p.parked_at > ? AND m.ordering_key IS NULL`,
     [subscriptionId, topicId, first, last, now],
   );
 }
@@ -232,7 +252,7 @@ export async function listTopics(
 }
 
 /** Where a group's deliveries can be. */
-export const DELIVERY_TABLES = ['delivery', 'waiting', 'dead_letter'] as const;
+export const DELIVERY_TABLES = ['delivery', 'delivery_keyed', 'waiting', 'dead_letter'] as const;
 export type DeliveryTable = (typeof DELIVERY_TABLES)[number];
 
 /** A batch of a removed group's deliveries; 0 when none is left. */
@@ -242,6 +262,7 @@ export async function deleteDeliveriesOf(
   { table, subscriptionId, limit }: { table: DeliveryTable; subscriptionId: number; limit: number },
 ): Promise<number> {
   const name = database.tables[table];
+  if (table === 'delivery_keyed') return deleteKeyedOf(database, on, { subscriptionId, limit });
   const rows = await read<{ seq: number | string }>(
     on,
     `SELECT seq FROM ${name} WHERE subscription_id = ? LIMIT ${limit}`,
@@ -253,4 +274,34 @@ export async function deleteDeliveriesOf(
     await deleteBySeq(database, on, name, seqs, { owner: { column: 'subscription_id', id: subscriptionId } });
   }
   return seqs.length;
+}
+
+/** Each by its whole primary key, for the reason that `deleteBySeq` has. */
+async function deleteKeyedOf(
+  { dialect, tables }: Database,
+  on: Connection,
+  { subscriptionId, limit }: { subscriptionId: number; limit: number },
+): Promise<number> {
+  const name = tables.delivery_keyed;
+  const rows = await read<{ seq: number | string; ordering_key: Buffer }>(
+    on,
+    `SELECT seq, ordering_key FROM ${name} WHERE subscription_id = ? LIMIT ${limit}`,
+    [subscriptionId],
+  );
+  if (rows.length === 0) return 0;
+  const keys = JSON.stringify(
+    rows.map(({ seq, ordering_key }) => [Number(seq), ordering_key.toString('hex')]),
+  );
+  await write(
+    on,
+    dialect.engine === 'sqlite'
+      ? `DELETE FROM ${name} WHERE subscription_id = ? AND (ordering_key, seq) IN
+           (SELECT unhex(json_extract(value, '$[1]')), json_extract(value, '$[0]') FROM json_each(?))`
+      : `DELETE d FROM JSON_TABLE(?, '$[*]' COLUMNS (
+           seq BIGINT UNSIGNED PATH '$[0]', hex_key VARCHAR(510) PATH '$[1]')) k
+         STRAIGHT_JOIN ${name} d
+           ON d.subscription_id = ? AND d.ordering_key = UNHEX(k.hex_key) AND d.seq = k.seq`,
+    dialect.engine === 'sqlite' ? [subscriptionId, keys] : [keys, subscriptionId],
+  );
+  return rows.length;
 }

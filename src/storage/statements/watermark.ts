@@ -20,13 +20,13 @@ export async function oldestUnfinishedAge(
   const rows = await read<{ age: number | string | null }>(
     on,
     `SELECT ${dialect.now} - MIN(oldest.at) AS age FROM (
-       ${held(t.delivery)} UNION ALL ${held(t.waiting)} UNION ALL ${held(t.dead_letter)}
+       ${held(t.delivery)} UNION ALL ${held(t.delivery_keyed)} UNION ALL ${held(t.waiting)} UNION ALL ${held(t.dead_letter)}
        UNION ALL ${ofTopic(t.parked, `h.topic_id = ${topic}`)}
        UNION ALL ${ofTopic(t.dead_letter, 'h.subscription_id = 0')}
        UNION ALL SELECT MIN(q.quarantined_at) FROM ${t.quarantine} q
          WHERE q.topic = (SELECT name FROM ${t.topic} WHERE id = ${topic})
      ) oldest`,
-    Array<number>(7).fill(subscriptionId),
+    Array<number>(8).fill(subscriptionId),
   );
   const age = rows[0]?.age;
   return age === null || age === undefined ? undefined : Number(age);

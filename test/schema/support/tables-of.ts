@@ -8,6 +8,8 @@ export const TABLES = [
   'dead_letter',
   'dedup',
   'delivery',
+  'delivery_keyed',
+  'keyed_turn',
   'group_limit',
   'limited_lease',
   'known_origin',

@@ -1,0 +1,41 @@
+import type { Publish } from './histories.js';
+import type { Rows } from './rows.js';
+
+/** `publisher-1.3/2-17`: the 17th payment under that ordering key. Others have no key. */
+const WITH_KEY = /^(.+\/\d+)-(\d+)$/;
+
+/**
+ * Payments of a key are made one after the other, so a card must not come before that of a payment that was acknowledged
+ * before. One whose outcome its publisher doesn't know may still be on its way to COMMIT, beside the next one.
+ */
+export function findDisordered(
+  publishes: ReadonlyMap<string, Publish>,
+  { issued }: Rows,
+  group: string,
+): string[] {
+  const places = new Map<string, number>();
+  for (const [place, card] of issued.entries()) {
+    if (card.group === group && !places.has(card.payment)) places.set(card.payment, place);
+  }
+  const found: string[] = [];
+  for (const ids of byKey(publishes.keys())) {
+    let former: { id: string; place: number } | undefined;
+    for (const id of ids) {
+      const place = places.get(id);
+      if (place === undefined) continue;
+      if (former && place < former.place) found.push(`${id}: a card of ${group} before that of ${former.id}`);
+      else if (publishes.get(id)!.outcome === 'acknowledged') former = { id, place };
+    }
+  }
+  return found;
+}
+
+/** The payments of each key, in their order. */
+function byKey(ids: Iterable<string>): string[][] {
+  const keys = new Map<string, { id: string; number: number }[]>();
+  for (const id of ids) {
+    const [, key, number] = WITH_KEY.exec(id) ?? [];
+    if (key !== undefined) keys.set(key, [...(keys.get(key) ?? []), { id, number: Number(number) }]);
+  }
+  return [...keys.values()].map((ofKey) => ofKey.sort((a, b) => a.number - b.number).map(({ id }) => id));
+}

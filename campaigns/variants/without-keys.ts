@@ -1,0 +1,10 @@
+import type { Variant } from './variant.js';
+
+export const withoutKeys: Variant = {
+  name: 'without-keys',
+  damage: 'disordered',
+  campaigns: ['kill', 'commit'],
+  shapes: [1, 2],
+  engines: ['sqlite', 'mariadb', 'mysql'],
+  withoutKeys: true,
+};

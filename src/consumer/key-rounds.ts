@@ -1,0 +1,29 @@
+import type { ClaimAnswer, KeySearch } from '../transport/port.js';
+
+const FIRST_KEY = Buffer.alloc(0);
+
+/** Where a worker is in its rounds over the ordering keys of its subscription: so each key gets its turn. */
+export class KeyRounds {
+  private after: Buffer = FIRST_KEY;
+  /** Where the round under way began; undefined: there is nothing to look for. */
+  private until: Buffer | undefined;
+  private first = false;
+
+  /** Something may be there to be claimed, at any key: one whole round from here. */
+  begin(): void {
+    // A copy, by which a round that began meanwhile is told from the one before.
+    this.until = Buffer.from(this.after);
+  }
+
+  /** What to ask the broker for; undefined when nothing. */
+  get search(): KeySearch | undefined {
+    return this.until && { after: this.after, until: this.until, first: this.first };
+  }
+
+  /** A claim has come that far. A round that has begun anew meanwhile goes on. */
+  goOn(search: KeySearch, { after, exhausted }: NonNullable<ClaimAnswer['keys']>): void {
+    this.after = after;
+    this.first = !search.first;
+    if (exhausted && this.until === search.until) this.until = undefined;
+  }
+}

@@ -1,0 +1,65 @@
+import { placeholders } from '../execute.js';
+import type { Database } from '../tables.js';
+
+/** A delivery of a subscription, by which it is found: what has an ordering key is in a table of its own. */
+export interface DeliveryKey {
+  seq: number;
+  orderingKey?: Buffer | undefined;
+}
+
+export interface DeliveryPlace {
+  table: string;
+  /** By the whole primary key. */
+  where: string;
+  values: unknown[];
+}
+
+/** Where one delivery is. @param alias of the table with a dot, where the statement names others beside it */
+export function placeOf(
+  { delivery, delivery_keyed }: Database['tables'],
+  { subscriptionId, seq, orderingKey }: DeliveryKey & { subscriptionId: number },
+  alias = '',
+): DeliveryPlace {
+  const where = `${alias}subscription_id = ? AND ${alias}seq = ?`;
+  if (!orderingKey) return { table: delivery, where, values: [subscriptionId, seq] };
+  return {
+    table: delivery_keyed,
+    where: `${where} AND ${alias}ordering_key = ?`,
+    values: [subscriptionId, seq, orderingKey],
+  };
+}
+
+/**
+ * The same of several that are in one table. By its other index, which servers like for a short one, a statement would also
+ * meet the rows behind these, and wait for who is publishing them.
+ */
+export function placeOfAll(
+  { dialect, tables: { delivery, delivery_keyed } }: Database,
+  subscriptionId: number,
+  those: readonly DeliveryKey[],
+): DeliveryPlace {
+  if (!those[0]?.orderingKey) {
+    const where = `subscription_id = ? AND seq IN (${placeholders(those.length)})`;
+    return { table: delivery, where, values: [subscriptionId, ...those.map(({ seq }) => seq)] };
+  }
+  const any = those.map(() => '(ordering_key = ? AND seq = ?)').join(' OR ');
+  return {
+    table: dialect.engine === 'sqlite' ? delivery_keyed : `${delivery_keyed} FORCE INDEX (PRIMARY)`,
+    where: `subscription_id = ? AND (${any})`,
+    values: [subscriptionId, ...those.flatMap(({ orderingKey, seq }) => [orderingKey, seq])],
+  };
+}
+
+/** Conditions of one statement: SQLite takes a thousand. */
+const MOST_KEYED = 500;
+
+/** In lists that one statement can take, each of one table. */
+export function byPlace<T extends DeliveryKey>(deliveries: readonly T[]): T[][] {
+  const lists: T[][] = [];
+  const plain = deliveries.filter(({ orderingKey }) => !orderingKey);
+  if (plain.length > 0) lists.push(plain);
+  const keyed = deliveries.filter(({ orderingKey }) => orderingKey);
+  for (let from = 0; from < keyed.length; from += MOST_KEYED)
+    lists.push(keyed.slice(from, from + MOST_KEYED));
+  return lists;
+}
