@@ -116,10 +116,13 @@ describe.each(engines)('beside a key with a hundred thousand followers, on %s,',
   it('a relay finds what it can send of another key', async () => {
     const columns = 'key_hash, ordering_key, inner_msg_id, topic, biz_id, body, body_bytes, available_at';
     const put = (key: string, seq: number, availableAt: number) =>
-      app.dataSource.query(`INSERT INTO mq_outbox_keyed (seq, ${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, 2, ?)`, [
-        ...[seq, keyHashOf('t', Buffer.from(key)), Buffer.from(key), randomBytes(16)],
-        ...[Buffer.from('t'), Buffer.from(`${key}-${seq}`), Buffer.from('{}'), availableAt],
-      ]);
+      app.dataSource.query(
+        `INSERT INTO mq_outbox_keyed (seq, ${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, 2, ?)`,
+        [
+          ...[seq, keyHashOf('t', Buffer.from(key)), Buffer.from(key), randomBytes(16)],
+          ...[Buffer.from('t'), Buffer.from(`${key}-${seq}`), Buffer.from('{}'), availableAt],
+        ],
+      );
     await put('m', 1, 9e15);
     await follow('outbox_keyed', FOLLOWERS, columns);
     await put('a', 900_001, 0);
