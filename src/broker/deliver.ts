@@ -199,6 +199,12 @@ export class Delivering {
     const { database } = this.connections;
     for (const { seq, orderingKey } of missing) {
       const held = { subscriptionId, seq, orderingKey, token };
+      // Asked for by itself, it may turn out to be there: then the answer was incomplete, for whatever reason.
+      const [there] = await this.connections.control((on) => readMessages(database, on, [seq]));
+      if (there) {
+        await this.connections.control((on) => giveBack(database, on, held, 0));
+        continue;
+      }
       await this.connections.control((on) => acknowledge(database, on, held));
       this.events.emit({ type: 'message-missing', subscriptionId, seq });
     }
