@@ -3,6 +3,7 @@ export { IdempotentMqModule, type IdempotentMqExtras } from './idempotent-mq.mod
 export type { IdempotentMqOptions, IdempotentMqOptionsFactory } from './idempotent-mq.options.js';
 export {
   getBrokerServiceToken,
+  getForgettingToken,
   getIdempotentExecutorToken,
   getIdempotentMqEventsToken,
 } from './idempotent-mq.tokens.js';
@@ -48,6 +49,7 @@ export {
   AtLeastOnceConsumer,
   AtLeastOnceDelivery,
   DeliveryContext,
+  Forgetting,
   IdempotentConsumer,
   IdempotentExecutor,
   type Acked,
@@ -61,6 +63,8 @@ export {
   type IdempotentWork,
   type IdempotentWorkContext,
   type RetryOptions,
+  type ScenarioForgotten,
+  type ScenarioReport,
 } from './consumer/index.js';
 export type * from './transport/port.js';
 export { ambientManager, outsideTransaction } from './transaction/index.js';
@@ -69,6 +73,7 @@ export {
   AcceptedEntity,
   AcceptedFloorEntity,
   DedupEntity,
+  DedupKeptEntity,
   DeadLetterEntity,
   DeliveryEntity,
   GroupLimitEntity,
@@ -82,6 +87,7 @@ export {
   ParkedEntity,
   QuarantineEntity,
   ScenarioEntity,
+  ScenarioSourceEntity,
   SqliteConnectionClosedError,
   SqliteTransactionLostError,
   SqliteWriteTimeoutError,
@@ -120,6 +126,7 @@ export {
   ScopeTornError,
   StatementTimeoutError,
   SubscriptionRemovedError,
+  TooOldToJudgeError,
   TopicLockedError,
   TransactionEndedError,
   TransactionRequiredError,

@@ -45,7 +45,7 @@ export function logRelayEvents(
         clockIsWrong = true;
         return;
       case 'forgotten':
-        clockIsWrong = false;
+        if (event.what === 'inner-msg-ids') clockIsWrong = false;
         return;
       default:
     }

@@ -87,6 +87,8 @@ export async function openBroker(database: TestDatabase): Promise<BrokerParts> {
       landing: LIMITS,
       unroutedMs: WINDOW_MS,
       innerMsgIdWindowMs: WINDOW_MS,
+      deadLetterMs: 90 * DAY_MS,
+      quarantineMs: 90 * DAY_MS,
       sweepIntervalMs: HOUR_MS,
       dropDelayMs: HOUR_MS,
       onSweepError: (error) => {

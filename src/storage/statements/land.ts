@@ -11,6 +11,8 @@ export interface MessageRow {
   bizId: Buffer;
   body: Buffer;
   headers: Buffer | null;
+  /** When it landed, if that was not just now: in microseconds since 1970 UTC. */
+  landedAt?: number;
 }
 
 export interface LandedMessages {
@@ -32,10 +34,11 @@ export async function insertMessages(
   const due = dueTime(dialect, timing);
   const { expiresAt } = timing;
   const columns = `inner_msg_id, topic_id, biz_id, ${BODY}, headers, landed_at${due ? ', deliver_at' : ''}${expiresAt !== undefined ? ', expires_at' : ''}`;
-  const row = `(?, ?, ?, ?, ?, ${dialect.now}${due ? `, ${due}` : ''}${expiresAt !== undefined ? `, ${Math.trunc(expiresAt)}` : ''})`;
+  const row = ({ landedAt }: MessageRow) =>
+    `(?, ?, ?, ?, ?, ${landedAt === undefined ? dialect.now : Math.trunc(landedAt)}${due ? `, ${due}` : ''}${expiresAt !== undefined ? `, ${Math.trunc(expiresAt)}` : ''})`;
   const { insertId, session } = await write(
     on,
-    `INSERT INTO ${tables.message} (${columns}) VALUES ${Array<string>(rows.length).fill(row).join(', ')}`,
+    `INSERT INTO ${tables.message} (${columns}) VALUES ${rows.map(row).join(', ')}`,
     rows.flatMap(({ innerMsgId, topicId, bizId, body, headers }) => [
       innerMsgId,
       topicId,
