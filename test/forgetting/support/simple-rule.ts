@@ -9,10 +9,10 @@ export function useTheSimpleRule(retentionMs: number): void {
     '../../../src/storage/statements/index.js',
   );
   let oldest = Infinity;
-  jest.spyOn(statements, 'readUnfinished').mockImplementation(async (...args) => {
-    const answer = await readUnfinished(...args);
+  jest.spyOn(statements, 'readUnfinished').mockImplementation(async (database, on, asked) => {
+    const answer = await readUnfinished(database, on, { ...asked, slackMs: 0 });
     const times = [answer.oldest, ...answer.waiting.map(({ landedAt }) => landedAt)];
-    oldest = Math.min(oldest, ...times.filter((time) => time !== undefined));
+    oldest = Math.min(Infinity, ...times.filter((time) => time !== undefined));
     return { now: answer.now, oldest: undefined, waiting: [], next: undefined };
   });
   jest.spyOn(statements, 'lockForgettable').mockImplementation(async (database, on, asked) => {

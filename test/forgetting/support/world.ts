@@ -127,6 +127,20 @@ export class World {
     await broker.groups.resume({ group: 'cards' });
   }
 
+  /** A message whose publishing transaction was open for so long: it has the time at which it was written. */
+  async publishLate(paymentId: string, daysOpen: number): Promise<void> {
+    const { broker } = this.app;
+    await broker.groups.pause({ group: 'cards' });
+    await this.app.outbox.publish(PaymentSucceeded, payment(paymentId), { standalone: true });
+    await until('it has landed', async () => (await countRows(this.brokerDataSource, 'delivery')) === 1);
+    await this.brokerDataSource.query(
+      'UPDATE mq_message SET landed_at = landed_at - ? WHERE seq IN (SELECT seq FROM mq_delivery)',
+      [daysOpen * DAY_MS * 1000],
+    );
+    await broker.groups.resume({ group: 'cards' });
+    await this.settle();
+  }
+
   async requeue(): Promise<void> {
     await this.app.broker.deadLetters.requeue({ group: 'cards' });
     await this.settle();
