@@ -1,11 +1,32 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
-import { describeError } from '../errors/index.js';
+import type { DataSource } from 'typeorm';
+import { ConfigurationError, describeError } from '../errors/index.js';
 import { dataSourceOf, redacted } from './data-source.js';
+import { forgettingCommand } from './forgetting.command.js';
 import { migrateCommand } from './migrate.command.js';
 import { outboxRestoredCommand } from './outbox-restored.command.js';
 
-const COMMANDS = { migrate: migrateCommand, 'outbox-restored': outboxRestoredCommand };
+interface Flags {
+  'table-prefix'?: string | undefined;
+  broker?: string | undefined;
+  'dedup-ms'?: string | undefined;
+  'slack-ms'?: string | undefined;
+}
+
+const COMMANDS: Record<string, (dataSource: DataSource, flags: Flags) => Promise<void>> = {
+  migrate: (dataSource, flags) => migrateCommand(dataSource, flags['table-prefix']),
+  'outbox-restored': (dataSource, flags) => outboxRestoredCommand(dataSource, flags['table-prefix']),
+  forgetting: (dataSource, flags) =>
+    forgettingCommand(dataSource, {
+      tablePrefix: flags['table-prefix'],
+      broker: flags.broker,
+      dedupMs: flags['dedup-ms'],
+      slackMs: flags['slack-ms'],
+    }),
+};
+/** Of one command alone. */
+const OF_FORGETTING = ['broker', 'dedup-ms', 'slack-ms'] as const;
 
 const USAGE = `Usage: nestjs-idempotent-mq COMMAND (--database URL | --data-source FILE) [--table-prefix PREFIX]
 
@@ -13,6 +34,10 @@ const USAGE = `Usage: nestjs-idempotent-mq COMMAND (--database URL | --data-sour
                          at once
   outbox-restored        after a backup of a publisher's database was restored, and before it publishes again: what is
                          in its outbox may have been sent since the backup, and keeps its inner-msg-ids
+
+  forgetting             says what of a receiver's dedup log would be forgotten now, and why the rest stays; changes
+                         nothing. With a broker apart, --broker URL names the broker's database. --dedup-ms and
+                         --slack-ms are as in forRoot({ retention })
 
   --database URL         mysql://user:password@host:port/name, mariadb://…, or sqlite:path/to/file
   --data-source FILE     a module whose default export, or only one, is a TypeORM DataSource (ormconfig.js)
@@ -30,6 +55,9 @@ async function main(): Promise<number> {
       database: { type: 'string' },
       'data-source': { type: 'string' },
       'table-prefix': { type: 'string' },
+      broker: { type: 'string' },
+      'dedup-ms': { type: 'string' },
+      'slack-ms': { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     },
   });
@@ -42,12 +70,16 @@ async function main(): Promise<number> {
     process.stderr.write(`${wrongCommand(positionals)}\n\n${USAGE}`);
     return 2;
   }
+  const stray = OF_FORGETTING.find((flag) => values[flag] !== undefined);
+  if (stray && command !== 'forgetting') {
+    throw new ConfigurationError(`--${stray} belongs to the command forgetting, not to ${command}: leave it out.`);
+  }
   const dataSource = await dataSourceOf({ database: values.database, file: values['data-source'] });
-  await COMMANDS[command](dataSource, values['table-prefix']);
+  await COMMANDS[command]!(dataSource, values);
   return 0;
 }
 
-function isCommand(name: string | undefined): name is keyof typeof COMMANDS {
+function isCommand(name: string | undefined): name is string {
   return name !== undefined && Object.hasOwn(COMMANDS, name);
 }
 
