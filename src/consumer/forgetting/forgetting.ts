@@ -40,6 +40,9 @@ export interface ScenarioForgotten {
   heldBackBy: string | undefined;
 }
 
+/** A process that never lives for long forgets something, too. Milliseconds. */
+const FIRST_AFTER_MS = 60_000;
+
 /**
  * Forgets dedup rows that no message can need any more. It belongs to the receiving business, whose database has them,
  * and asks the broker what can still come.
@@ -79,7 +82,7 @@ export class Forgetting {
   start(): void {
     if (this.wanted && !this.wanted.signal.aborted) return;
     this.wanted = new AbortController();
-    this.schedule(this.wanted.signal);
+    this.schedule(this.wanted.signal, Math.min(FIRST_AFTER_MS, this.deps.intervalMs));
   }
 
   /** @internal */
@@ -89,22 +92,25 @@ export class Forgetting {
     await this.running;
   }
 
-  private schedule(signal: AbortSignal): void {
+  private schedule(signal: AbortSignal, afterMs = this.deps.intervalMs): void {
     this.timer = setTimeout(() => {
       this.running = this.pass(signal)
         .catch((error: unknown) => this.deps.onError(error))
         .finally(() => {
           if (!signal.aborted) this.schedule(signal);
         });
-    }, this.deps.intervalMs).unref();
+    }, afterMs).unref();
   }
 
   private async pass(signal?: AbortSignal): Promise<ScenarioForgotten[]> {
     const scenarios = await this.scenarios();
-    const jumped = await this.clockJumped(scenarios);
+    const { connections } = this.deps;
+    const clock = await connections.control((on) => readClock(connections.database, on));
+    const jumped = this.clockJumped(clock, scenarios);
     const results: ScenarioForgotten[] = [];
     for (const scenario of scenarios) {
       if (signal?.aborted) break;
+      if (signal && !jumped && this.wasJustForgotten(scenario, clock)) continue;
       const inquired: Inquiry | Unanswered = jumped
         ? { scenario, reason: 'clock-jumped', error: jumped }
         : await inquire(this.deps, scenario, this.deps.retention.slackMs);
@@ -134,14 +140,19 @@ export class Forgetting {
   }
 
   /** A mark is never ahead of the clock by which it was set. */
-  private async clockJumped(scenarios: readonly ScenarioRow[]): Promise<string | undefined> {
-    const { connections } = this.deps;
-    const clock = await connections.control((on) => readClock(connections.database, on));
+  private clockJumped(clock: number, scenarios: readonly ScenarioRow[]): string | undefined {
     const latest = Math.max(0, ...scenarios.map(({ mark }) => mark ?? 0));
     const jump = this.watch.jumpAt(clock, latest);
     return jump === undefined
       ? undefined
       : `this database's clock is off by ${Math.round(jump / 1000)} s; until it is right, or this process starts anew, nobody knows how old anything is`;
+  }
+
+  /** By another process: a broker need not look through all that is unfinished once for each of many. */
+  private wasJustForgotten({ kind, mark }: ScenarioRow, clock: number): boolean {
+    const { intervalMs, retention } = this.deps;
+    const slackMs = kind === 'executor' ? 0 : retention.slackMs;
+    return mark !== undefined && mark > clock - (slackMs + intervalMs / 2) * 1000;
   }
 
   private retentionOf({ name, kind }: ScenarioRow): number {
