@@ -1,5 +1,10 @@
 import { DataSource, type DataSourceOptions, type EntityManager } from 'typeorm';
-import { CONSUMER_DEFAULTS, type ConsumerSettings, JUDGED_FROM_MS, resolveConsumerOptions } from './consumer/index.js';
+import {
+  CONSUMER_DEFAULTS,
+  type ConsumerSettings,
+  JUDGED_FROM_MS,
+  resolveConsumerOptions,
+} from './consumer/index.js';
 import { InvalidOptionError } from './errors/index.js';
 import { DEFAULT_TABLE_PREFIX } from './storage/index.js';
 import type { Transport } from './transport/port.js';

@@ -2,7 +2,13 @@ import { Logger } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
 import { BrokerService } from './broker/index.js';
 import { type BrokerSide, checkDatabase, openBrokerSide } from './broker-side.js';
-import { Forgetting, IdempotentExecutor, ScenarioSources, Scenarios, WorksUnderWay } from './consumer/index.js';
+import {
+  Forgetting,
+  IdempotentExecutor,
+  ScenarioSources,
+  Scenarios,
+  WorksUnderWay,
+} from './consumer/index.js';
 import { NotDurableError, describeError } from './errors/index.js';
 import { IdempotentMqEvents } from './events/index.js';
 import type { ResolvedOptions } from './idempotent-mq.options.js';

@@ -86,7 +86,12 @@ export class Quarantine {
     const { topic, expiresAt } = found;
     const parked = await this.connections.controlTransaction(async (on) => {
       if (!(await deleteQuarantined(database, on, found.id))) return undefined;
-      return this.landing.land(on, topic, [{ ...found, landedAt: found.quarantinedAt }], expiresAt === undefined ? {} : { expiresAt });
+      return this.landing.land(
+        on,
+        topic,
+        [{ ...found, landedAt: found.quarantinedAt }],
+        expiresAt === undefined ? {} : { expiresAt },
+      );
     });
     if (parked === undefined) return false;
     const ids = { bizId: found.bizId.toString('utf8'), innerMsgId: found.innerMsgId.toString('hex') };

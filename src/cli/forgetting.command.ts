@@ -1,4 +1,4 @@
-import { DataSource } from 'typeorm';
+import { type DataSource } from 'typeorm';
 import { BrokerService } from '../broker/index.js';
 import { Forgetting, type ScenarioReport } from '../consumer/index.js';
 import { ConfigurationError } from '../errors/index.js';
@@ -63,7 +63,8 @@ export async function forgettingCommand(dataSource: DataSource, flags: Forgettin
       onError: () => undefined,
     });
     const reports = await forgetting.report();
-    const text = reports.length > 0 ? reports.map(inWords).join('\n') : 'There is no scenario in this database.';
+    const text =
+      reports.length > 0 ? reports.map(inWords).join('\n') : 'There is no scenario in this database.';
     process.stdout.write(`${text}\n`);
   } finally {
     for (const one of opened) await one.close();
@@ -83,5 +84,7 @@ function inWords(report: ScenarioReport): string {
 
 function numberOf(flag: string, value: string): number {
   if (/^\d+$/.test(value)) return Number(value);
-  throw new ConfigurationError(`${flag} must be a whole number of milliseconds (got ${JSON.stringify(value)}).`);
+  throw new ConfigurationError(
+    `${flag} must be a whole number of milliseconds (got ${JSON.stringify(value)}).`,
+  );
 }

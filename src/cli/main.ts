@@ -72,7 +72,9 @@ async function main(): Promise<number> {
   }
   const stray = OF_FORGETTING.find((flag) => values[flag] !== undefined);
   if (stray && command !== 'forgetting') {
-    throw new ConfigurationError(`--${stray} belongs to the command forgetting, not to ${command}: leave it out.`);
+    throw new ConfigurationError(
+      `--${stray} belongs to the command forgetting, not to ${command}: leave it out.`,
+    );
   }
   const dataSource = await dataSourceOf({ database: values.database, file: values['data-source'] });
   await COMMANDS[command]!(dataSource, values);

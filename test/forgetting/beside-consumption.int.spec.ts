@@ -33,7 +33,9 @@ describe.each(engines)('forgetting beside consumption, on %s', (engine) => {
       expect(result).toMatchObject({ forgotten: ROWS });
       expect(await world.remembered()).toHaveLength(PAYMENTS);
       expect(Object.values(await world.issued())).toEqual(Array(PAYMENTS).fill(1));
-      expect(world.app.seen.filter(({ type }) => type === 'given-back' || type === 'worker-error')).toEqual([]);
+      expect(world.app.seen.filter(({ type }) => type === 'given-back' || type === 'worker-error')).toEqual(
+        [],
+      );
     } finally {
       await world.close();
     }

@@ -153,7 +153,9 @@ describe.each(engines)('a dedup log on %s', (engine) => {
     await land('P-1', 50);
     await log.parts.broker.removeSubscription({ topic: TOPIC, group: 'cards', version: 1 });
     const [{ seq }] = await sql('SELECT seq FROM mq_message');
-    await sql(`INSERT INTO mq_parked (topic_id, seq, parked_at, taken) SELECT topic_id, seq, landed_at, 1 FROM mq_message WHERE seq = ${seq}`);
+    await sql(
+      `INSERT INTO mq_parked (topic_id, seq, parked_at, taken) SELECT topic_id, seq, landed_at, 1 FROM mq_message WHERE seq = ${seq}`,
+    );
     await log.note(['P-1'], 60);
     await log.note(['other'], 60);
     await log.sweeper().forget();
@@ -182,12 +184,15 @@ describe.each(engines)('a dedup log on %s', (engine) => {
     const [{ mark }] = await sql('SELECT mark FROM mq_scenario');
     const marks = await sql('SELECT mark FROM mq_scenario_source');
     expect(marks).toHaveLength(2);
-    for (const source of marks) expect(Math.abs(Number(source.mark) - Number(mark))).toBeLessThan(HOUR_MS * 1000);
+    for (const source of marks)
+      expect(Math.abs(Number(source.mark) - Number(mark))).toBeLessThan(HOUR_MS * 1000);
   });
 
   it('reports what would go, what is kept, and what holds the rest back', async () => {
     await log.note(['kept', 'young'], 60);
-    await sql(`UPDATE mq_dedup SET created_at = created_at + ${50 * DAY_MS * 1000} WHERE biz_id = X'${Buffer.from('young').toString('hex')}'`);
+    await sql(
+      `UPDATE mq_dedup SET created_at = created_at + ${50 * DAY_MS * 1000} WHERE biz_id = X'${Buffer.from('young').toString('hex')}'`,
+    );
     await land('kept', 3);
     await sql(`INSERT INTO mq_dead_letter (subscription_id, seq, reason, failures, lost_leases, dead_at)
       SELECT subscription_id, seq, 'failed', 0, 0, 0 FROM mq_delivery`);

@@ -32,9 +32,7 @@ describe.each(engines)('sweepers that forget dedup rows, on %s,', (engine) => {
 
   const ask = async (): Promise<Inquiry> => {
     const { connections } = log.parts;
-    const [scenario] = await connections.control((on) =>
-      statements.listScenarios(connections.database, on),
-    );
+    const [scenario] = await connections.control((on) => statements.listScenarios(connections.database, on));
     const asked = await inquire({ connections, transport: log.broker }, scenario!, DAY_MS);
     if ('reason' in asked) throw new Error(asked.error);
     return asked;
@@ -115,9 +113,7 @@ describe.each(engines)('sweepers that forget dedup rows, on %s,', (engine) => {
     const first = await ask();
     await deadLetter('old-1');
     // So long ago that it is known by name.
-    await log.parts.dataSource.query(
-      `UPDATE mq_message SET landed_at = landed_at - ${2 * DAY_MS * 1000}`,
-    );
+    await log.parts.dataSource.query(`UPDATE mq_message SET landed_at = landed_at - ${2 * DAY_MS * 1000}`);
     await log.sweeper().forget();
     expect(await kept()).toEqual(['old-1']);
     await log.note(['older'], 60);

@@ -20,13 +20,29 @@ describe('retention', () => {
 
   it.each([
     ['slackMs', { slackMs: HOUR_MS - 1 }, /^retention\.slackMs must be a whole number from 3600000 to /],
-    ['dedupMs', { dedupMs: 30 }, /^retention\.dedupMs must be at least retention\.slackMs \(86400000\): raise it, or lower that \(got the number 30\)/],
+    [
+      'dedupMs',
+      { dedupMs: 30 },
+      /^retention\.dedupMs must be at least retention\.slackMs \(86400000\): raise it, or lower that \(got the number 30\)/,
+    ],
     ['dedupMs', { slackMs: 31 * DAY_MS }, /^retention\.dedupMs must be at least retention\.slackMs/],
     ['deadLetterMs', { deadLetterMs: 90 }, /^retention\.deadLetterMs must be a whole number from 60000/],
     ['quarantineMs', { quarantineMs: 0 }, /^retention\.quarantineMs must be a whole number from 60000/],
-    ['executors', { executors: [] as never }, /^retention\.executors must be an object with a number of milliseconds/],
-    ['executors', { executors: { 'web hooks': DAY_MS } }, /^retention\.executors must be 1 to 200 ASCII letters/],
-    ["executors['w']", { executors: { w: 30 } }, /^retention\.executors\['w'\] must be a whole number from 60000 to \d+ \(got the number 30\)/],
+    [
+      'executors',
+      { executors: [] as never },
+      /^retention\.executors must be an object with a number of milliseconds/,
+    ],
+    [
+      'executors',
+      { executors: { 'web hooks': DAY_MS } },
+      /^retention\.executors must be 1 to 200 ASCII letters/,
+    ],
+    [
+      "executors['w']",
+      { executors: { w: 30 } },
+      /^retention\.executors\['w'\] must be a whole number from 60000 to \d+ \(got the number 30\)/,
+    ],
   ])('refuses %s where it can’t be kept: %j', (option, retention, message) => {
     const refused = expect(() => resolve(retention));
     refused.toThrow(message);

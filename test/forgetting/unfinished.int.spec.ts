@@ -135,7 +135,11 @@ describe.each(engines)('the oldest message that can still come, of a broker on %
       const { waiting, next, oldest } = await parts.broker.unfinished(cards, { slackMs, limit });
       return { waiting: waiting.map(({ bizId }) => bizId.toString()), next, oldest };
     };
-    expect(await ask(0, 10)).toEqual({ waiting: ['P-4', 'P-3', 'P-2', 'P-1'], next: undefined, oldest: at[4] });
+    expect(await ask(0, 10)).toEqual({
+      waiting: ['P-4', 'P-3', 'P-2', 'P-1'],
+      next: undefined,
+      oldest: at[4],
+    });
     expect(await ask(0, 2)).toEqual({ waiting: ['P-4', 'P-3'], next: at[1], oldest: at[4] });
     expect(await ask(2.5 * HOUR_MS, 2)).toEqual({ waiting: ['P-4', 'P-3'], next: undefined, oldest: at[4] });
   });

@@ -107,23 +107,30 @@ describe.each(EVERYWHERE)('what waits for long, on %s with %s,', (engine, shape)
       expect(await world.issued()).toEqual({ 'P-1': 1, 'P-2': 1 });
     });
 
-    it.each(['as it is', 'with a list that takes in whatever waits'])('and turns up as a dead letter: %s', async (how) => {
-      if (how !== 'as it is') {
-        const { listSources } = jest.requireActual<typeof statements>('../../src/storage/statements/index.js');
-        jest
-          .spyOn(statements, 'listSources')
-          .mockImplementation(async (...args) =>
-            (await listSources(...args)).map((source) => ({ ...source, mark: 0 })),
+    it.each(['as it is', 'with a list that takes in whatever waits'])(
+      'and turns up as a dead letter: %s',
+      async (how) => {
+        if (how !== 'as it is') {
+          const { listSources } = jest.requireActual<typeof statements>(
+            '../../src/storage/statements/index.js',
           );
-      }
-      await play();
-      await world.publishDead('P-1');
-      await world.brokerDataSource.query(`UPDATE mq_message SET landed_at = landed_at - ${20 * DAY_MS * 1000}`);
-      await world.letDaysPass(1);
-      await world.forget();
-      await world.requeue();
-      expect(await world.issued()).toEqual({ 'P-1': how === 'as it is' ? 1 : 2 });
-    });
+          jest
+            .spyOn(statements, 'listSources')
+            .mockImplementation(async (...args) =>
+              (await listSources(...args)).map((source) => ({ ...source, mark: 0 })),
+            );
+        }
+        await play();
+        await world.publishDead('P-1');
+        await world.brokerDataSource.query(
+          `UPDATE mq_message SET landed_at = landed_at - ${20 * DAY_MS * 1000}`,
+        );
+        await world.letDaysPass(1);
+        await world.forget();
+        await world.requeue();
+        expect(await world.issued()).toEqual({ 'P-1': how === 'as it is' ? 1 : 2 });
+      },
+    );
 
     it('is run all the same where nothing of its scenario was forgotten yet', async () => {
       await world.publishLate('P-1', 300);

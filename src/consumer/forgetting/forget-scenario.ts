@@ -56,7 +56,10 @@ async function raiseMark(
   if (locked.mark !== undefined && locked.mark >= watermark.at) return false;
   const current = await listSources(database, on, id);
   if (!areSame(current, sources)) return false;
-  const kept = keptOf({ sources, current, isFirst: locked.mark === undefined }, await listKept(database, on, id));
+  const kept = keptOf(
+    { sources, current, isFirst: locked.mark === undefined },
+    await listKept(database, on, id),
+  );
   await deleteKept(database, on, id);
   for (let from = 0; from < kept.length; from += KEPT_BATCH)
     await insertKept(database, on, id, kept.slice(from, from + KEPT_BATCH));
@@ -139,5 +142,7 @@ function markIn(sources: readonly ScenarioSource[], wanted: ScenarioSource): num
 }
 
 function areSame(current: readonly ScenarioSource[], asked: Inquiry['sources']): boolean {
-  return current.length === asked.length && asked.every(({ source }) => current.some((at) => isSame(at, source)));
+  return (
+    current.length === asked.length && asked.every(({ source }) => current.some((at) => isSame(at, source)))
+  );
 }

@@ -79,8 +79,7 @@ export async function readUnfinished(
       slackMs * 1000,
     ],
   );
-  const times = (kind: number) =>
-    rows.filter((row) => Number(row.kind) === kind && row.sorted_at !== null);
+  const times = (kind: number) => rows.filter((row) => Number(row.kind) === kind && row.sorted_at !== null);
   const waiting = times(2)
     .sort((a, b) => Number(a.sorted_at) - Number(b.sorted_at))
     .map((row) => ({ sortedAt: Number(row.sorted_at), bizId: row.biz_id!, landedAt: Number(row.landed_at) }));

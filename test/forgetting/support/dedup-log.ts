@@ -26,9 +26,17 @@ export class DedupLog {
     this.scenarios = new Scenarios(parts.connections);
   }
 
-  async register(group: string, topic: string, scenario: string, broker = this.broker): Promise<Subscription> {
+  async register(
+    group: string,
+    topic: string,
+    scenario: string,
+    broker = this.broker,
+  ): Promise<Subscription> {
     const subscription = await broker.subscribe({ topic, group, version: 1 });
-    await new ScenarioSources(this.parts.connections, broker, this.scenarios).register(scenario, subscription);
+    await new ScenarioSources(this.parts.connections, broker, this.scenarios).register(
+      scenario,
+      subscription,
+    );
     return subscription;
   }
 

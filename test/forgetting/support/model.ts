@@ -299,7 +299,8 @@ export class Model {
     await this.shift(byMs);
     this.monotonicMs -= byMs;
     const results = await this.forgetting.forget();
-    if (results.some(({ forgotten }) => forgotten > 0)) this.wrongs.push('it forgot by a clock that had jumped');
+    if (results.some(({ forgotten }) => forgotten > 0))
+      this.wrongs.push('it forgot by a clock that had jumped');
     await this.shift(-byMs);
     this.monotonicMs += byMs;
   }

@@ -19,5 +19,7 @@ export function useTheSimpleRule(retentionMs: number): void {
     const before = Math.min((await readClock(database, on)) - retentionMs * 1000, oldest);
     return lockForgettable(database, on, { ...asked, before });
   });
-  jest.spyOn(statements, 'readMark').mockResolvedValue({ mark: undefined, sourceMark: undefined, kept: false });
+  jest
+    .spyOn(statements, 'readMark')
+    .mockResolvedValue({ mark: undefined, sourceMark: undefined, kept: false });
 }

@@ -14,7 +14,14 @@ import { makeSqliteSafe } from '../../../src/storage/index.js';
 import { DAY_MS, WINDOW_MS, idAt, send, sent } from '../../relay/parts.js';
 import { startApart } from '../../relay/support.js';
 import { type TestApp, startApp } from '../../support/app.js';
-import { CardRow, CardTable, type Payment, PaymentSucceeded, PaymentTable, payment } from '../../support/cards.js';
+import {
+  CardRow,
+  CardTable,
+  type Payment,
+  PaymentSucceeded,
+  PaymentTable,
+  payment,
+} from '../../support/cards.js';
 import { type Engine, type TestDatabase, createDatabase, engines } from '../../support/engines.js';
 import { countRows, letPass } from '../../support/tables.js';
 import { until } from '../../support/until.js';
@@ -35,7 +42,13 @@ export class Cards {
   }
 }
 
-const ENDS = new Set(['acknowledged', 'duplicate-absorbed', 'dead-lettered', 'given-back', 'retry-scheduled']);
+const ENDS = new Set([
+  'acknowledged',
+  'duplicate-absorbed',
+  'dead-lettered',
+  'given-back',
+  'retry-scheduled',
+]);
 
 type Through = NonNullable<IdempotentMqOptions['broker']>['through'];
 
@@ -92,7 +105,10 @@ export class World {
   }
 
   async publish(paymentId: string, options: PublishOptions = {}): Promise<void> {
-    await this.app.outbox.publish(PaymentSucceeded, payment(paymentId), { standalone: true, ...options } as never);
+    await this.app.outbox.publish(PaymentSucceeded, payment(paymentId), {
+      standalone: true,
+      ...options,
+    });
     await this.settle();
   }
 
@@ -108,7 +124,8 @@ export class World {
   }
 
   async releaseAll(): Promise<void> {
-    for (const { id } of await this.app.broker.quarantine.list()) await this.app.broker.quarantine.release(id);
+    for (const { id } of await this.app.broker.quarantine.list())
+      await this.app.broker.quarantine.release(id);
     await this.settle();
   }
 
