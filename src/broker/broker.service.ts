@@ -1,4 +1,5 @@
 import type { DataSource } from 'typeorm';
+import { SchemaMissingError } from '../errors/index.js';
 import type { IdempotentMqEvents } from '../events/index.js';
 import {
   type AttemptRecord,
@@ -188,7 +189,12 @@ export class BrokerService {
   /** Each migrated database has a name by which an outbox in it is known; a broker's is known by the same. */
   private async id(): Promise<Buffer> {
     const { database } = this.connections;
-    return (this.origin ??= (await this.connections.control((on) => findOrigin(database, on)))!);
+    this.origin ??= await this.connections.control((on) => findOrigin(database, on));
+    if (this.origin) return this.origin;
+    throw new SchemaMissingError(
+      `The row of ${database.tableNames.outbox_origin}, by which this database is known, was deleted by hand. ` +
+        'Restore it: with another one, nothing would be forgotten that is known under the former.',
+    );
   }
 
   /** @internal */

@@ -41,12 +41,37 @@ describe.each(engines)('forgetting beside consumption, on %s', (engine) => {
     }
   });
 
-  async function fill({ dataSource }: World): Promise<void> {
+  it('meets repeats of the very rows that go, which have one effect each', async () => {
+    const world = await World.open(engine, 'one database', { providers: [Cards] });
+    try {
+      await fill(world, 3_000);
+      const repeats = Array.from({ length: 300 }, (_, i) => `old-${10 * i}`);
+      const forgetting = world.forget();
+      // They land after the retention, so each may take effect once more, or be absorbed.
+      await world.app.outbox.publishAll(PaymentSucceeded, repeats.map(payment), { standalone: true });
+      await forgetting;
+      await world.settle();
+      await world.app.outbox.publishAll(PaymentSucceeded, repeats.map(payment), { standalone: true });
+      await world.settle();
+      const issued = await world.issued();
+      expect(Object.values(issued).every((count) => count === 1)).toBe(true);
+      expect(await world.deadLetters()).toEqual({});
+      const absorbed = world.app.seen.filter(({ type }) => type === 'duplicate-absorbed').length;
+      expect(Object.keys(issued).length + absorbed).toBe(2 * repeats.length);
+    } finally {
+      await world.close();
+    }
+  });
+
+  async function fill({ dataSource }: World, count = ROWS): Promise<void> {
     const [{ id }] = await dataSource.query('SELECT id FROM mq_scenario');
     const at = (Date.now() - 60 * DAY_MS) * 1000;
-    const each = 2_500;
-    for (let from = 0; from < ROWS; from += each) {
-      const rows = Array.from({ length: each }, (_, i) => [Buffer.from(`old-${from + i}`), at + from + i]);
+    const each = 1_500;
+    for (let from = 0; from < count; from += each) {
+      const rows = Array.from({ length: Math.min(each, count - from) }, (_, i) => [
+        Buffer.from(`old-${from + i}`),
+        at + from + i,
+      ]);
       await dataSource.query(
         `INSERT INTO mq_dedup (scenario_id, biz_id, token, seq, created_at)
          VALUES ${rows.map(() => `(${id}, ?, X'${'00'.repeat(16)}', 1, ?)`).join(', ')}`,

@@ -24,7 +24,7 @@ const TABLES = [
 jest.setTimeout(600_000);
 
 describe.each(engines)('schedules that a seed decides, on %s,', (engine) => {
-  const runs = Number(process.env.MQ_TEST_MODEL_RUNS) || (engine === 'sqlite' ? 300 : 25);
+  const runs = Number(process.env.MQ_TEST_MODEL_RUNS) || (engine === 'sqlite' ? 300 : 20);
   let database: TestDatabase;
   let parts: BrokerParts;
 
@@ -71,7 +71,7 @@ describe.each(engines)('schedules that a seed decides, on %s,', (engine) => {
       for (const key of Object.keys(counts) as (keyof typeof counts)[]) counts[key] += of[key];
     }
     // Schedules in which one of these never happened would have shown nothing.
-    if (runs >= 25) expect(Object.entries(counts).filter(([, count]) => count === 0)).toEqual([]);
+    if (runs >= 20) expect(Object.entries(counts).filter(([, count]) => count === 0)).toEqual([]);
   });
 
   it('show that the simple rule has second effects', async () => {

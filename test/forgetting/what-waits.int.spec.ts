@@ -22,16 +22,16 @@ describe.each(EVERYWHERE)('what waits for long, on %s with %s,', (engine, shape)
     await world.close();
   });
 
-  it('comes weeks later to its one effect, while all else is forgotten day by day', async () => {
+  it('comes weeks later to its one effect, while all else is forgotten', async () => {
     const waiting = ['dead', 'scheduled', 'quarantined'];
     for (const paymentId of waiting) await world.publish(paymentId);
     await world.publishDead('dead');
     await world.publish('scheduled', { delayMs: 50 * DAY_MS });
     await world.quarantine('quarantined');
     await world.quarantine('new');
-    for (let day = 0; day < 40; day++) {
+    for (let day = 0; day < 40; day += 2) {
       if (day < 8) await world.publish(`P-${day}`);
-      await world.letDaysPass(1);
+      await world.letDaysPass(2);
       await world.forget();
     }
     // A scheduled message is in its sender's outbox while the broker is apart: it lands when its time has come.
@@ -39,7 +39,7 @@ describe.each(EVERYWHERE)('what waits for long, on %s with %s,', (engine, shape)
     expect(await world.remembered()).toEqual([...kept].sort());
     await world.requeue();
     await world.releaseAll();
-    expect(await world.issued()).toMatchObject({ dead: 1, quarantined: 1, new: 1, 'P-0': 1, 'P-7': 1 });
+    expect(await world.issued()).toMatchObject({ dead: 1, quarantined: 1, new: 1, 'P-0': 1, 'P-6': 1 });
     if (shape === 'one database') {
       await world.letDaysPass(11);
       await world.app.events('duplicate-absorbed', 1, ({ bizId }) => bizId === 'scheduled');

@@ -6,7 +6,7 @@ import {
   countForgettableAmong,
 } from '../../storage/index.js';
 import { bizIdsOf } from './forget-scenario.js';
-import type { Inquiry, Unanswered } from './inquiry.js';
+import { KNOWN_BY_NAME, type Inquiry, type Unanswered } from './inquiry.js';
 
 /** What is remembered of a scenario, and what would be forgotten of it now. */
 export interface ScenarioReport {
@@ -47,7 +47,11 @@ export async function reportOn(
   const old = { scenarioId: scenario.id, before: watermark.at - retentionMs * 1000 };
   const waiting = [...bizIdsOf(sources)].map((hex) => Buffer.from(hex, 'hex'));
   const { rows, forgettable } = await connections.control((on) => countDedup(database, on, old));
-  const kept = await connections.control((on) => countForgettableAmong(database, on, old, waiting));
+  let kept = 0;
+  for (let from = 0; from < waiting.length; from += KNOWN_BY_NAME) {
+    const some = waiting.slice(from, from + KNOWN_BY_NAME);
+    kept += await connections.control((on) => countForgettableAmong(database, on, old, some));
+  }
   return {
     ...common,
     rows,
