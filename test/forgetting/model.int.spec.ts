@@ -24,7 +24,7 @@ const TABLES = [
 jest.setTimeout(600_000);
 
 describe.each(engines)('schedules that a seed decides, on %s,', (engine) => {
-  const runs = Number(process.env.MQ_TEST_MODEL_RUNS) || (engine === 'sqlite' ? 300 : 20);
+  const runs = Number(process.env.MQ_TEST_MODEL_RUNS) || (engine === 'sqlite' ? 200 : 20);
   let database: TestDatabase;
   let parts: BrokerParts;
 

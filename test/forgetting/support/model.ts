@@ -7,7 +7,12 @@ import { type Inquiry, type Unanswered, inquire } from '../../../src/consumer/fo
 import { Forgetting } from '../../../src/consumer/forgetting/forgetting.js';
 import { ScenarioSources } from '../../../src/consumer/forgetting/scenario-sources.js';
 import { CONSUMER_DEFAULTS, type HandlerCaller, Scenarios } from '../../../src/consumer/index.js';
-import { ClockWatch, insertQuarantined, listScenarios } from '../../../src/storage/index.js';
+import {
+  ClockWatch,
+  type LibraryConnections,
+  insertQuarantined,
+  listScenarios,
+} from '../../../src/storage/index.js';
 import { localTransport } from '../../../src/transport/local.transport.js';
 import type { ClaimedDelivery, Subscription, Transport } from '../../../src/transport/port.js';
 import { type BrokerParts, DAY_MS, HOUR_MS, MINUTE_MS, TOPIC, send, sent } from '../../relay/parts.js';
@@ -47,6 +52,8 @@ export class Model {
   /** Biz-ids and landing times of those that were open for longer than the slack. */
   private readonly hiddenTooLong = new Set<number>();
   private stale: Inquiry | undefined;
+  /** The receiver's database, whose clock is another one than the broker's. */
+  private readonly own: LibraryConnections;
   private readonly scenarios: Scenarios;
   private readonly transport: Transport;
   private losesAck = false;
@@ -56,7 +63,10 @@ export class Model {
     private readonly parts: BrokerParts,
     private readonly random: Seeded,
   ) {
-    this.scenarios = new Scenarios(parts.connections);
+    const aheadMs = random.pick([0, 0, 5 * HOUR_MS, -5 * HOUR_MS, 400 * DAY_MS]);
+    this.note(`the receiver's clock is ${days(aheadMs)} ahead of the broker's`);
+    this.own = withClock(parts.connections, aheadMs);
+    this.scenarios = new Scenarios(this.own);
     const local = localTransport(parts.broker);
     this.transport = {
       ...local,
@@ -172,7 +182,7 @@ export class Model {
     const outcome = await consumeIdempotently(
       {
         dataSource: this.parts.dataSource,
-        connections: this.parts.connections,
+        connections: this.own,
         transport: this.transport,
         scenarios: this.scenarios,
         sources: this.sources,
@@ -272,7 +282,7 @@ export class Model {
 
   /** A sweeper that asks, and then is slow. */
   private async ask(): Promise<void> {
-    const { connections } = this.parts;
+    const connections = this.own;
     const [scenario] = await connections.control((on) => listScenarios(connections.database, on));
     const asked: Inquiry | Unanswered = await inquire(
       { connections, transport: this.transport },
@@ -287,7 +297,7 @@ export class Model {
     const { stale } = this;
     this.stale = undefined;
     if (!stale) return;
-    const forgotten = await forgetScenario(this.parts.connections, stale, RETENTION.dedupMs);
+    const forgotten = await forgetScenario(this.own, stale, RETENTION.dedupMs);
     this.counts.forgotten += forgotten;
     this.note(`the slow sweeper forgets ${forgotten} rows`);
   }
@@ -306,7 +316,8 @@ export class Model {
   }
 
   private async restart(): Promise<void> {
-    const { connections, events, broker } = this.parts;
+    const { events, broker } = this.parts;
+    const connections = this.own;
     this.subscription = await broker.subscribe({ topic: TOPIC, group: 'cards', version: 1 });
     this.sources = new ScenarioSources(connections, this.transport, this.scenarios);
     await this.sources.register(SCENARIO, this.subscription);
@@ -369,6 +380,13 @@ function earlier(inquiry: Inquiry, ms: number): Inquiry {
       },
     })),
   };
+}
+
+function withClock(connections: LibraryConnections, aheadMs: number): LibraryConnections {
+  const { database } = connections;
+  const now = `(${database.dialect.now} + ${aheadMs * 1000})`;
+  const value = { ...database, dialect: { ...database.dialect, now } };
+  return Object.create(connections, { database: { value } }) as LibraryConnections;
 }
 
 function days(ms: number): string {
