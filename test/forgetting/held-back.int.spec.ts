@@ -4,6 +4,7 @@ import type { Transport } from '../../src/transport/port.js';
 import { DAY_MS, HOUR_MS, TOPIC, send, sent, through } from '../relay/parts.js';
 import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
 import { DedupLog, SCENARIO } from './support/dedup-log.js';
+import { withClock } from './support/with-clock.js';
 
 // Property: as long as a message may come that is older than a row, or nobody can say whether one may, the row stays; and
 // an operator is told once.
@@ -116,6 +117,14 @@ describe.each(engines)('a dedup log on %s', (engine) => {
     it('by a clock that is behind the mark, also right after a start', async () => {
       await sql(`UPDATE mq_scenario SET mark = ${(Date.now() + DAY_MS) * 1000}`);
       await expectHeld('clock-jumped');
+    });
+
+    it('by a clock that is days ahead of the process, also right after a start', async () => {
+      await expectHeld(
+        'clock-jumped',
+        log.sweeper({ connections: withClock(log.parts.connections, 2 * DAY_MS) }),
+      );
+      expect(await log.markDaysAgo()).toBeUndefined();
     });
 
     it("while a message can come that the broker's clock has dated into the future", async () => {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import * as statements from '../../src/storage/statements/index.js';
 import { DAY_MS } from '../relay/parts.js';
 import { EVERYWHERE, World } from './support/world.js';
@@ -136,6 +137,23 @@ describe.each(EVERYWHERE)('what waits for long, on %s with %s,', (engine, shape)
       await world.publishLate('P-1', 300);
       expect(await world.issued()).toEqual({ 'P-1': 1 });
     });
+  });
+
+  it('is judged again when a mark that lay in the future was set right, as docs/forgetting.md says', async () => {
+    for (const table of ['scenario', 'scenario_source'])
+      await world.dataSource.query(`UPDATE mq_${table} SET mark = ${(Date.now() + 400 * DAY_MS) * 1000}`);
+    await world.publishLate('P-1', 0.1);
+    expect(await world.deadLetters()).toEqual({ 'P-1': 'too-old-to-judge' });
+    const documented = readFileSync('docs/forgetting.md', 'utf8').matchAll(/^UPDATE .+(?=;$)/gm);
+    for (const [statement] of documented) {
+      const now = "CAST(unixepoch('now') AS INTEGER) * 1000000";
+      await world.dataSource.query(
+        engine === 'sqlite' ? statement.replace(/TIMESTAMPDIFF\(.+\)\)/, now) : statement,
+      );
+    }
+    await world.letDaysPass(1);
+    await world.publishLate('P-2', 0.5);
+    expect(await world.issued()).toEqual({ 'P-2': 1 });
   });
 
   it('pins nothing but itself, also where there are more of them than are known by name', async () => {

@@ -139,10 +139,15 @@ export class Forgetting {
     return connections.control((on) => listScenarios(connections.database, on));
   }
 
-  /** A mark is never ahead of the clock by which it was set. */
+  /**
+   * A mark is never ahead of the clock by which it was set. And who starts when the clock has jumped already has nothing to
+   * compare it with but the clock of its own machine.
+   */
   private clockJumped(clock: number, scenarios: readonly ScenarioRow[]): string | undefined {
     const latest = Math.max(0, ...scenarios.map(({ mark }) => mark ?? 0));
-    const jump = this.watch.jumpAt(clock, latest);
+    const aheadMs = clock / 1000 - Date.now();
+    const jump =
+      this.watch.jumpAt(clock, latest) ?? (aheadMs > this.deps.retention.slackMs ? aheadMs : undefined);
     return jump === undefined
       ? undefined
       : `this database's clock is off by ${Math.round(jump / 1000)} s; until it is right, or this process starts anew, nobody knows how old anything is`;

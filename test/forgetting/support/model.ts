@@ -18,6 +18,7 @@ import type { ClaimedDelivery, Subscription, Transport } from '../../../src/tran
 import { type BrokerParts, DAY_MS, HOUR_MS, MINUTE_MS, TOPIC, send, sent } from '../../relay/parts.js';
 import { PaymentSucceeded } from '../../support/cards.js';
 import { letPass } from '../../support/tables.js';
+import { withClock } from './with-clock.js';
 import type { Seeded } from '../../../campaigns/seeded.js';
 
 const RETENTION = { dedupMs: 10 * DAY_MS, slackMs: DAY_MS, executors: {} };
@@ -63,7 +64,7 @@ export class Model {
     private readonly parts: BrokerParts,
     private readonly random: Seeded,
   ) {
-    const aheadMs = random.pick([0, 0, 5 * HOUR_MS, -5 * HOUR_MS, 400 * DAY_MS]);
+    const aheadMs = random.pick([0, 0, 5 * HOUR_MS, -5 * HOUR_MS, -400 * DAY_MS]);
     this.note(`the receiver's clock is ${days(aheadMs)} ahead of the broker's`);
     this.own = withClock(parts.connections, aheadMs);
     this.scenarios = new Scenarios(this.own);
@@ -380,13 +381,6 @@ function earlier(inquiry: Inquiry, ms: number): Inquiry {
       },
     })),
   };
-}
-
-function withClock(connections: LibraryConnections, aheadMs: number): LibraryConnections {
-  const { database } = connections;
-  const now = `(${database.dialect.now} + ${aheadMs * 1000})`;
-  const value = { ...database, dialect: { ...database.dialect, now } };
-  return Object.create(connections, { database: { value } }) as LibraryConnections;
 }
 
 function days(ms: number): string {
