@@ -71,8 +71,9 @@ export class Forgetting {
   /** What `forget()` would do now, without doing it. It reads every dedup row: not for each minute. */
   async report(): Promise<ScenarioReport[]> {
     const reports: ScenarioReport[] = [];
-    for (const scenario of await this.scenarios()) {
-      const inquired = await inquire(this.deps, scenario, this.deps.retention.slackMs);
+    const scenarios = await this.scenarios();
+    for (const scenario of scenarios) {
+      const inquired = await this.ask(scenario, scenarios);
       reports.push(await reportOn(this.deps.connections, inquired, this.retentionOf(scenario)));
     }
     return reports;
@@ -106,17 +107,21 @@ export class Forgetting {
     const scenarios = await this.scenarios();
     const { connections } = this.deps;
     const clock = await connections.control((on) => readClock(connections.database, on));
-    const jumped = this.clockJumped(clock, scenarios);
     const results: ScenarioForgotten[] = [];
     for (const scenario of scenarios) {
       if (signal?.aborted) break;
-      if (signal && !jumped && this.wasJustForgotten(scenario, clock)) continue;
-      const inquired: Inquiry | Unanswered = jumped
-        ? { scenario, reason: 'clock-jumped', error: jumped }
-        : await inquire(this.deps, scenario, this.deps.retention.slackMs);
-      results.push(await this.passOver(inquired, signal));
+      if (signal && this.wasJustForgotten(scenario, clock)) continue;
+      results.push(await this.passOver(await this.ask(scenario, scenarios), signal));
     }
     return results;
+  }
+
+  /** The very time that a scenario is forgotten by is looked at: the one before it may have taken long. */
+  private async ask(scenario: ScenarioRow, all: readonly ScenarioRow[]): Promise<Inquiry | Unanswered> {
+    const inquired = await inquire(this.deps, scenario, this.deps.retention.slackMs);
+    if ('reason' in inquired) return inquired;
+    const error = this.clockJumped(inquired.askedAt, all);
+    return error === undefined ? inquired : { scenario, reason: 'clock-jumped', error };
   }
 
   private async passOver(inquired: Inquiry | Unanswered, signal?: AbortSignal): Promise<ScenarioForgotten> {
@@ -157,7 +162,8 @@ export class Forgetting {
   private wasJustForgotten({ kind, mark }: ScenarioRow, clock: number): boolean {
     const { intervalMs, retention } = this.deps;
     const slackMs = kind === 'executor' ? 0 : retention.slackMs;
-    return mark !== undefined && mark > clock - (slackMs + intervalMs / 2) * 1000;
+    const at = clock - slackMs * 1000;
+    return mark !== undefined && mark <= at && mark > at - (intervalMs / 2) * 1000;
   }
 
   private retentionOf({ name, kind }: ScenarioRow): number {
