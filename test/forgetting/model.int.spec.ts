@@ -71,7 +71,8 @@ describe.each(engines)('schedules that a seed decides, on %s,', (engine) => {
       for (const key of Object.keys(counts) as (keyof typeof counts)[]) counts[key] += of[key];
     }
     // Schedules in which one of these never happened would have shown nothing.
-    if (runs >= 20) expect(Object.entries(counts).filter(([, count]) => count === 0)).toEqual([]);
+    if (!process.env.MQ_TEST_MODEL_SEED && runs >= 20)
+      expect(Object.entries(counts).filter(([, count]) => count === 0)).toEqual([]);
   });
 
   it('show that the simple rule has second effects', async () => {

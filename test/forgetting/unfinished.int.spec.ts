@@ -1,3 +1,4 @@
+import { DELIVERY_TABLES, readUnfinished } from '../../src/storage/index.js';
 import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
 import { type BrokerParts, HOUR_MS, TOPIC, WINDOW_MS, idAt, openBroker, send, sent } from '../relay/parts.js';
 
@@ -142,6 +143,22 @@ describe.each(engines)('the oldest message that can still come, of a broker on %
     });
     expect(await ask(0, 2)).toEqual({ waiting: ['P-4', 'P-3'], next: at[1], oldest: at[4] });
     expect(await ask(2.5 * HOUR_MS, 2)).toEqual({ waiting: ['P-4', 'P-3'], next: undefined, oldest: at[4] });
+  });
+
+  it('asks every table that can hold a delivery', async () => {
+    const { database } = parts.connections;
+    const asked: string[] = [];
+    const on = {
+      query: async (statement: string) => {
+        asked.push(statement);
+        return { records: [{ kind: 0, sorted_at: 1 }] } as never;
+      },
+    };
+    const question = { subscriptionId: 1, topic: TOPIC, slackMs: 1, limit: 1 };
+    await readUnfinished(database, on, question);
+    const missing = DELIVERY_TABLES.filter((table) => !asked[0]!.includes(`${database.tables[table]} h`));
+    expect(missing).toEqual([]);
+    expect(asked).toHaveLength(1);
   });
 
   it('names the broker, as it does itself, and tells its time', async () => {
