@@ -177,6 +177,7 @@ export class IdempotentMqModule
     await this.consumers.start(this.discovered);
     const { broker, forgetting, options, relay } = this.runtime;
     if (options.roles.relay) relay?.start();
+    this.runtime.unrelayed?.start();
     if (!options.roles.sweep) return;
     broker.startSweeping();
     forgetting.start();

@@ -6,7 +6,7 @@ import {
   resolveConsumerOptions,
 } from './consumer/index.js';
 import { InvalidOptionError } from './errors/index.js';
-import { DEFAULT_TABLE_PREFIX } from './storage/index.js';
+import { DEFAULT_TABLE_PREFIX, dialectOf } from './storage/index.js';
 import type { Transport } from './transport/port.js';
 import { DEFAULT_PAYLOAD_LIMITS, NAME_RULE, type AnyTopic, checkTopic, isName } from './topic/index.js';
 
@@ -353,12 +353,24 @@ function brokerOption(value: IdempotentMqOptions['broker']): IdempotentMqOptions
   if (value === undefined) return undefined;
   const { dataSource, through } = value;
   const isOne = typeof dataSource === 'object' && dataSource !== null;
+  const expected = "TypeORM's options for the broker's database, or a DataSource that is initialized";
   if (!isOne || !('type' in dataSource || dataSource instanceof DataSource || 'driver' in dataSource)) {
-    throw new InvalidOptionError(
-      'broker.dataSource',
-      dataSource,
-      "TypeORM's options for the broker's database, or a DataSource that is initialized",
-    );
+    throw new InvalidOptionError('broker.dataSource', dataSource, expected);
+  }
+  if ('isInitialized' in dataSource) {
+    // Nobody would close it.
+    if (!dataSource.isInitialized)
+      throw new InvalidOptionError('broker.dataSource', 'a DataSource that is not initialized', expected);
+  } else {
+    dialectOf(dataSource.type);
+    // An environment variable that is not set: the driver would connect to this machine.
+    if ('url' in dataSource && dataSource.url === undefined) {
+      throw new InvalidOptionError(
+        'broker.dataSource.url',
+        undefined,
+        "the broker's database, as in mysql://user:password@host:3306/broker; or leave url out and give host, username, password and database",
+      );
+    }
   }
   if (through !== undefined && typeof through !== 'function') {
     throw new InvalidOptionError('broker.through', through, 'a function from a transport to a transport');

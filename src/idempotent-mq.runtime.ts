@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
 import { BrokerService } from './broker/index.js';
-import { type BrokerSide, checkDatabase, openBrokerSide } from './broker-side.js';
+import { BrokerSide, checkDatabase, isInMemory } from './broker-side.js';
 import {
   Forgetting,
   IdempotentExecutor,
@@ -9,25 +9,29 @@ import {
   Scenarios,
   WorksUnderWay,
 } from './consumer/index.js';
-import { NotDurableError, describeError } from './errors/index.js';
+import { ConfigurationError, InvalidOptionError, NotDurableError, describeError } from './errors/index.js';
 import { IdempotentMqEvents } from './events/index.js';
 import type { ResolvedOptions } from './idempotent-mq.options.js';
 import { logEvents } from './log-events.js';
+import { tellOfLeftBehind } from './left-behind.js';
 import { logRelayEvents } from './log-relay-events.js';
-import { Outbox, OutboxClaims, OutboxPublisher, Relay } from './publisher/index.js';
+import { Outbox, OutboxClaims, OutboxPublisher, Relay, WatchingUnrelayed } from './publisher/index.js';
 import {
   type LibraryConnections,
   databaseOf,
   findProblemsOfLeftAlone,
   makeSqliteSafe,
   migrate,
+  nameOfDatabase,
   openConnections,
 } from './storage/index.js';
 import { ambiguousTopicNames, definedTopicNames } from './topic/index.js';
 import { refuseOuterUse } from './transaction/index.js';
 import { localTransport } from './transport/local.transport.js';
+import { methodsOf, withinTime } from './transport/within-time.js';
 import type { Transport } from './transport/port.js';
 
+const LOGGED_AS = 'IdempotentMq';
 /** Of one INSERT. SQLite takes 32,766 parameters in a statement, and a message needs five. */
 const LANDING_ROWS = 6_000;
 /** A message of an outbox needs seven. */
@@ -45,7 +49,7 @@ const CONTROL_CONNECTIONS = 5;
 
 /** All parts of one module instance, wired together. */
 export class IdempotentMqRuntime {
-  readonly logger = new Logger('IdempotentMq');
+  readonly logger = new Logger(LOGGED_AS);
   readonly events = new IdempotentMqEvents((error) =>
     this.logger.error(`A subscriber to events$ failed: ${describeError(error)}`),
   );
@@ -55,6 +59,8 @@ export class IdempotentMqRuntime {
   /** Set when the broker has a database of its own. */
   readonly outbox: Outbox | undefined;
   readonly relay: Relay | undefined;
+  /** Where the outbox is another process's to relay. */
+  readonly unrelayed: WatchingUnrelayed | undefined;
   readonly executor: IdempotentExecutor;
   readonly executing = new WorksUnderWay();
   readonly scenarios: Scenarios;
@@ -75,7 +81,7 @@ export class IdempotentMqRuntime {
       brokerSide?.connections ?? connections,
       this.events,
       {
-        landing: statementLimits(LANDING_ROWS, brokerSide?.packetBytes ?? packetBytes),
+        landing: brokerSide?.limits ?? statementLimits(LANDING_ROWS, packetBytes),
         unroutedMs: options.unroutedMs,
         innerMsgIdWindowMs: options.innerMsgIdWindowMs,
         deadLetterMs: options.deadLetterMs,
@@ -87,7 +93,7 @@ export class IdempotentMqRuntime {
       brokerSide ? undefined : dataSource,
     );
     const local = localTransport(this.broker);
-    this.transport = options.broker?.through?.(local) ?? local;
+    this.transport = options.broker?.through ? throughOwn(options.broker.through, local, options) : local;
     if (brokerSide) {
       const outbox = new Outbox(
         dataSource,
@@ -95,6 +101,7 @@ export class IdempotentMqRuntime {
         this.events,
         statementLimits(OUTBOX_ROWS, packetBytes),
       );
+      if (!options.roles.relay) this.unrelayed = new WatchingUnrelayed(connections, this.events);
       const claims = new OutboxClaims(connections, this.events);
       this.outbox = outbox;
       this.relay = new Relay(claims, this.transport, this.events, options.relay, (listener) =>
@@ -137,24 +144,37 @@ export class IdempotentMqRuntime {
     const connections = await openConnections(dataSource, database, connectionsOptions(options));
     let brokerSide: BrokerSide | undefined;
     try {
-      const own = await checkDatabase(connections, {
+      const logger = new Logger(LOGGED_AS);
+      const { problems, packetBytes } = await checkDatabase(connections, {
         app: options.appPoolSize,
         scopes: options.connections,
         control: CONTROL_CONNECTIONS,
       });
-      if (options.leaveDataSourceAlone) own.problems.push(...(await findProblemsOfLeftAlone(dataSource)));
-      if (options.broker) {
-        brokerSide = await openBrokerSide(options.broker.dataSource, options, connectionsOptions(options));
+      if (options.leaveDataSourceAlone) problems.push(...(await findProblemsOfLeftAlone(dataSource)));
+      if (problems.length > 0) {
+        if (options.durability === 'require') throw new NotDurableError(problems);
+        logger.warn(new NotDurableError(problems, { isAccepted: true }).message);
       }
-      const problems = [...own.problems, ...(brokerSide?.problems ?? [])];
-      if (problems.length > 0 && options.durability === 'require') throw new NotDurableError(problems);
-      const runtime = new IdempotentMqRuntime(dataSource, options, connections, own.packetBytes, brokerSide);
-      if (problems.length > 0)
-        runtime.logger.warn(new NotDurableError(problems, { isAccepted: true }).message);
-      await runtime.broker.registerTopics([
-        ...definedTopicNames(),
-        ...options.topics.map(({ name }) => name),
-      ]);
+      if (options.broker) {
+        brokerSide = new BrokerSide(options.broker.dataSource, {
+          options,
+          connections: connectionsOptions(options),
+          limitsOf: (bytes) => statementLimits(LANDING_ROWS, bytes),
+          appIsInMemory: isInMemory(dataSource),
+          warn: (message) => logger.warn(message),
+        });
+      }
+      refuseOtherBrokerOf(dataSource, options.tablePrefix, brokerSide);
+      const brokerIsThere = (await brokerSide?.tryToOpen()) ?? true;
+      const runtime = new IdempotentMqRuntime(dataSource, options, connections, packetBytes, brokerSide);
+      await runtime.tellWhereItIs(brokerIsThere);
+      // A broker that comes later learns of topics from what is sent, and from who subscribes.
+      if (brokerIsThere) {
+        await runtime.broker.registerTopics([
+          ...definedTopicNames(),
+          ...options.topics.map(({ name }) => name),
+        ]);
+      }
       for (const name of ambiguousTopicNames()) runtime.logger.warn(ambiguous(name));
       refuseOuterUse(dataSource);
       return runtime;
@@ -163,6 +183,31 @@ export class IdempotentMqRuntime {
       await connections.close();
       throw error;
     }
+  }
+
+  /** The first thing that somebody wants to know who looks for a message. */
+  private async tellWhereItIs(brokerIsThere: boolean): Promise<void> {
+    const { brokerSide, connections, dataSource, logger, options } = this;
+    const own = nameOfDatabase(dataSource);
+    const tables = `tables ${connections.database.tableNames.message.replace(/message$/, '*')}`;
+    const roles = Object.entries(options.roles).filter(
+      ([role, isOn]) => isOn && (role !== 'relay' || brokerSide),
+    );
+    const doing =
+      roles.length > 0 ? `Roles: ${roles.map(([role]) => role).join(', ')}.` : 'It only publishes.';
+    logger.log(
+      brokerSide
+        ? `The broker has a database of its own: ${brokerSide.name}. Outbox and dedup log: ${own}, ${tables}. ${doing}`
+        : `The broker's tables are in this app's database: ${own}, ${tables}. ${doing}`,
+    );
+    if (!brokerIsThere) {
+      logger.warn(
+        `The broker's database (${brokerSide!.name}) can't be reached. What is published waits in the outbox; relays and consumers begin when it is there.`,
+      );
+    }
+    const broker = brokerSide && (brokerIsThere ? brokerSide.connections : 'away');
+    for (const warning of await tellOfLeftBehind({ own: connections, name: own, broker }))
+      logger.warn(warning);
   }
 
   /** The server must not end a transaction whose consumer may be silent for longer than the module's own lease. */
@@ -188,6 +233,7 @@ export class IdempotentMqRuntime {
   private async closeParts(): Promise<void> {
     await this.executing.close();
     await this.relay?.stop(0);
+    this.unrelayed?.stop();
     this.outbox?.close();
     await this.forgetting.stop();
     await this.broker.close();
@@ -195,6 +241,52 @@ export class IdempotentMqRuntime {
     await this.connections.close();
     this.events.close();
   }
+}
+
+/**
+ * A broker as somebody's own code reaches it. It may never answer: neither a worker nor a shutdown waits for that.
+ *
+ * @throws InvalidOptionError when that is no transport
+ */
+function throughOwn(
+  through: (broker: Transport) => Transport,
+  local: Transport,
+  { statementTimeoutMs }: ResolvedOptions,
+): Transport {
+  const own: unknown = through(local);
+  const methods = methodsOf(local);
+  const missing = methods.filter(
+    (method) => typeof (own as Record<string, unknown> | null | undefined)?.[method] !== 'function',
+  );
+  if (missing.length > 0) {
+    throw new InvalidOptionError(
+      'broker.through',
+      through,
+      `a function that returns a transport, not a promise of one, such as (broker) => ({ ...broker, send: … }); what it returned lacks ${missing.join(', ')}`,
+    );
+  }
+  return withinTime(own as Transport, methods, 2 * statementTimeoutMs);
+}
+
+/** The names of brokers, by DataSource and by prefix of the tables of an outbox. */
+const brokersOf = new WeakMap<DataSource, Map<string, string>>();
+
+/** @throws ConfigurationError when another instance has the same outbox, and would send what is published here */
+function refuseOtherBrokerOf(
+  dataSource: DataSource,
+  prefix: string,
+  brokerSide: BrokerSide | undefined,
+): void {
+  if (!brokerSide) return;
+  const brokers = brokersOf.get(dataSource) ?? new Map<string, string>();
+  const other = brokers.get(prefix);
+  if (other !== undefined && other !== brokerSide.name) {
+    throw new ConfigurationError(
+      `Two instances on one DataSource name different brokers (${other} and ${brokerSide.name}), and would have one outbox: what is published by the one would be sent to the broker of the other. ` +
+        'Give each a tablePrefix of its own.',
+    );
+  }
+  brokersOf.set(dataSource, brokers.set(prefix, brokerSide.name));
 }
 
 function ambiguous(topic: string): string {

@@ -115,6 +115,7 @@ export {
   LeaseLostError,
   ManualTransactionControlError,
   NoConnectionError,
+  BrokerUnreachableError,
   NotDurableError,
   OuterDataSourceError,
   PublishIncompleteError,

@@ -1,6 +1,6 @@
 import type { Logger } from '@nestjs/common';
-import { type After, FailureLines } from './failure-lines.js';
 import type { IdempotentMqEvent, IdempotentMqEvents } from './events/index.js';
+import { type After, LinesAMinute } from './lines-a-minute.js';
 
 type Of<T extends IdempotentMqEvent['type']> = Extract<IdempotentMqEvent, { type: T }>;
 
@@ -10,7 +10,11 @@ export function logEvents(
   logger: Pick<Logger, 'log' | 'warn' | 'error'>,
   after?: After,
 ): void {
-  const firstFailures = new FailureLines((line) => logger.warn(line), after);
+  const firstFailures = new LinesAMinute(
+    (line) => logger.warn(line),
+    (handler) => `first failures of ${handler}`,
+    after,
+  );
   const failing = new Set<string>();
   const unheard = new Set<string>();
   const parking = new Set<string>();
@@ -28,7 +32,7 @@ export function logEvents(
         return;
       case 'retry-scheduled':
         if (event.failures === 1 && !event.requested)
-          firstFailures.failed(event.handler, () => firstFailure(event));
+          firstFailures.add(event.handler, () => firstFailure(event));
         return;
       case 'dead-lettered':
         if (event.reason === 'expired') {

@@ -1,18 +1,30 @@
 import type { Logger } from '@nestjs/common';
-import type { IdempotentMqEvents } from './events/index.js';
+import type { IdempotentMqEvent, IdempotentMqEvents } from './events/index.js';
+import { type After, LinesAMinute } from './lines-a-minute.js';
 
-/** The same as {@link logEvents} for a broker in a database of its own: one line a change, not one a message. */
+/** An ACK is lost now and then. One that is missed so often is not lost. */
+const TOLD_FROM = 5;
+
+/** The same as {@link logEvents} for a broker in a database of its own: one line a change, and some a minute of what may concern thousands of messages. */
 export function logRelayEvents(
   { events$ }: Pick<IdempotentMqEvents, 'events$'>,
   logger: Pick<Logger, 'log' | 'warn' | 'error'>,
+  after?: After,
 ): void {
-  const refusals = new Set<string>();
+  const error = (line: string) => logger.error(line);
+  const refusals = new LinesAMinute(error, (topic) => `messages of ${topic} that the broker refuses`, after);
+  const missed = new LinesAMinute(error, (topic) => `messages of ${topic} without an ACK`, after);
+  const quarantined = new LinesAMinute(error, (topic) => `messages of ${topic} that were quarantined`, after);
   let relayFails = false;
   let clockIsWrong = false;
-  events$.subscribe((event) => {
+  let unrelayedIsTold = false;
+  const log = (event: IdempotentMqEvent) => {
     switch (event.type) {
       case 'relay-error':
-        if (!relayFails) logger.warn(`The relay could not send, and keeps trying: ${event.error}`);
+        if (!relayFails)
+          logger.warn(
+            `The relay could not ${event.at === 'outbox' ? "read or change its outbox, in this app's database" : 'send to the broker'}, and keeps trying: ${event.error}`,
+          );
         relayFails = true;
         return;
       case 'relay-recovered':
@@ -20,20 +32,38 @@ export function logRelayEvents(
         logger.log('The relay works again.');
         return;
       case 'refused':
-        if (refusals.has(`${event.topic} ${event.error}`)) return;
-        refusals.add(`${event.topic} ${event.error}`);
-        logger.error(
-          `The broker refuses ${event.bizId} of ${event.topic}; it stays in the outbox, and is tried again: ${event.error}`,
+        refusals.add(
+          event.topic,
+          () =>
+            `The broker refuses ${event.bizId} of ${event.topic}; it stays in the outbox, and is tried again: ${event.error}`,
+        );
+        return;
+      case 'ack-missed':
+        if (event.sends < TOLD_FROM) return;
+        missed.add(
+          event.topic,
+          () =>
+            `No ACK for ${event.bizId} of ${event.topic}, sent ${event.sends} times so far; it is sent again: ${event.error}`,
         );
         return;
       case 'quarantined':
-        logger.error(
-          `Quarantined (${event.reason}): ${event.bizId} of ${event.topic}; broker.quarantine lists, releases and discards it.`,
+        quarantined.add(
+          event.topic,
+          () =>
+            `Quarantined (${event.reason}): ${event.bizId} of ${event.topic}; broker.quarantine lists, releases and discards it.`,
         );
+        return;
+      case 'unrelayed':
+        if (!unrelayedIsTold) {
+          logger.warn(
+            `Messages have been waiting in the outbox for ${Math.round(event.waitedMs / 1000)} s, and no relay has taken them up. Is roles.relay on in some process of this database?`,
+          );
+        }
+        unrelayedIsTold = true;
         return;
       case 'outbox-restored':
         logger.warn(
-          `The outbox has counted ${event.claims} claims, and the broker knows of ${event.knownClaims}: a backup was restored. What is in the outbox keeps its inner-msg-ids, so that nothing lands twice.`,
+          `The outbox has counted ${event.claims} claims, and the broker knows of ${event.knownClaims}: a backup was restored, or a copy of this database relays to the same broker. What is in the outbox keeps its inner-msg-ids, so that nothing lands twice. See docs/operations.md, Restored backups.`,
         );
         return;
       case 'clock-jumped':
@@ -49,5 +79,13 @@ export function logRelayEvents(
         return;
       default:
     }
+  };
+  events$.subscribe({
+    next: log,
+    complete: () => {
+      refusals.close();
+      missed.close();
+      quarantined.close();
+    },
   });
 }

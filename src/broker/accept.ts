@@ -1,3 +1,4 @@
+import { SchemaMissingError } from '../errors/index.js';
 import type { IdempotentMqEvents } from '../events/index.js';
 import {
   type AcceptedId,
@@ -9,6 +10,8 @@ import {
   deleteAccepted,
   findAccepted,
   findKnownClaims,
+  findOrigin,
+  fitsPacket,
   insertAccepted,
   insertKnownOrigin,
   raiseKnownClaims,
@@ -77,6 +80,7 @@ export class Accepting {
     const { database } = this.connections;
     return this.connections.control(async (on) => ({
       now: await readClock(database, on),
+      broker: await brokerId(database, on),
       floor: (await readFloor(database, on))?.floor,
       windowMs: this.options.windowMs,
       knownClaims: (await findKnownClaims(database, on, origin)) ?? 0,
@@ -90,7 +94,7 @@ export class Accepting {
     if (!isName(message.topic)) {
       return { ...copy, answer: refused(`its topic's name must be ${NAME_RULE}`) };
     }
-    if (size > packetBytes) {
+    if (!fitsPacket(size, this.options.limits)) {
       const reason = `it takes ${size} bytes on the wire, more than the broker's database accepts in one packet (max_allowed_packet = ${packetBytes})`;
       return { ...copy, answer: refused(reason) };
     }
@@ -118,7 +122,8 @@ export class Accepting {
       for (const copy of forgotten) Object.assign(copy, QUARANTINED, { reason: 'forgotten' });
     }
     for (const copy of copies) {
-      if (copy.reason) await this.quarantine.keep(on, copy, copy.reason);
+      if (!copy.reason || (await this.quarantine.keep(on, copy, copy.reason))) continue;
+      copy.answer = { kind: 'duplicate' };
     }
     const parked = await this.land(
       on,
@@ -217,6 +222,14 @@ function keepOrder(copies: Judged[]): Judged[] {
 
 function refused(reason: string): Answer {
   return { kind: 'refused', reason };
+}
+
+async function brokerId(database: Database, on: Connection): Promise<Buffer> {
+  const id = await findOrigin(database, on);
+  if (id) return id;
+  throw new SchemaMissingError(
+    `The row of ${database.tableNames.outbox_origin} in the broker's database is gone, which the migrations made and by which outboxes know this broker. Restore it from a backup.`,
+  );
 }
 
 async function noteOrigin(

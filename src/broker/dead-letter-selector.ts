@@ -47,9 +47,16 @@ export function resolveSelector(call: string, which: DeadLetterSelector): DeadLe
   return resolveFilter(call, which as DeadLetterFilter);
 }
 
-/** @throws InvalidOptionError naming what came, and what is known */
-export function resolveFilter(call: string, filter: DeadLetterFilter): DeadLetterCondition {
-  refuseUnknownKeys(call, filter, KNOWN);
+/**
+ * @param beside keys that the call takes beside the filter
+ * @throws InvalidOptionError naming what came, and what is known
+ */
+export function resolveFilter(
+  call: string,
+  filter: DeadLetterFilter,
+  beside: readonly string[] = [],
+): DeadLetterCondition {
+  refuseUnknownKeys(call, filter, [...KNOWN, ...beside]);
   for (const key of TEXTS) {
     const value: unknown = filter[key];
     if (value !== undefined && (typeof value !== 'string' || value === '')) {

@@ -72,7 +72,7 @@ export class DeadLetters {
       throw new InvalidOptionError('deadLetters.list({ limit })', limit, 'a whole number from 1 to 1000');
     }
     const behind = after === undefined ? undefined : resolvePosition(after);
-    const condition = resolveFilter('deadLetters.list', filter);
+    const condition = resolveFilter('deadLetters.list', filter, ['limit', 'after']);
     return (await this.find({ ...condition, behind }, limit)).map(toDeadLetter);
   }
 

@@ -1,8 +1,8 @@
 import type { IdempotentMqEvents } from '../events/index.js';
 import {
   type LibraryConnections,
+  deleteCopy,
   deleteDeadLetters,
-  deleteQuarantined,
   findExpiredCopies,
   lockExpiredDeadLetters,
 } from '../storage/index.js';
@@ -54,16 +54,14 @@ export class Expiring {
     const { database } = this.connections;
     const expired = { olderThanMs: this.options.quarantineMs, limit: BATCH };
     let gone = 0;
-    let ids: number[] = [];
+    let copies: { id: number; decided: boolean }[] = [];
     do {
-      ids = await this.connections.control((on) => findExpiredCopies(database, on, expired));
-      for (const id of ids) {
-        const wasThere = await this.connections.controlTransaction((on) =>
-          deleteQuarantined(database, on, id),
-        );
-        if (wasThere) gone++;
+      copies = await this.connections.control((on) => findExpiredCopies(database, on, expired));
+      for (const { id, decided } of copies) {
+        const wasThere = await this.connections.controlTransaction((on) => deleteCopy(database, on, id));
+        if (wasThere && !decided) gone++;
       }
-    } while (ids.length === BATCH && !signal?.aborted);
+    } while (copies.length === BATCH && !signal?.aborted);
     return gone;
   }
 

@@ -81,7 +81,10 @@ export class Landing {
     const { database } = this.connections;
     const { firstSeq, session } = await insertMessages(database, on, rows, timing);
     // Nobody has been told of the messages yet: without their deliveries they are as good as gone, even if this fails.
-    await transactions?.takeBackOutside(session, () => deleteJustInserted(database, on, { firstSeq, rows }));
+    await transactions?.takeBackOutside(session, async () => {
+      await deleteJustInserted(database, on, { firstSeq, rows });
+      return 0;
+    });
     const batch = { topicId: rows[0]!.topicId, firstSeq, count: rows.length };
     if ((await fanOut(database, on, batch, timing)) > 0) return 0;
     if ((await parkMessages(database, on, batch, timing)) !== rows.length) {

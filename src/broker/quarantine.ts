@@ -6,13 +6,16 @@ import {
   type QuarantinedCopy,
   type QuarantinedRow,
   countQuarantinedCopy,
-  deleteQuarantined,
+  type ListedQuarantined,
+  decideQuarantined,
+  lockQuarantinedCopy,
   findQuarantined,
   insertQuarantined,
   listQuarantined,
 } from '../storage/index.js';
 import type { Landing } from './land.js';
 import type { LandedBell } from './landed-bell.js';
+import { refuseUnknownKeys } from './refuse-unknown-keys.js';
 import type { Topics } from './topics.js';
 
 export type QuarantineReason =
@@ -27,6 +30,8 @@ export interface QuarantinedMessage {
   id: string;
   topic: string;
   bizId: string;
+  /** In hexadecimal digits, as the events and the tables have it. */
+  innerMsgId: string;
   reason: QuarantineReason;
   /** How often this very copy has come. */
   copies: number;
@@ -55,7 +60,12 @@ export class Quarantine {
    *
    * @throws InvalidOptionError naming the option and what came
    */
-  async list({ limit = 100, after }: QuarantineListOptions = {}): Promise<QuarantinedMessage[]> {
+  async list(page: QuarantineListOptions = {}): Promise<QuarantinedMessage[]> {
+    if (typeof page !== 'object' || page === null) {
+      throw new InvalidOptionError('quarantine.list(page)', page, 'an object, or left out');
+    }
+    refuseUnknownKeys('quarantine.list', page, ['limit', 'after']);
+    const { limit = 100, after } = page;
     if (!Number.isSafeInteger(limit) || limit < 1 || limit > 1_000) {
       throw new InvalidOptionError('quarantine.list({ limit })', limit, 'a whole number from 1 to 1000');
     }
@@ -85,7 +95,7 @@ export class Quarantine {
     const { database } = this.connections;
     const { topic, expiresAt } = found;
     const parked = await this.connections.controlTransaction(async (on) => {
-      if (!(await deleteQuarantined(database, on, found.id))) return undefined;
+      if (!(await decideQuarantined(database, on, found.id, 'released'))) return undefined;
       return this.landing.land(
         on,
         topic,
@@ -101,18 +111,24 @@ export class Quarantine {
     return true;
   }
 
-  /** Deletes it for good: for one that has landed before. @returns false when it is not there (any more) */
+  /** Drops it for good: for one that has landed before. @returns false when it is not there (any more) */
   async discard(id: string): Promise<boolean> {
     const { database } = this.connections;
     const number = numberOf('quarantine.discard(id)', id);
-    return this.connections.controlTransaction((on) => deleteQuarantined(database, on, number));
+    return this.connections.controlTransaction((on) => decideQuarantined(database, on, number, 'discarded'));
   }
 
-  /** @internal In the transaction that could not tell. */
-  async keep(on: Connection, copy: QuarantinedCopy, reason: QuarantineReason): Promise<void> {
+  /**
+   * @internal In the transaction that could not tell.
+   *
+   * @returns false where an operator has decided about this very copy: it was sent again because its ACK got lost
+   */
+  async keep(on: Connection, copy: QuarantinedCopy, reason: QuarantineReason): Promise<boolean> {
     const { database } = this.connections;
-    if (await countQuarantinedCopy(database, on, copy)) return;
-    await insertQuarantined(database, on, copy, reason);
+    const known = await lockQuarantinedCopy(database, on, copy);
+    if (known) await countQuarantinedCopy(database, on, known.id);
+    else await insertQuarantined(database, on, copy, reason);
+    return !known?.decided;
   }
 
   private async find(call: string, id: string): Promise<QuarantinedRow | undefined> {
@@ -129,11 +145,13 @@ function numberOf(call: string, id: unknown): number {
   return Number(id);
 }
 
-function toMessage({ id, topic, bizId, reason, copies, quarantinedAt }: QuarantinedRow): QuarantinedMessage {
+function toMessage(row: ListedQuarantined): QuarantinedMessage {
+  const { id, topic, bizId, innerMsgId, reason, copies, quarantinedAt } = row;
   return {
     id: String(id),
     topic,
     bizId: bizId.toString('utf8'),
+    innerMsgId: innerMsgId.toString('hex'),
     reason: reason as QuarantineReason,
     copies,
     quarantinedAt: new Date(quarantinedAt / 1000),

@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import type { DataSource } from 'typeorm';
 import { ConfigurationError, describeError } from '../errors/index.js';
+import { brokerReplacedCommand } from './broker-replaced.command.js';
 import { dataSourceOf, redacted } from './data-source.js';
 import { forgettingCommand } from './forgetting.command.js';
 import { migrateCommand } from './migrate.command.js';
@@ -17,6 +18,7 @@ interface Flags {
 const COMMANDS: Record<string, (dataSource: DataSource, flags: Flags) => Promise<void>> = {
   migrate: (dataSource, flags) => migrateCommand(dataSource, flags['table-prefix']),
   'outbox-restored': (dataSource, flags) => outboxRestoredCommand(dataSource, flags['table-prefix']),
+  'broker-replaced': (dataSource, flags) => brokerReplacedCommand(dataSource, flags['table-prefix']),
   forgetting: (dataSource, flags) =>
     forgettingCommand(dataSource, {
       tablePrefix: flags['table-prefix'],
@@ -34,6 +36,8 @@ const USAGE = `Usage: nestjs-idempotent-mq COMMAND (--database URL | --data-sour
                          at once
   outbox-restored        after a backup of a publisher's database was restored, and before it publishes again: what is
                          in its outbox may have been sent since the backup, and keeps its inner-msg-ids
+  broker-replaced        on a publisher's database, when its broker's place was taken by another one: its outbox may
+                         send there from now on
 
   forgetting             says what of a receiver's dedup log would be forgotten now, and why the rest stays; changes
                          nothing. With a broker apart, --broker URL names the broker's database. --dedup-ms and
@@ -52,12 +56,12 @@ async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
-      database: { type: 'string' },
-      'data-source': { type: 'string' },
-      'table-prefix': { type: 'string' },
-      broker: { type: 'string' },
-      'dedup-ms': { type: 'string' },
-      'slack-ms': { type: 'string' },
+      database: { type: 'string', multiple: true },
+      'data-source': { type: 'string', multiple: true },
+      'table-prefix': { type: 'string', multiple: true },
+      broker: { type: 'string', multiple: true },
+      'dedup-ms': { type: 'string', multiple: true },
+      'slack-ms': { type: 'string', multiple: true },
       help: { type: 'boolean', short: 'h' },
     },
   });
@@ -70,14 +74,23 @@ async function main(): Promise<number> {
     process.stderr.write(`${wrongCommand(positionals)}\n\n${USAGE}`);
     return 2;
   }
-  const stray = OF_FORGETTING.find((flag) => values[flag] !== undefined);
+  for (const [flag, given] of Object.entries(values)) {
+    if (Array.isArray(given) && given.length > 1) {
+      process.stderr.write(`--${flag} is given ${given.length} times: run the command once for each.\n`);
+      return 2;
+    }
+  }
+  const flags = Object.fromEntries(
+    Object.entries(values).map(([flag, given]) => [flag, Array.isArray(given) ? given[0] : undefined]),
+  );
+  const stray = OF_FORGETTING.find((flag) => flags[flag] !== undefined);
   if (stray && command !== 'forgetting') {
     throw new ConfigurationError(
       `--${stray} belongs to the command forgetting, not to ${command}: leave it out.`,
     );
   }
-  const dataSource = await dataSourceOf({ database: values.database, file: values['data-source'] });
-  await COMMANDS[command]!(dataSource, values);
+  const dataSource = await dataSourceOf({ database: flags.database, file: flags['data-source'] });
+  await COMMANDS[command]!(dataSource, flags);
   return 0;
 }
 

@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm';
-import { countOutbox, databaseOf, markAllMaybeSent } from '../storage/index.js';
+import { checkSchema, countOutbox, databaseOf, markAllMaybeSent } from '../storage/index.js';
 
 /** For after a backup of a publisher's database was restored, and before its relays run again. */
 export async function outboxRestoredCommand(
@@ -10,6 +10,7 @@ export async function outboxRestoredCommand(
   const database = databaseOf(dataSource, tablePrefix);
   const runner = dataSource.createQueryRunner();
   try {
+    await checkSchema(database, runner);
     await runner.startTransaction();
     await markAllMaybeSent(database, runner);
     const { waiting, scheduled } = await countOutbox(database, runner);

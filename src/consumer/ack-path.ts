@@ -1,13 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { LeaseLostError, ScopeDoomedError } from '../errors/index.js';
-import {
-  type Database,
-  type DedupKey,
-  type DedupRow,
-  type WriteResult,
-  insertDedup,
-  markDone,
-} from '../storage/index.js';
+import { type Database, type DedupKey, type WriteResult, insertDedup, markDone } from '../storage/index.js';
 import type { GuardedScope } from '../transaction/index.js';
 import type { ColocatedBroker, Transport } from '../transport/port.js';
 import { backoffMs } from '../waiting/index.js';
@@ -18,8 +11,6 @@ import type { Outcome } from './outcome.js';
 export interface AckPath {
   /** The dedup row, as the first statement of the transaction; undefined when the key is there already. */
   begin(scope: GuardedScope, key: DedupKey, held: HeldDelivery): Promise<WriteResult | undefined>;
-  /** Whether a dedup row of this very delivery says that its transaction was broken from within. */
-  isTorn(row: DedupRow): boolean;
   /** The last statement before COMMIT, which proves that the dedup row and the effect stand or fall together. */
   witness(
     scope: GuardedScope,
@@ -43,8 +34,6 @@ export function ackPathOf(transport: Transport, database: Database, leaseMs: num
 function ackWithCommit(colocated: ColocatedBroker, database: Database): AckPath {
   return {
     begin: (scope, key, { claimed }) => insertDedup(database, scope.own, key, claimed),
-    // A proper commit would have taken the delivery along.
-    isTorn: () => true,
     async witness(scope, mark, { claimed }) {
       const { acknowledged, autocommit } = await colocated.acknowledgeWithEffect(scope.own, claimed, mark);
       return { isProven: acknowledged, autocommit };
@@ -81,7 +70,6 @@ function ackAfterCommit(
   return {
     begin: (scope, key, { claimed }) =>
       insertDedup(database, scope.own, key, { ...claimed, unfinished: true }),
-    isTorn: ({ unfinished }) => unfinished,
     async witness(scope, mark) {
       const { affected, session } = await markDone(database, scope.own, mark, mark.token);
       return { isProven: affected === 1, autocommit: session?.autocommit ?? false };

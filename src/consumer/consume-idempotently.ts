@@ -121,7 +121,7 @@ async function absorbDuplicate(
   held: HeldDelivery,
 ): Promise<Outcome> {
   const row = await readDedup(connections.database, scope.own, key);
-  if (row && isOwnRow(row, held) && path.isTorn(row)) {
+  if (row && isOwnRow(row, held) && isTorn(row)) {
     await scope.rollback();
     return { kind: 'torn', error: tornError(scope.name) };
   }
@@ -207,6 +207,15 @@ async function commitAndAck(
     return dialect.engine === 'sqlite' ? outcomeOfError(dialect, error) : { kind: 'commit-unknown', error };
   }
   return path.afterCommit(held);
+}
+
+/**
+ * Whether a dedup row of this very delivery says that its transaction was broken from within: a proper commit would have
+ * taken the delivery along, or would have marked the row where the ACK comes after it. The row may be from before the
+ * broker got, or lost, a database of its own.
+ */
+function isTorn({ unfinished, result }: DedupRow): boolean {
+  return unfinished || result === null;
 }
 
 /** Of this very delivery: a message that was parked may come again to a group that was removed and returned. */

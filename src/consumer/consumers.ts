@@ -1,14 +1,23 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { BrokerUnreachableError, describeError } from '../errors/index.js';
+import type { IdempotentMqEvent } from '../events/index.js';
 import type { Transport } from '../transport/port.js';
+import { backoffMs } from '../waiting/index.js';
 import type { DiscoveredConsumer } from './consumer.explorer.js';
 import { DeliveryProcessor, type ProcessorDeps } from './delivery-processor.js';
 import type { ScenarioSources } from './forgetting/scenario-sources.js';
 import { IsolationGate } from './isolation-gate.js';
 import { SubscriptionWorker, type WorkerOptions } from './subscription-worker.js';
 
+/** How often it tries to subscribe while the broker is away, in milliseconds. */
+const RETRY = { delayMs: 500, maxDelayMs: 5_000 };
+
 /** The workers of one module instance: one for each decorated handler. */
 export class Consumers {
   private readonly workers: SubscriptionWorker[] = [];
-  private stopping: Promise<unknown> | undefined;
+  private readonly stopped = new AbortController();
+  private stopping: Promise<void> | undefined;
+  private beginning: Promise<void> | undefined;
 
   constructor(
     private readonly transport: Transport,
@@ -16,35 +25,72 @@ export class Consumers {
     private readonly options: WorkerOptions,
   ) {}
 
-  /** Subscribes every group, so that nothing is missed from here on, then begins to claim. */
+  /**
+   * Subscribes every group, so that nothing is missed from here on, then begins to claim. Where the broker is away, it
+   * goes on trying after this has returned.
+   */
   async start(consumers: readonly DiscoveredConsumer[]): Promise<void> {
+    try {
+      await this.begin(consumers);
+    } catch (error) {
+      if (!(error instanceof BrokerUnreachableError)) throw error;
+      this.beginning = this.beginLater(consumers);
+    }
+  }
+
+  /** May be called at any time, and again: whoever calls it waits for the handlers, since connections close next. */
+  stop(timeoutMs: number): Promise<unknown> {
+    return (this.stopping ??= this.stopAll(timeoutMs));
+  }
+
+  private async stopAll(timeoutMs: number): Promise<void> {
+    this.stopped.abort();
+    await this.beginning;
+    await Promise.all(this.workers.map((worker) => worker.stop(timeoutMs)));
+  }
+
+  private async begin(consumers: readonly DiscoveredConsumer[]): Promise<void> {
     const gate = IsolationGate.ofProcess();
+    const workers: SubscriptionWorker[] = [];
     for (const consumer of consumers) {
       const { group, subscriptionVersion: version = 1 } = consumer.options;
       const subscription = await this.transport.subscribe({ topic: consumer.topic.name, group, version });
       if (consumer.kind === 'idempotent') await this.deps.sources.register(consumer.scenario, subscription);
       const processor = new DeliveryProcessor(this.deps, consumer);
-      this.workers.push(
-        new SubscriptionWorker(
-          subscription,
-          consumer,
-          this.transport,
-          processor,
-          gate,
-          this.deps.events,
-          this.options,
-        ),
+      const { events } = this.deps;
+      workers.push(
+        new SubscriptionWorker(subscription, consumer, this.transport, processor, gate, events, this.options),
       );
     }
     for (const { name, topic, options } of consumers) {
       this.deps.events.emit({ type: 'consuming', topic: topic.name, group: options.group, handler: name });
     }
     // The process may have been told to stop meanwhile.
-    if (!this.stopping) for (const worker of this.workers) worker.start();
+    if (this.stopped.signal.aborted) return;
+    this.workers.push(...workers);
+    for (const worker of workers) worker.start();
   }
 
-  /** May be called at any time, and again: whoever calls it waits for the handlers, since connections close next. */
-  stop(timeoutMs: number): Promise<unknown> {
-    return (this.stopping ??= Promise.all(this.workers.map((worker) => worker.stop(timeoutMs))));
+  private async beginLater(consumers: readonly DiscoveredConsumer[]): Promise<void> {
+    const { signal } = this.stopped;
+    for (let tries = 1; !signal.aborted; tries++) {
+      await pause(backoffMs(tries, RETRY), undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) return;
+      try {
+        await this.begin(consumers);
+        return this.tell(consumers, (about) => ({ type: 'worker-recovered', ...about }));
+      } catch (error) {
+        this.tell(consumers, (about) => ({ type: 'worker-error', ...about, error: describeError(error) }));
+      }
+    }
+  }
+
+  private tell(
+    consumers: readonly DiscoveredConsumer[],
+    event: (about: { topic: string; group: string }) => IdempotentMqEvent,
+  ): void {
+    for (const { topic, options } of consumers) {
+      this.deps.events.emit(event({ topic: topic.name, group: options.group }));
+    }
   }
 }

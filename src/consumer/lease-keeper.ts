@@ -48,8 +48,9 @@ export class LeaseKeeper {
   }
 
   private async renew(): Promise<void> {
-    // Those that settle have their row locked by the transaction that is about to remove it.
-    const held = this.held.filter(({ settling }) => !settling);
+    // In one database, those that settle have their row locked by the transaction that is about to remove it. In two, their
+    // ACK may have to be sent again and again.
+    const held = this.held.filter(({ settling }) => !settling || !this.transport.colocated);
     if (held.length === 0) return;
     try {
       const claimed = held.map((delivery) => delivery.claimed);

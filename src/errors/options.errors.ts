@@ -1,3 +1,4 @@
+import { describeError } from './describe-error.js';
 import { IdempotentMqError, describeValue } from './idempotent-mq.error.js';
 
 /** An option of `forRoot`, of a decorator or of a call is wrong. Names the option, the value that came and the remedy. */
@@ -26,6 +27,16 @@ export class UnsupportedDatabaseError extends IdempotentMqError {
 /** The library's tables are not there, or not of this version. */
 export class SchemaMissingError extends IdempotentMqError {
   readonly code = 'SCHEMA_MISSING';
+}
+
+/** The broker has a database of its own, which was away when the process started and is still. */
+export class BrokerUnreachableError extends IdempotentMqError {
+  readonly code = 'BROKER_UNREACHABLE';
+
+  /** @param name of the database, for the message */
+  constructor(name: string, options: { cause: unknown }) {
+    super(`The broker's database (${name}) can't be reached: ${describeError(options.cause)}.`, options);
+  }
 }
 
 /** The database is set so that it can lose commits that it has acknowledged. */

@@ -51,11 +51,13 @@ export class TransactionEndedError extends IdempotentMqError {
 
   constructor(
     readonly detail: string,
-    options?: { cause?: unknown },
+    { sent = 0, ...options }: { cause?: unknown; sent?: number } = {},
     call: PublishCall = 'publish',
   ) {
+    const nothing = call === 'cancel' ? 'Nothing was cancelled.' : 'Nothing was published.';
     super(
-      `${call}() was to join a transaction that is over: ${detail}. Nothing was ${call === 'cancel' ? 'cancelled' : 'published'}. ` +
+      `${call}() was to join a transaction that is over: ${detail}. ` +
+        `${sent > 0 ? `It could not be undone in time: ${sent} of its messages were sent all the same. ` : `${nothing} `}` +
         `Await ${call}() before the transaction ends, and let errors of the database end it.`,
       options,
     );

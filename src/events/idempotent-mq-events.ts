@@ -34,7 +34,7 @@ export type IdempotentMqEvent =
   /** A relay sends it to a broker in another database; `sends` counts, and from 2 on it is the same inner-msg-id again. */
   | ({ type: 'sent'; sends: number } & AboutSending)
   /** Its ACK (3) did not come, so it is sent again after `delayMs`. */
-  | ({ type: 'ack-missed'; delayMs: number; error: string } & AboutSending)
+  | ({ type: 'ack-missed'; sends: number; delayMs: number; error: string } & AboutSending)
   /** The broker does not take it as it is. It stays in the outbox, and is tried again. */
   | ({ type: 'refused'; error: string } & AboutSending)
   /** The broker has stored what a relay sent. */
@@ -45,8 +45,11 @@ export type IdempotentMqEvent =
   | ({ type: 'quarantined'; reason: 'forgotten' | 'other-body' } & AboutSending)
   /** Messages have left the outbox: their ACK (3) has come. */
   | { type: 'relayed'; count: number }
-  | { type: 'relay-error'; error: string }
+  /** `at`: what it could not reach, the outbox in this app's database or the broker. */
+  | { type: 'relay-error'; at: 'outbox' | 'broker'; error: string }
   | { type: 'relay-recovered' }
+  /** Once a minute, in a process that relays nothing: messages have waited in the outbox so long, and no relay took them up. */
+  | { type: 'unrelayed'; waitedMs: number }
   /** A backup of the publisher's database was restored: what was in its outbox keeps its inner-msg-ids. */
   | { type: 'outbox-restored'; claims: number; knownClaims: number }
   /** What was older than its retention is gone. */

@@ -6,3 +6,4 @@ export * from './publisher.tokens.js';
 export * from './outbox.js';
 export * from './outbox-claims.js';
 export * from './relay.js';
+export * from './watching-unrelayed.js';

@@ -4,6 +4,7 @@ import {
   type Connection,
   type LibraryConnections,
   type LeasedRow,
+  type OutboxOrigin,
   type OutboxTable,
   type SendableRow,
   countClaim,
@@ -14,6 +15,7 @@ import {
   findOutboxWork,
   findSendable,
   findSendableKeys,
+  handBackUnsent,
   leaseOutbox,
   lockOrigin,
   markAllMaybeSent,
@@ -39,6 +41,8 @@ const DUE_BATCH = 200;
 /** Keys of one claim. */
 const KEYS = 50;
 const FIRST_KEY = Buffer.alloc(0);
+/** Look at everything this often, in milliseconds. */
+const RESCAN_MS = 1_000;
 /** Bodies of one shipment. */
 const SHIPMENT_BYTES = 4 * 1024 * 1024;
 
@@ -46,6 +50,11 @@ const SHIPMENT_BYTES = 4 * 1024 * 1024;
 export class OutboxClaims {
   /** Keys get their turn one after the other. */
   private keyCursor: Buffer = FIRST_KEY;
+  /** Those without a key are looked for behind this one: deleted rows before it cost time as long as an old snapshot needs them. */
+  private cursor = 0;
+  /** By a clock that nobody sets. */
+  private rescanAt = 0;
+  private atEnd = true;
 
   constructor(
     private readonly connections: LibraryConnections,
@@ -55,7 +64,15 @@ export class OutboxClaims {
   /** Brings in what was scheduled and is due. @returns whether there is anything to send */
   async poll(): Promise<boolean> {
     const { database } = this.connections;
-    const { sendable, due } = await this.connections.control((on) => findOutboxWork(database, on));
+    // Numbers commit out of order, and what is sent again is below the cursor: but what can't be sent must not keep the
+    // others from their turn, so it goes through to the end first.
+    if (this.atEnd && performance.now() >= this.rescanAt) {
+      this.rescanAt = performance.now() + RESCAN_MS;
+      this.cursor = 0;
+    }
+    const { sendable, due } = await this.connections.control((on) =>
+      findOutboxWork(database, on, { after: this.cursor }),
+    );
     if (!due) return sendable;
     const moved = await this.connections.controlTransaction(async (on) => {
       const keys = await findDueOutbox(database, on, DUE_BATCH);
@@ -94,6 +111,7 @@ export class OutboxClaims {
       restored = undefined;
       leased = [];
       const outbox = (await lockOrigin(database, on))!;
+      refuseOtherBroker(outbox, acceptance);
       const { knownClaims } = acceptance;
       if (outbox.claims < knownClaims) {
         restored = { claims: outbox.claims, knownClaims };
@@ -101,7 +119,7 @@ export class OutboxClaims {
       }
       const claims = Math.max(outbox.claims, knownClaims) + 1;
       const found = withinBytes(await this.findRows(on, limit, claims % 2 === 0));
-      if (found.length > 0 || restored) await countClaim(database, on, claims);
+      if (found.length > 0 || restored) await countClaim(database, on, { claims, broker: acceptance.broker });
       if (found.length === 0) return undefined;
       await this.renewIds(on, found, acceptance);
       const rows: LeasedRow[] = [];
@@ -109,12 +127,21 @@ export class OutboxClaims {
         await leaseOutbox(database, on, { ...those, token, leaseMs });
         rows.push(...(await readLeased(database, on, those)));
       }
+      if (rows.length !== found.length) {
+        throw new Error(
+          `Of ${found.length} rows of the outbox that were leased, ${rows.length} could be read.`,
+        );
+      }
       leased = rows;
+      this.cursor = Math.max(
+        this.cursor,
+        ...rows.filter(({ table }) => table === 'outbox').map(({ seq }) => seq),
+      );
       return { origin: outbox.origin, claims, token, rows };
     });
     const claim = await claiming.catch(async (error: unknown) => {
       // Its COMMIT may have got no answer: nobody would send them until the lease ends.
-      await this.release(token, leased).catch(() => undefined);
+      await this.handBack({ token }, leased).catch(() => undefined);
       throw error;
     });
     if (restored) this.events.emit({ type: 'outbox-restored', ...restored });
@@ -132,13 +159,20 @@ export class OutboxClaims {
     });
   }
 
-  /** To be sent again after `delayMs`. */
-  postpone({ token }: OutboxClaim, rows: readonly LeasedRow[], delayMs: number): Promise<void> {
-    return this.release(token, rows, delayMs);
+  /** Those of the claim that were not sent: another relay may, at once. */
+  async handBack({ token }: Pick<OutboxClaim, 'token'>, rows: readonly LeasedRow[]): Promise<void> {
+    if (rows.length === 0) return;
+    this.rescanAt = 0;
+    const { database } = this.connections;
+    await this.connections.controlTransaction(async (on) => {
+      for (const those of byTable(rows)) await handBackUnsent(database, on, { ...those, token });
+    });
   }
 
-  private async release(token: Buffer, rows: readonly LeasedRow[], delayMs = 0): Promise<void> {
+  /** To be sent again after `delayMs`. */
+  async postpone({ token }: OutboxClaim, rows: readonly LeasedRow[], delayMs: number): Promise<void> {
     if (rows.length === 0) return;
+    this.rescanAt = Math.min(this.rescanAt, performance.now() + delayMs);
     const { database } = this.connections;
     await this.connections.controlTransaction(async (on) => {
       for (const those of byTable(rows)) await postponeOutbox(database, on, { ...those, token, delayMs });
@@ -153,12 +187,18 @@ export class OutboxClaims {
     const { database } = this.connections;
     const { keys, last } = await findSendableKeys(database, on, { after: this.keyCursor, limit: KEYS });
     this.keyCursor = last ?? FIRST_KEY;
-    if (keys.length === 0) return findSendable(database, on, limit);
+    if (keys.length === 0) return this.findOthers(on, limit);
     const ofKey = Math.max(1, Math.floor(limit / 2 / keys.length));
     const keyed = await findFirstOfKeys(database, on, { keys, limit: ofKey });
     const room = limit - keyed.length;
-    const others = room > 0 ? await findSendable(database, on, room) : [];
+    const others = room > 0 ? await this.findOthers(on, room) : [];
     return keysFirst ? [...keyed, ...others] : [...others, ...keyed];
+  }
+
+  private async findOthers(on: Connection, limit: number): Promise<SendableRow[]> {
+    const rows = await findSendable(this.connections.database, on, { after: this.cursor, limit });
+    this.atEnd = rows.length < limit;
+    return rows;
   }
 
   private async renewIds(
@@ -174,6 +214,19 @@ export class OutboxClaims {
       await renewInnerMsgId(database, on, { ...row, innerMsgId });
     }
   }
+}
+
+/**
+ * What an outbox has sent to one broker must not come to another: it would be new there. And what is published for the
+ * consumers of the one would be parked at the other.
+ */
+function refuseOtherBroker({ broker }: OutboxOrigin, acceptance: Acceptance): void {
+  if (!broker || broker.equals(acceptance.broker)) return;
+  throw new ConfigurationError(
+    'This outbox has sent to another broker so far than the one that the option broker names now, so nothing is sent. ' +
+      "If that took the other one's place: npx nestjs-idempotent-mq broker-replaced, on the database of the outbox. " +
+      'If both are in use: an outbox has one broker; give each its own tables (tablePrefix) or database.',
+  );
 }
 
 /** One at least, however long it is, and none behind the first that has no room: it may be of the same key. */

@@ -96,9 +96,9 @@ export class Outbox implements PublishTarget {
   private async putRows(runner: QueryRunner, rows: readonly OutboxRow[], timing: Timing): Promise<void> {
     const { database } = this.connections;
     await this.transactions.refuseOutside(runner);
-    const { session } = await insertOutbox(database, runner, rows, timing);
+    const { session, insertId } = await insertOutbox(database, runner, rows, timing);
     await this.transactions.takeBackOutside(session, () =>
-      deleteJustInsertedOutbox(database, runner, rows, timing),
+      deleteJustInsertedOutbox(database, runner, { rows, firstSeq: insertId, timing }),
     );
   }
 }

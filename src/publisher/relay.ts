@@ -1,12 +1,12 @@
-import { describeError } from '../errors/index.js';
+import { describeError, describeValue } from '../errors/index.js';
 import type { IdempotentMqEvents } from '../events/index.js';
 import type { LeasedRow } from '../storage/index.js';
 import { inCleanContext } from '../transaction/index.js';
-import type { SendAnswer, Transport } from '../transport/port.js';
+import type { Acceptance, SendAnswer, Transport } from '../transport/port.js';
 import { type BackoffOptions, WakeUp, backoffMs } from '../waiting/index.js';
-import { ackOf } from './ack-timeout.js';
-import { shipmentsOf } from './shipments.js';
+import { type Patience, answerWithin } from './answer-within.js';
 import type { OutboxClaim, OutboxClaims } from './outbox-claims.js';
+import { Shipments } from './shipments.js';
 
 export interface RelayOptions {
   /** Most messages of one shipment. */
@@ -20,6 +20,7 @@ export interface RelayOptions {
 }
 
 const MAX_ERROR_PAUSE_MS = 5_000;
+const GIVING_BACK_MS = 500;
 /** Beside the wait for the ACK: claiming and deleting take their time too. Milliseconds. */
 const LEASE_MARGIN_MS = 15_000;
 
@@ -34,6 +35,8 @@ export class Relay {
   private readonly impatient = new AbortController();
   private stopListening: (() => void) | undefined;
   private readonly wake = new WakeUp();
+  /** Why what it had to do with the broker last has failed. */
+  private brokerFailure: { error: unknown } | undefined;
 
   constructor(
     private readonly claims: OutboxClaims,
@@ -53,15 +56,22 @@ export class Relay {
   }
 
   /**
-   * Sends nothing more, and waits for the ACK of what is under way, no longer than `timeoutMs`: it is sent again then. May
-   * be called again, and before the start.
+   * Sends nothing more, and waits for the ACK of what is under way, no longer than `timeoutMs`: another relay sends it
+   * again then. May be called again, and before the start.
    */
   async stop(timeoutMs: number): Promise<void> {
     this.stopped.abort();
     this.stopListening?.();
     this.wake.ring();
-    const timer = setTimeout(() => this.impatient.abort(), timeoutMs);
-    await this.loop;
+    let timer: NodeJS.Timeout | undefined;
+    const enough = new Promise<void>((resolve) => {
+      timer = setTimeout(() => {
+        this.impatient.abort();
+        // To give back what it has is worth a moment. A database that is frozen is not waited for.
+        timer = setTimeout(resolve, GIVING_BACK_MS);
+      }, timeoutMs);
+    });
+    await Promise.race([this.loop, enough]);
     clearTimeout(timer);
   }
 
@@ -70,43 +80,86 @@ export class Relay {
     if (!(await this.claims.poll())) return undefined;
     const origin = await this.claims.origin();
     // A broker that never answers must hold up neither the loop nor the shutdown.
-    const acceptance = await ackOf(
-      this.transport.acceptance(origin),
-      this.options.ackTimeoutMs,
-      this.impatient.signal,
-    );
+    const acceptance = await this.askForAcceptance(origin);
     const leaseMs = this.options.ackTimeoutMs + LEASE_MARGIN_MS;
+    // From before the claim on: the lease ends no sooner.
+    const sendUntil = performance.now() + LEASE_MARGIN_MS;
     const claim = await this.claims.claim(acceptance, { limit: this.options.batch, leaseMs });
-    return claim && this.send(claim);
+    return claim && this.send(claim, sendUntil);
+  }
+
+  private get patience(): Patience {
+    return { ms: this.options.ackTimeoutMs, signal: this.impatient.signal };
+  }
+
+  private async fromBroker<T>(ask: () => Promise<T>): Promise<T> {
+    try {
+      const value = await ask();
+      this.brokerFailure = undefined;
+      return value;
+    } catch (error) {
+      this.brokerFailure = { error };
+      throw error;
+    }
   }
 
   private async run(): Promise<void> {
     let errors = 0;
     while (!this.stopped.signal.aborted) {
       try {
-        if ((await this.relayOnce()) === undefined) await this.wake.wait(this.options.pollMs);
-        if (errors > 0) this.events.emit({ type: 'relay-recovered' });
-        errors = 0;
+        const isIdle = (await this.relayOnce()) === undefined;
+        // To have nothing to send says nothing about a broker that has failed: what it did not take waits for its turn.
+        if (errors > 0 && !this.brokerFailure) {
+          this.events.emit({ type: 'relay-recovered' });
+          errors = 0;
+        }
+        if (isIdle) await this.wake.wait(this.options.pollMs);
       } catch (error) {
+        // What was cut off by a shutdown is in the outbox.
+        if (this.stopped.signal.aborted) return;
         errors++;
-        this.events.emit({ type: 'relay-error', error: describeError(error) });
+        const at = error === this.brokerFailure?.error ? 'broker' : 'outbox';
+        this.events.emit({ type: 'relay-error', at, error: describeError(error) });
         await this.wake.wait(Math.min(MAX_ERROR_PAUSE_MS, this.options.pollMs * 2 ** Math.min(errors, 10)));
       }
     }
   }
 
-  private async send(claim: OutboxClaim): Promise<number> {
-    const shipments = shipmentsOf(claim.rows);
+  /** One shipment after the other, until its lease may end, or the process. What was not sent is handed back. */
+  private async send(claim: OutboxClaim, sendUntil: number): Promise<number> {
+    const shipments = new Shipments(claim.rows);
     let relayed = 0;
-    for (const [i, shipment] of shipments.entries()) {
-      try {
-        relayed += await this.ship(claim, shipment);
-      } catch (error) {
-        await this.claims.postpone(claim, shipments.slice(i + 1).flat(), 0);
-        throw error;
+    try {
+      for (let rows = shipments.next(); rows; rows = this.maySend(sendUntil) ? shipments.next() : undefined) {
+        try {
+          relayed += await this.ship(claim, rows);
+        } catch (error) {
+          // It may be this shipment, or the broker: that would be the end of the round.
+          if (!this.brokerFailure || !(await this.brokerAnswers(claim))) throw error;
+          shipments.failed();
+        }
       }
+    } catch (error) {
+      await this.claims.handBack(claim, shipments.left);
+      throw error;
     }
+    await this.claims.handBack(claim, shipments.left);
     return relayed;
+  }
+
+  private brokerAnswers({ origin }: OutboxClaim): Promise<boolean> {
+    return this.askForAcceptance(origin).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  private askForAcceptance(origin: Buffer): Promise<Acceptance> {
+    return this.fromBroker(() => answerWithin('answer', this.transport.acceptance(origin), this.patience));
+  }
+
+  private maySend(until: number): boolean {
+    return performance.now() < until && !this.stopped.signal.aborted;
   }
 
   private async ship(claim: OutboxClaim, rows: readonly LeasedRow[]): Promise<number> {
@@ -114,8 +167,10 @@ export class Relay {
     for (const row of rows) this.events.emit({ type: 'sent', sends: row.sends, ...aboutMessage(row) });
     let answers: SendAnswer[];
     try {
-      const sending = this.transport.send({ origin, claims, messages: rows });
-      answers = await ackOf(sending, this.options.ackTimeoutMs, this.impatient.signal);
+      const shipment = { origin, claims, messages: rows };
+      answers = await this.fromBroker(async () =>
+        answersFor(rows, await answerWithin('ACK', this.transport.send(shipment), this.patience)),
+      );
     } catch (error) {
       // Nobody knows what became of it. The same ids again are no second message.
       await this.sendAgain(claim, rows, error);
@@ -125,17 +180,13 @@ export class Relay {
     const relayed = await this.claims.acknowledged(claim, acknowledged);
     if (relayed > 0) this.events.emit({ type: 'relayed', count: relayed });
     for (const [i, row] of rows.entries()) {
-      if (!isAck(answers[i])) await this.keepRefused(claim, row, answers[i]);
+      if (!isAck(answers[i])) await this.keepRefused(claim, row, answers[i]!);
     }
     return relayed;
   }
 
-  private async keepRefused(
-    claim: OutboxClaim,
-    row: LeasedRow,
-    answer: SendAnswer | undefined,
-  ): Promise<void> {
-    const error = answer?.kind === 'refused' ? answer.reason : 'The broker gave no answer for it.';
+  private async keepRefused(claim: OutboxClaim, row: LeasedRow, answer: SendAnswer): Promise<void> {
+    const error = answer.kind === 'refused' ? answer.reason : notUnderstood(answer);
     this.events.emit({ type: 'refused', error, ...aboutMessage(row) });
     await this.claims.postpone(claim, [row], backoffMs(row.sends, this.options.retry));
   }
@@ -144,13 +195,29 @@ export class Relay {
     const delayMs = backoffMs(Math.min(...rows.map(({ sends }) => sends)), this.options.retry);
     const why = describeError(error);
     for (const row of rows)
-      this.events.emit({ type: 'ack-missed', delayMs, error: why, ...aboutMessage(row) });
+      this.events.emit({ type: 'ack-missed', sends: row.sends, delayMs, error: why, ...aboutMessage(row) });
     await this.claims.postpone(claim, rows, delayMs);
   }
 }
 
+/** What the broker may say that ends its sender's care for a message. Whatever else comes does not. */
+const ACKS: readonly unknown[] = ['landed', 'duplicate', 'quarantined'] satisfies SendAnswer['kind'][];
+
 function isAck(answer: SendAnswer | undefined): boolean {
-  return answer !== undefined && answer.kind !== 'refused';
+  return ACKS.includes(answer?.kind);
+}
+
+/** @throws Error where it is no list of one answer for each message: which of them is meant, nobody knows */
+function answersFor(rows: readonly LeasedRow[], came: unknown): SendAnswer[] {
+  const isList = Array.isArray(came) && came.every((answer) => typeof answer === 'object' && answer !== null);
+  if (isList && came.length === rows.length) return came as SendAnswer[];
+  throw new Error(
+    `The broker answered ${rows.length} messages with ${Array.isArray(came) ? `a list of ${came.length}` : describeValue(came)}: no list of an answer for each.`,
+  );
+}
+
+function notUnderstood(answer: SendAnswer): string {
+  return `The broker's answer is none that this version knows: ${describeValue(answer.kind)}.`;
 }
 
 function aboutMessage({ topic, bizId, innerMsgId }: LeasedRow) {

@@ -24,7 +24,7 @@ export function batchesOf<Message extends Sized>(
   let bytes = 0;
   for (const message of messages) {
     const size = wireSize(message);
-    if (size > limits.packetBytes) throw tooLargeForServer(size, limits.packetBytes);
+    if (!fitsPacket(size, limits)) throw tooLargeForServer(size, limits.packetBytes);
     const last = batches.at(-1);
     if (last && last.length < limits.maxRows && bytes + size <= limits.maxBytes) {
       last.push(message);
@@ -35,6 +35,14 @@ export function batchesOf<Message extends Sized>(
     }
   }
   return batches;
+}
+
+/** Of a statement, beside what the row itself has that may be long. The longest is that of the quarantine. */
+const STATEMENT_BYTES = 2_000;
+
+/** Whether the server takes a statement with this row alone. Past its limit, the connection dies. */
+export function fitsPacket(size: number, { packetBytes }: Pick<StatementLimits, 'packetBytes'>): boolean {
+  return size + STATEMENT_BYTES <= packetBytes;
 }
 
 /** Bytes travel as hexadecimal digits, two for each. */

@@ -66,6 +66,18 @@ export function isConnectionLost(error: unknown): boolean {
   return fatal === true || CONNECTION_LOST.has(code ?? '') || CONNECTION_CLOSED.has(errno ?? 0);
 }
 
+const UNREACHABLE = new Set([...CONNECTION_LOST, 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
+const TOO_MANY_CONNECTIONS = 1040;
+
+/** No connection could be made, and one may be made later: not a wrong password, nor a database that is not there. */
+export function isUnreachable(error: unknown): boolean {
+  const { code, errno } = ((error as { driverError?: unknown } | null)?.driverError ?? error ?? {}) as {
+    code?: string;
+    errno?: number;
+  };
+  return UNREACHABLE.has(code ?? '') || errno === TOO_MANY_CONNECTIONS || CONNECTION_CLOSED.has(errno ?? 0);
+}
+
 const MYSQL_OPTION_PREVENTS_STATEMENT = 1290;
 const MYSQL_DISK_FULL = 1021;
 const MYSQL_TABLE_FULL = 1114;

@@ -81,13 +81,15 @@ export class PublishingTransactions {
   /**
    * After it has written: MySQL and MariaDB say then whether it was in a transaction.
    *
+   * @param takeBack tells how many of them could not be taken back, because a relay had sent them
    * @throws TransactionEndedError when it was in none, and what it wrote was taken back
    */
-  async takeBackOutside(session: SessionState | undefined, takeBack: () => Promise<void>): Promise<void> {
+  async takeBackOutside(session: SessionState | undefined, takeBack: () => Promise<number>): Promise<void> {
     if (!session || session.inTransaction) return;
-    await takeBack();
+    const sent = await takeBack();
     throw new TransactionEndedError(
       'the server says that the session is in no transaction (an earlier error, such as a deadlock, or DDL has ended it)',
+      { sent },
     );
   }
 

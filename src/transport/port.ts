@@ -60,6 +60,8 @@ export interface Acceptance {
   readonly floor: Buffer | undefined;
   /** How long an inner-msg-id is remembered at least, in milliseconds. */
   readonly windowMs: number;
+  /** Tells this broker from others; 16 bytes. A restored backup of it has the same. */
+  readonly broker: Buffer;
   /** The highest `claims` that this outbox has sent; 0 for one that never did. */
   readonly knownClaims: number;
 }

@@ -55,6 +55,27 @@ describe.each(engines)('what waits for a decision, at a broker on %s,', (engine)
     expect(await parts.broker.deadLetters.list()).toHaveLength(1);
   });
 
+  it('copies that were decided about are known for as long, hold nothing back, and go unsaid', async () => {
+    const { broker } = parts;
+    const cards = await broker.subscribe({ topic: TOPIC, group: 'cards', version: 1 });
+    await broker.sweep();
+    const copy = sent('P-1', { innerMsgId: idAt(Date.now() - 2 * WINDOW_MS) });
+    await send(broker, [copy]);
+    const ask = async () => (await broker.unfinished(cards, { slackMs: -1_000, limit: 10 })).waiting.length;
+    expect(await ask()).toBe(1);
+    const [quarantined] = await broker.quarantine.list();
+    await broker.quarantine.discard(quarantined!.id);
+    expect(await ask()).toBe(0);
+    await letPass(parts.dataSource, 89 * DAY_MS);
+    await broker.sweep();
+    await send(broker, [copy]);
+    expect(await broker.quarantine.list()).toEqual([]);
+    await letPass(parts.dataSource, 2 * DAY_MS);
+    await broker.sweep();
+    expect(await parts.count('quarantine')).toBe(0);
+    expect(forgotten()).not.toContainEqual(['quarantined-copies', 1]);
+  });
+
   it('quarantined copies go, the oldest first', async () => {
     await parts.broker.sweep();
     const late = (count: number) =>

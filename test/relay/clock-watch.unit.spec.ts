@@ -62,7 +62,13 @@ describe('the watch on the clock of the database', () => {
 describe('fresh inner-msg-ids', () => {
   const nowMs = Date.UTC(2026, 0, 31);
   const floorMs = nowMs - WINDOW_MS;
-  const acceptance = { now: nowMs * 1000, floor: smallestIdAt(floorMs), windowMs: WINDOW_MS, knownClaims: 0 };
+  const acceptance = {
+    now: nowMs * 1000,
+    floor: smallestIdAt(floorMs),
+    windowMs: WINDOW_MS,
+    broker: Buffer.alloc(16),
+    knownClaims: 0,
+  };
 
   it.each([
     ['of this moment', nowMs, false],

@@ -12,13 +12,20 @@ export interface MortalOrders {
   broker: Pick<TestDatabase, 'engine' | 'options'>;
   /** 0 for never. */
   diesAt: number;
+  /** SIGKILL, or SIGSTOP for one that is frozen for ever. */
+  signal: 'SIGKILL' | 'SIGSTOP';
+  statementTimeoutMs: number;
 }
 
-const { business, broker, diesAt } = JSON.parse(process.env.MQ_MORTAL!) as MortalOrders;
+const { business, broker, diesAt, signal, statementTimeoutMs } = JSON.parse(
+  process.env.MQ_MORTAL!,
+) as MortalOrders;
 let steps = 0;
 
 function step(): void {
-  if (++steps === diesAt) process.kill(process.pid, 'SIGKILL');
+  if (++steps !== diesAt) return;
+  process.stdout.write('now\n');
+  process.kill(process.pid, signal);
 }
 
 /** Dies before a statement or a COMMIT: after the one before it nothing else happens. */
@@ -47,8 +54,8 @@ function mortal(real: LibraryConnections): LibraryConnections {
 
 async function main(): Promise<void> {
   const drop = () => Promise.resolve();
-  const outbox = await openBusiness({ ...business, drop });
-  const parts = await openBroker({ ...broker, drop });
+  const outbox = await openBusiness({ ...business, drop }, { statementTimeoutMs });
+  const parts = await openBroker({ ...broker, drop }, { statementTimeoutMs });
   const relay = outbox.relay(parts.another({}, mortal(parts.connections)), {}, mortal(outbox.connections));
   const relayed = await relay.relayOnce();
   process.stdout.write(JSON.stringify({ relayed, steps }));

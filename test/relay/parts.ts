@@ -36,7 +36,10 @@ export interface Side {
   close(): Promise<void>;
 }
 
-async function openSide({ engine, options }: TestDatabase): Promise<Side> {
+async function openSide(
+  { engine, options }: TestDatabase,
+  { statementTimeoutMs = 15_000 } = {},
+): Promise<Side> {
   const dataSource = new DataSource({ ...options, entities: [] });
   if (engine === 'sqlite') makeSqliteSafe(dataSource, { writeWaitMs: 10_000 });
   await dataSource.initialize();
@@ -44,7 +47,7 @@ async function openSide({ engine, options }: TestDatabase): Promise<Side> {
   const connections = await openConnections(dataSource, databaseOf(dataSource), {
     scopeConnections: 1,
     controlConnections: 6,
-    statementTimeoutMs: 15_000,
+    statementTimeoutMs,
     idleTimeoutSeconds: 60,
     writeWaitMs: 10_000,
   });
@@ -79,8 +82,11 @@ export interface BrokerParts extends Side {
 
 const LIMITS = { maxRows: 6_000, maxBytes: 4 * 1024 * 1024, packetBytes: Infinity };
 
-export async function openBroker(database: TestDatabase): Promise<BrokerParts> {
-  const side = await openSide(database);
+export async function openBroker(
+  database: TestDatabase,
+  limits?: { statementTimeoutMs: number },
+): Promise<BrokerParts> {
+  const side = await openSide(database, limits);
   const made: BrokerService[] = [];
   const another = (options: Partial<BrokerOptions> = {}, connections = side.connections) => {
     const broker = new BrokerService(connections, side.events, {
@@ -110,7 +116,8 @@ export async function openBroker(database: TestDatabase): Promise<BrokerParts> {
     broker,
     another,
     landed: () => perBizId('SELECT biz_id, COUNT(*) AS n FROM mq_message GROUP BY biz_id'),
-    quarantined: () => perBizId('SELECT biz_id, SUM(copies) AS n FROM mq_quarantine GROUP BY biz_id'),
+    quarantined: () =>
+      perBizId('SELECT biz_id, SUM(copies) AS n FROM mq_quarantine WHERE decision IS NULL GROUP BY biz_id'),
     close: async () => {
       for (const each of made) await each.close();
       await side.close();
@@ -143,8 +150,11 @@ export interface PutMessage {
   orderingKey?: Buffer;
 }
 
-export async function openBusiness(database: TestDatabase): Promise<BusinessParts> {
-  const side = await openSide(database);
+export async function openBusiness(
+  database: TestDatabase,
+  limits?: { statementTimeoutMs: number },
+): Promise<BusinessParts> {
+  const side = await openSide(database, limits);
   const claims = (connections = side.connections) => new OutboxClaims(connections, side.events);
   return {
     ...side,
@@ -206,12 +216,16 @@ export function through(broker: Transport, otherwise: Partial<Transport>): Trans
   return Object.assign(Object.create(broker) as Transport, otherwise);
 }
 
+/** A relay that runs looks at everything this often at least. Milliseconds. */
+const LOOKED_AT_ALL_MS = 3_000;
+
 /** Sends until the outbox is empty, whatever fails in between, and without waiting for leases and backoff. */
 export async function drain(business: BusinessParts, relay: Relay, most = 50): Promise<void> {
-  for (let round = 0; round < most; round++) {
+  const deadline = performance.now() + LOOKED_AT_ALL_MS;
+  for (let round = 0; round < most || performance.now() < deadline; round++) {
     await business.endLeases();
     await relay.relayOnce().catch(() => undefined);
     if ((await business.count('outbox')) + (await business.count('outbox_keyed')) === 0) return;
   }
-  throw new Error(`not empty after ${most} rounds`);
+  throw new Error('not empty after all rounds');
 }

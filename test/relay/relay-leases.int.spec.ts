@@ -8,6 +8,7 @@ import {
   sent,
   through,
 } from './parts.js';
+import type { SendAnswer } from '../../src/transport/port.js';
 import { type TwoDatabases, twoDatabases } from './support.js';
 
 // Property: each row of an outbox is with one relay at a time; one that stalls past its lease is replaced, and what it
@@ -111,11 +112,12 @@ describe.each(engines)('relays of one outbox, on %s,', (engine) => {
         return parts.broker.send(shipment);
       },
     });
-    const relay = business.relay(poisoned, { retry: { delayMs: 60_000, maxDelayMs: 60_000 } });
     const rounds = async () => {
+      const relay = business.relay(poisoned, { retry: { delayMs: 60_000, maxDelayMs: 60_000 } });
       while ((await relay.relayOnce().catch(() => 0)) !== undefined);
     };
-    for (let i = 0; i < 3; i++) {
+    // Twice with all of them, then with some of them, then alone.
+    for (let i = 0; i < 4; i++) {
       await business.endLeases();
       await rounds();
     }
@@ -126,7 +128,7 @@ describe.each(engines)('relays of one outbox, on %s,', (engine) => {
     await business.endLeases();
     await rounds();
     expect(await parts.landed()).toMatchObject({ 'N-1': 1 });
-    expect(shipments).toBeLessThan(45);
+    expect(shipments).toBeLessThan(25);
     // And it leaves when its cause is gone.
     await drain(business, business.relay(parts.broker));
     expect(await parts.landed()).toMatchObject({ 'P-7': 1 });
@@ -151,16 +153,78 @@ describe.each(engines)('relays of one outbox, on %s,', (engine) => {
     expect(await parts.quarantined()).toEqual({});
   });
 
-  it('keep a message that gets no answer at all', async () => {
+  it.each<[string, (answers: SendAnswer[]) => unknown]>([
+    ['fewer of them', (answers) => answers.slice(1)],
+    ['more of them', (answers) => [...answers, ...answers]],
+    ['a text', () => 'internal error'],
+    ['nothing', () => undefined],
+    ['a list of nothing', (answers) => answers.map(() => null)],
+    ['a list of texts', (answers) => answers.map(() => 'landed')],
+  ])('keep what they sent where the broker gives %s for an answer', async (_what, lie) => {
     await business.put(payments(2));
-    const silent = through(parts.broker, {
-      send: async (shipment) => (await parts.broker.send(shipment)).slice(0, 1),
+    const lying = through(parts.broker, {
+      send: async (shipment) => lie(await parts.broker.send(shipment)) as SendAnswer[],
     });
-    await business.relay(silent).relayOnce();
-    expect(await business.count('outbox')).toBe(1);
-    expect(business.seen.filter(({ type }) => type === 'refused')).toMatchObject([{ bizId: 'P-1' }]);
+    await business
+      .relay(lying)
+      .relayOnce()
+      .catch(() => undefined);
+    expect(await business.count('outbox')).toBe(2);
+    expect(business.seen.filter(({ type }) => type === 'ack-missed')).toMatchObject([
+      { bizId: 'P-0', sends: 1 },
+      { bizId: 'P-1', sends: 1 },
+    ]);
     await drain(business, business.relay(parts.broker));
     expect(await parts.landed()).toEqual({ 'P-0': 1, 'P-1': 1 });
+  });
+
+  it.each([{}, { kind: 'deferred' }, { kind: 'Landed' }, { error: 'internal' }])(
+    'keep what is answered with something that is no ACK: %j',
+    async (answer) => {
+      await business.put(payments(2));
+      const newer = through(parts.broker, { send: async () => [{ kind: 'landed' }, answer as SendAnswer] });
+      await business.relay(newer).relayOnce();
+      expect(await business.count('outbox')).toBe(1);
+      expect(business.seen.filter(({ type }) => type === 'refused')).toMatchObject([
+        { bizId: 'P-1', error: expect.stringContaining('none that this version knows') },
+      ]);
+    },
+  );
+
+  it('take an ACK from a broker that answers without a promise', async () => {
+    await business.put(payments(1));
+    const immediate = through(parts.broker, { send: () => [{ kind: 'landed' }] as never });
+    await business.relay(immediate).relayOnce();
+    expect(await business.count('outbox')).toBe(0);
+  });
+
+  it.each([
+    { poisoned: 10, good: 20 },
+    { poisoned: 40, good: 100 },
+    { poisoned: 600, good: 20 },
+  ])('get $good through beside $poisoned that no broker takes', async ({ poisoned, good }) => {
+    await business.put(Array.from({ length: poisoned }, (_, i) => ({ bizId: `BAD-${i}` })));
+    await business.put(payments(good));
+    const choosy = through(parts.broker, {
+      send: async (shipment) => {
+        if (shipment.messages.some(({ bizId }) => bizId.toString().startsWith('BAD'))) throw new Error('bad');
+        return parts.broker.send(shipment);
+      },
+    });
+    // Each may be tried again at once: the worst that its backoff can do to the others.
+    const relay = business.relay(choosy);
+    const landed = async () => Object.keys(await parts.landed()).length;
+    const rounds = async (most: number, wanted: number) => {
+      for (let round = 0; round < most && (await landed()) < wanted; round++) {
+        await business.endLeases();
+        await relay.relayOnce();
+      }
+      expect(await landed()).toBe(wanted);
+    };
+    await rounds(200, good);
+    await business.put([{ bizId: 'LATER' }]);
+    await rounds(4, good + 1);
+    expect(await business.count('outbox')).toBe(poisoned);
   });
 
   it('would double what they send under ids of their own each time', async () => {

@@ -1,14 +1,16 @@
 import { createConnection } from 'mysql2/promise';
+import { DataSource } from 'typeorm';
 import { migrate } from '../../src/index.js';
-
+import { nameOfDatabase } from '../../src/storage/index.js';
 import { type TestApp, startApp } from '../support/app.js';
+import { PaymentSucceeded, payment } from '../support/cards.js';
 import { createDatabase, engines } from '../support/engines.js';
 import { OwnServer } from '../support/own-server.js';
 import { logLines } from '../support/log-lines.js';
 import { connect } from './support-connect.js';
 import { type TwoDatabases, startApart, twoDatabases } from './support.js';
 
-// Property: an app whose broker can't be reached, has no tables or may lose what it acknowledged doesn't start, and says why.
+// Property: an app whose broker is set up wrongly, has no tables or may lose what it acknowledged doesn't start, and says why.
 
 describe.each(engines)('the start of an app with its broker in another database, on %s,', (engine) => {
   let databases: TwoDatabases;
@@ -48,28 +50,65 @@ describe.each(engines)('the start of an app with its broker in another database,
     }
   });
 
-  it('is refused where the broker can not be reached', async () => {
-    jest.spyOn(process.stderr, 'write').mockReturnValue(true);
-    const unreachable = (
-      engine === 'sqlite'
-        ? { type: 'better-sqlite3', database: `${String(databases.business.options.database)}/broker.sqlite` }
-        : { ...databases.broker.options, port: 1 }
-    ) as never;
-    const starting = startApp(databases.business, { options: { broker: { dataSource: unreachable } } });
-    await expect(starting).rejects.toThrow(/ECONNREFUSED|ENOTDIR|EEXIST|directory|unable to open/i);
-    // Nothing was left open that would keep the next start from going well.
-    app = await startApart(databases);
-  });
-
   it.each([
     ['nothing', undefined],
     ['a string', 'mysql://localhost/'],
     ['an empty object', {}],
+    [
+      'a DataSource that nobody has initialized',
+      new DataSource({ type: 'better-sqlite3', database: ':memory:' }),
+    ],
   ])('is refused where the broker is said to be at %s', async (_where, dataSource) => {
     const options = { broker: { dataSource: dataSource as never } };
     await expect(startApp(databases.business, { options })).rejects.toThrow(
       "broker.dataSource must be TypeORM's options",
     );
+  });
+
+  it('is refused where the URL of the broker is that of an environment variable which is not set', async () => {
+    const options = { broker: { dataSource: { type: 'mysql' as const, url: process.env.NO_SUCH_VARIABLE } } };
+    await expect(startApp(databases.business, { options: options })).rejects.toThrow(
+      "broker.dataSource.url must be the broker's database",
+    );
+  });
+
+  it('is refused where the broker is in a database of another make', async () => {
+    const options = { broker: { dataSource: { type: 'postgres' as const } } };
+    await expect(startApp(databases.business, { options })).rejects.toMatchObject({
+      code: 'UNSUPPORTED_DATABASE',
+    });
+  });
+
+  it('says where everything is, and what this process does', async () => {
+    const lines = logLines();
+    app = await startApart(databases, { options: { roles: { sweep: false } } });
+    const [business, broker] = [databases.business, databases.broker].map(({ options }) =>
+      nameOfDatabase({ options }),
+    );
+    expect(lines).toContain(
+      `log: The broker has a database of its own: ${broker}. Outbox and dedup log: ${business}, tables mq_*. Roles: consume, relay.`,
+    );
+    expect(lines.join()).not.toContain('secret');
+  });
+
+  it('says so where both databases are one', async () => {
+    const lines = logLines();
+    app = await startApart({ business: databases.business, broker: databases.business });
+    expect(lines.join('\n')).toContain("The option broker names this app's own database");
+  });
+
+  it('says so where messages were left behind when the option came, and when it went', async () => {
+    const withoutBroker = await startApp(databases.business, { options: { roles: { consume: false } } });
+    await withoutBroker.outbox.publish(PaymentSucceeded, payment('P-1'), { standalone: true });
+    await withoutBroker.close();
+    const lines = logLines();
+    const withBroker = await startApart(databases, { options: { roles: { relay: false } } });
+    expect(lines.join('\n')).toContain("There are messages in the broker's tables of");
+    await withBroker.outbox.publish(PaymentSucceeded, payment('P-2'), { standalone: true });
+    await withBroker.close();
+    lines.length = 0;
+    app = await startApp(databases.business);
+    expect(lines.join('\n')).toContain('There are messages in the outbox of');
   });
 
   it('is refused where the broker forgets too soon', async () => {

@@ -34,9 +34,11 @@ function check(args: string[]): DemoArguments {
       database: { type: 'string' },
       'one-database': { type: 'boolean', default: false },
       'without-dedup': { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
     },
   });
   const { payments, database } = values;
+  if (values.help) throw new Error('What the demo takes:');
   if (!/^[1-9]\d{0,6}$/.test(payments)) {
     throw new Error(`--payments must be a whole number from 1 (got ${payments}).`);
   }

@@ -25,7 +25,12 @@ export function faultsOf(results: Results): Fault[] {
     ...(relays && broker
       ? [
           fault('ACK 3 lost', tally.acks3Dropped, 'the broker had stored it', 'no ACK 3 was lost'),
-          fault('ACK 5 lost', tally.acks5Dropped, 'the card was issued', 'no ACK 5 was lost'),
+          fault(
+            'ACK 5 lost',
+            tally.acks5Dropped,
+            'or its answer; the card was issued, or the SMS sent',
+            'no ACK 5 was lost',
+          ),
           fault('relays killed', relays.killed, 'kill -9 while sending', 'no relay was killed'),
           fault(
             'relays paused',

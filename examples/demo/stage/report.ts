@@ -10,15 +10,15 @@ export function report(results: Results): string {
     ['published', tally.published, `for ${n(payments)} payments`],
     ...(apart
       ? ([
-          ['sent again', tally.resent, 'their ACK 3 did not come'],
+          ['sent again', tally.resent, 'their ACK 3 did not come, or their relay died first'],
           ['landed', landed, tally.landedTwice > 0 ? `${n(tally.landedTwice)} of them twice` : 'once each'],
           ['repeats absorbed', tally.resendsAbsorbed, 'the broker knew their inner-msg-id'],
         ] satisfies Row[])
       : ([['landed', landed, 'each in the transaction that published it']] satisfies Row[])),
   ];
   const lower: Row[] = [
-    ['delivered', tally.delivered, 'to two groups: card-issuing and sms'],
-    ['delivered again', tally.redelivered, 'their ACK 5 did not come'],
+    ['delivered', tally.delivered, 'begun by a worker of one of two groups: card-issuing and sms'],
+    ['delivered again', tally.redelivered, 'their ACK 5 did not come, or their worker died first'],
     [
       'duplicates absorbed',
       tally.duplicatesAbsorbed,

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { DataSource, type DataSourceOptions, type QueryRunner } from 'typeorm';
+import { StatementTimeoutError } from '../../errors/index.js';
 import type { Connection } from '../execute.js';
 import { begin, commit, consumerSession, controlSession, rollback } from '../statements/index.js';
 import type { Database } from '../tables.js';
@@ -19,6 +20,8 @@ export interface MysqlConnectionsOptions {
 }
 
 const CONTENTION_RETRIES = 10;
+/** In milliseconds. mysql2 says goodbye to each connection, and waits until it is gone. */
+const CLOSING_MS = 2_000;
 
 /** What is used here of a connection of mysql2. */
 interface PooledConnection {
@@ -32,7 +35,7 @@ export async function openMysqlControl(
   database: Database,
   options: MysqlConnectionsOptions,
 ): Promise<LibraryConnections> {
-  const control = await new DataSource(controlOptions(broker, options.controlConnections)).initialize();
+  const control = await new DataSource(controlOptions(broker, options)).initialize();
   return new MysqlConnections(database, control, undefined, options);
 }
 
@@ -42,7 +45,7 @@ export async function openMysqlConnections(
   database: Database,
   options: MysqlConnectionsOptions,
 ): Promise<LibraryConnections> {
-  const control = await new DataSource(controlOptions(app, options.controlConnections)).initialize();
+  const control = await new DataSource(controlOptions(app, options)).initialize();
   const scopes = new DataSource(scopeOptions(app, options));
   try {
     await scopes.initialize();
@@ -61,6 +64,8 @@ export async function openMysqlConnections(
 class MysqlConnections implements LibraryConnections {
   /** Each with the statements that it was set up with. */
   private readonly prepared = new WeakMap<PooledConnection, string>();
+  /** Connections for control, as long as somebody has them. */
+  private readonly inUse = new Set<RunnerLease>();
   private idleTimeoutSeconds: number;
   private readonly seats: Record<ScopeRequest['kind'], Seats>;
 
@@ -156,8 +161,15 @@ class MysqlConnections implements LibraryConnections {
     this.idleTimeoutSeconds = Math.max(this.idleTimeoutSeconds, seconds);
   }
 
+  /** Nobody waits for what is still under way. The pool would, also for a server that is frozen. */
   async close(): Promise<void> {
-    await Promise.all([this.controlPool.destroy(), this.scopes?.pool.destroy()]);
+    for (const lease of this.inUse) lease.destroy();
+    const closing = Promise.all([this.controlPool.destroy(), this.scopes?.pool.destroy()]);
+    await withDeadline(closing, CLOSING_MS, 'Closing the connections', () => undefined).catch(
+      (error: unknown) => {
+        if (!(error instanceof StatementTimeoutError)) throw error;
+      },
+    );
   }
 
   private async acquire(runner: QueryRunner, session: string[]) {
@@ -198,9 +210,10 @@ class MysqlConnections implements LibraryConnections {
   private async controlConnection(): Promise<{ lease: RunnerLease; on: Connection }> {
     const { runner, connection } = await this.acquire(
       this.controlPool.createQueryRunner('master'),
-      controlSession(),
+      controlSession(controlIdleSeconds(this.options)),
     );
-    const lease = new RunnerLease(runner, connection);
+    const lease: RunnerLease = new RunnerLease(runner, connection, () => this.inUse.delete(lease));
+    this.inUse.add(lease);
     const { statementTimeoutMs } = this.options;
     const on: Connection = {
       query: (sql, parameters, structured) =>
@@ -264,7 +277,10 @@ function leadToApp(scopes: DataSource, app: DataSource): void {
   scopes.driver.createQueryRunner = (mode) => app.driver.createQueryRunner(mode);
 }
 
-function ownOptions(app: DataSource, connections: number): DataSourceOptions {
+function ownOptions(
+  app: DataSource,
+  { connections, idleTimeoutSeconds }: { connections: number; idleTimeoutSeconds: number },
+): DataSourceOptions {
   const { extra } = app.options as { extra?: object };
   return {
     ...app.options,
@@ -274,33 +290,35 @@ function ownOptions(app: DataSource, connections: number): DataSourceOptions {
     migrationsRun: false,
     subscribers: [],
     poolSize: connections,
-    extra: { ...extra, connectionLimit: connections },
-  } as DataSourceOptions;
-}
-
-/** Handlers find their entities here. */
-function scopeOptions(app: DataSource, { scopeConnections, idleTimeoutSeconds }: MysqlConnectionsOptions) {
-  // mysql2 closes idle connections only where fewer may be idle than open; the server, which ends its own, comes later.
-  const connectionLimit = 2 * scopeConnections;
-  const options = ownOptions(app, connectionLimit);
-  return {
-    ...options,
     extra: {
-      ...(options as { extra: object }).extra,
-      maxIdle: connectionLimit - 1,
+      ...extra,
+      connectionLimit: connections,
+      // mysql2 closes idle connections only where fewer may be idle than open; the server, which ends its own, comes later.
+      maxIdle: Math.max(1, connections - 1),
       idleTimeout: (idleTimeoutSeconds * 1000) / 2,
     },
   } as DataSourceOptions;
 }
 
-function controlOptions(app: DataSource, connections: number): DataSourceOptions {
-  const options = ownOptions(app, connections);
+/** Handlers find their entities here. */
+function scopeOptions(app: DataSource, { scopeConnections, idleTimeoutSeconds }: MysqlConnectionsOptions) {
+  return ownOptions(app, { connections: 2 * scopeConnections, idleTimeoutSeconds });
+}
+
+/** Between two statements of one transaction no time passes, unless the process does nothing at all. */
+function controlIdleSeconds({ statementTimeoutMs }: MysqlConnectionsOptions): number {
+  return Math.max(2, Math.ceil(statementTimeoutMs / 1000));
+}
+
+function controlOptions(app: DataSource, options: MysqlConnectionsOptions): DataSourceOptions {
+  const { controlConnections: connections } = options;
+  const own = ownOptions(app, { connections, idleTimeoutSeconds: controlIdleSeconds(options) });
   return {
-    ...options,
+    ...own,
     entities: [],
     cache: false,
     // Not the statements: an idle worker asks several times a second.
     logging: app.options.logging ? ['error', 'warn'] : false,
-    extra: { ...(options as { extra: object }).extra, typeCast: true, rowsAsArray: false },
+    extra: { ...(own as { extra: object }).extra, typeCast: true, rowsAsArray: false },
   };
 }

@@ -137,6 +137,8 @@ export class OutboxEntity {
   topic!: Buffer;
   bizId!: Buffer;
   body!: Buffer;
+  /** Apart, so that a relay that looks for what to send doesn't read bodies that it has no room for. */
+  bodyBytes!: number;
   headers!: Buffer | null;
   expiresAt!: string | null;
   /** When it may be sent (again). */
@@ -171,6 +173,8 @@ export class OutboxOriginEntity {
   id!: number;
   origin!: Buffer;
   claims!: string;
+  /** The broker's own `origin`; null as long as nothing was sent. */
+  broker!: Buffer | null;
 }
 
 /** An inner-msg-id that a relay sent, and that the broker remembers. */
@@ -205,6 +209,9 @@ export class QuarantineEntity {
   reason!: Buffer;
   copies!: number;
   quarantinedAt!: string;
+  /** `released` or `discarded`; null as long as nobody has decided. */
+  decision!: Buffer | null;
+  decidedAt!: string | null;
 }
 
 type ColumnKind = 'id' | 'int' | 'small' | 'big' | 'real' | 'bytes' | 'bytes16' | 'blob';
@@ -279,6 +286,7 @@ export function idempotentMqEntities(
     innerMsgId: column('bytes16', 'inner_msg_id'),
     formerId: column('bytes16', 'former_id', optional),
     ...sent,
+    bodyBytes: column('int', 'body_bytes'),
     availableAt: column('big', 'available_at'),
     token: column('bytes16', 'token', optional),
     firstSentAt: column('big', 'first_sent_at', optional),
@@ -387,6 +395,7 @@ export function idempotentMqEntities(
       id: column('small', 'id', key),
       origin: column('bytes16', 'origin'),
       claims: column('big', 'claims'),
+      broker: column('bytes16', 'broker', optional),
     }),
     entity(AcceptedEntity, 'accepted', {
       innerMsgId: column('bytes16', 'inner_msg_id', key),
@@ -409,6 +418,8 @@ export function idempotentMqEntities(
       reason: column('bytes', 'reason'),
       copies: column('int', 'copies'),
       quarantinedAt: column('big', 'quarantined_at'),
+      decision: column('bytes', 'decision', optional),
+      decidedAt: column('big', 'decided_at', optional),
     }),
   ] as EntitySchema[];
 }

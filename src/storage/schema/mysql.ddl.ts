@@ -136,6 +136,7 @@ export function mysqlTables(t: Database['tables']): string[] {
       topic VARBINARY(200) NOT NULL,
       biz_id VARBINARY(255) NOT NULL,
       ${BODY} LONGBLOB NOT NULL,
+      body_bytes INT UNSIGNED NOT NULL,
       headers BLOB NULL,
       expires_at BIGINT NULL,
       available_at BIGINT NOT NULL DEFAULT 0,
@@ -153,6 +154,7 @@ export function mysqlTables(t: Database['tables']): string[] {
       topic VARBINARY(200) NOT NULL,
       biz_id VARBINARY(255) NOT NULL,
       ${BODY} LONGBLOB NOT NULL,
+      body_bytes INT UNSIGNED NOT NULL,
       headers BLOB NULL,
       expires_at BIGINT NULL,
       available_at BIGINT NOT NULL DEFAULT 0,
@@ -177,6 +179,7 @@ export function mysqlTables(t: Database['tables']): string[] {
       id TINYINT UNSIGNED NOT NULL,
       origin BINARY(16) NOT NULL,
       claims BIGINT UNSIGNED NOT NULL DEFAULT 0,
+      broker BINARY(16) NULL,
       PRIMARY KEY (id)
     ) ${engine}`,
     // With the table: a backup that has an outbox has the name by which the broker knows it.
@@ -210,6 +213,8 @@ export function mysqlTables(t: Database['tables']): string[] {
       reason VARBINARY(40) NOT NULL,
       copies INT UNSIGNED NOT NULL DEFAULT 1,
       quarantined_at BIGINT NOT NULL,
+      decision VARBINARY(20) NULL,
+      decided_at BIGINT NULL,
       PRIMARY KEY (id),
       UNIQUE KEY quarantine_copy (inner_msg_id, body_hash)
     ) ${engine}`,

@@ -125,6 +125,7 @@ export function sqliteTables(t: Database['tables']): string[] {
       topic BLOB NOT NULL,
       biz_id BLOB NOT NULL,
       ${BODY} BLOB NOT NULL,
+      body_bytes INTEGER NOT NULL,
       headers BLOB NULL,
       expires_at INTEGER NULL,
       available_at INTEGER NOT NULL DEFAULT 0,
@@ -141,6 +142,7 @@ export function sqliteTables(t: Database['tables']): string[] {
       topic BLOB NOT NULL,
       biz_id BLOB NOT NULL,
       ${BODY} BLOB NOT NULL,
+      body_bytes INTEGER NOT NULL,
       headers BLOB NULL,
       expires_at INTEGER NULL,
       available_at INTEGER NOT NULL DEFAULT 0,
@@ -163,7 +165,8 @@ export function sqliteTables(t: Database['tables']): string[] {
     `CREATE TABLE IF NOT EXISTS ${t.outbox_origin} (
       id INTEGER NOT NULL PRIMARY KEY,
       origin BLOB NOT NULL,
-      claims INTEGER NOT NULL DEFAULT 0
+      claims INTEGER NOT NULL DEFAULT 0,
+      broker BLOB NULL
     )`,
     // With the table: a backup that has an outbox has the name by which the broker knows it.
     `INSERT INTO ${t.outbox_origin} (id, origin)
@@ -193,6 +196,8 @@ export function sqliteTables(t: Database['tables']): string[] {
       reason BLOB NOT NULL,
       copies INTEGER NOT NULL DEFAULT 1,
       quarantined_at INTEGER NOT NULL,
+      decision BLOB NULL,
+      decided_at INTEGER NULL,
       UNIQUE (inner_msg_id, body_hash)
     )`,
   ];

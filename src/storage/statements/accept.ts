@@ -40,16 +40,22 @@ export async function insertAccepted(
   );
 }
 
-/** Takes back what {@link insertAccepted} wrote in this transaction. */
+/** By primary key, one after the other: see deleteBySeq for what `IN (…)` does to a short table. */
 export async function deleteAccepted(
-  { tables }: Database,
+  { dialect, tables }: Database,
   on: Connection,
   innerMsgIds: readonly Buffer[],
 ): Promise<void> {
+  if (dialect.engine === 'sqlite') {
+    const sql = `DELETE FROM ${tables.accepted} WHERE inner_msg_id IN (${placeholders(innerMsgIds.length)})`;
+    await write(on, sql, [...innerMsgIds]);
+    return;
+  }
   await write(
     on,
-    `DELETE FROM ${tables.accepted} WHERE inner_msg_id IN (${placeholders(innerMsgIds.length)})`,
-    [...innerMsgIds],
+    `DELETE d FROM JSON_TABLE(?, '$[*]' COLUMNS (id CHAR(32) CHARACTER SET latin1 PATH '$')) k
+     STRAIGHT_JOIN ${tables.accepted} d ON d.inner_msg_id = UNHEX(k.id)`,
+    [JSON.stringify(innerMsgIds.map((id) => id.toString('hex')))],
   );
 }
 

@@ -1,4 +1,4 @@
-import { type Connection, read } from '../execute.js';
+import { type Connection, read, write } from '../execute.js';
 import type { Database } from '../tables.js';
 
 /** What nobody has decided about for so long that nobody will. */
@@ -22,19 +22,28 @@ export async function lockExpiredDeadLetters(
 }
 
 /**
- * Looks at the oldest copies by primary key, whose numbers rise with time, and at no others; unlocked.
+ * Looks at the oldest copies by primary key, whose numbers rise with time, and at no others; unlocked. A copy that was
+ * decided about stays for as long as one that was not: it tells a repeat from a new question.
  *
- * @returns those of them that have waited so long
+ * @returns those of them that have been there for so long
  */
 export async function findExpiredCopies(
   { dialect, tables }: Database,
   on: Connection,
   { olderThanMs, limit }: { olderThanMs: number; limit: number },
-): Promise<number[]> {
-  const rows = await read<{ id: number | string; expired: number | string }>(
+): Promise<{ id: number; decided: boolean }[]> {
+  const rows = await read<{ id: number | string; decided: number | string; expired: number | string }>(
     on,
-    `SELECT id, quarantined_at < ${dialect.now} - ? AS expired FROM ${tables.quarantine} ORDER BY id LIMIT ${limit}`,
+    `SELECT id, decision IS NOT NULL AS decided, quarantined_at < ${dialect.now} - ? AS expired FROM ${tables.quarantine} ORDER BY id LIMIT ${limit}`,
     [olderThanMs * 1000],
   );
-  return rows.filter(({ expired }) => Number(expired) === 1).map(({ id }) => Number(id));
+  return rows
+    .filter(({ expired }) => Number(expired) === 1)
+    .map(({ id, decided }) => ({ id: Number(id), decided: Number(decided) === 1 }));
+}
+
+/** @returns whether it was still there */
+export async function deleteCopy({ tables }: Database, on: Connection, id: number): Promise<boolean> {
+  const { affected } = await write(on, `DELETE FROM ${tables.quarantine} WHERE id = ?`, [id]);
+  return affected === 1;
 }

@@ -1,4 +1,5 @@
 export * from './land.js';
+export * from './left-behind.js';
 export * from './deliver.js';
 export * from './acknowledge.js';
 export * from './drop.js';

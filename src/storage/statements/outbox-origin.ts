@@ -1,13 +1,13 @@
 import { type Connection, read, write } from '../execute.js';
 import type { Database } from '../tables.js';
 
-/** The outbox as the broker knows it: its name, and how far it has come. */
-
 /** How the broker tells this outbox from others, and how far it has come. */
 export interface OutboxOrigin {
   origin: Buffer;
   /** Claims so far: a number that only a restored backup makes smaller. */
   claims: number;
+  /** The one that it sends to; undefined as long as nothing was sent. */
+  broker: Buffer | undefined;
 }
 
 /** Locked: one claim at a time counts itself. */
@@ -15,12 +15,16 @@ export async function lockOrigin(
   { dialect, tables }: Database,
   on: Connection,
 ): Promise<OutboxOrigin | undefined> {
-  const rows = await read<{ origin: Buffer; claims: number | string }>(
+  const rows = await read<{ origin: Buffer; claims: number | string; broker: Buffer | null }>(
     on,
-    `SELECT origin, claims FROM ${tables.outbox_origin} WHERE id = 1${dialect.forUpdate}`,
+    `SELECT origin, claims, broker FROM ${tables.outbox_origin} WHERE id = 1${dialect.forUpdate}`,
     [],
   );
-  return rows.map(({ origin, claims }) => ({ origin, claims: Number(claims) }))[0];
+  return rows.map(({ origin, claims, broker }) => ({
+    origin,
+    claims: Number(claims),
+    broker: broker ?? undefined,
+  }))[0];
 }
 
 export async function findOrigin({ tables }: Database, on: Connection): Promise<Buffer | undefined> {
@@ -32,8 +36,17 @@ export async function findOrigin({ tables }: Database, on: Connection): Promise<
   return rows[0]?.origin;
 }
 
-export async function countClaim({ tables }: Database, on: Connection, claims: number): Promise<void> {
-  await write(on, `UPDATE ${tables.outbox_origin} SET claims = ? WHERE id = 1`, [claims]);
+export async function countClaim(
+  { tables }: Database,
+  on: Connection,
+  { claims, broker }: { claims: number; broker: Buffer },
+): Promise<void> {
+  await write(on, `UPDATE ${tables.outbox_origin} SET claims = ?, broker = ? WHERE id = 1`, [claims, broker]);
+}
+
+/** For a broker that takes the place of another one. */
+export async function forgetBroker({ tables }: Database, on: Connection): Promise<void> {
+  await write(on, `UPDATE ${tables.outbox_origin} SET broker = NULL WHERE id = 1`, []);
 }
 
 /** The database's clock before a restore and after it may be two. Microseconds. */

@@ -1,3 +1,4 @@
+import { BODY } from '../dialect.js';
 import { ALL_ROWS, type Connection, read, write } from '../execute.js';
 import type { Database } from '../tables.js';
 import { MESSAGE_COLUMNS } from './outbox.js';
@@ -77,8 +78,8 @@ export async function moveDueOutbox(
   const values = keys.flatMap(({ dueAt, innerMsgId }) => [dueAt, innerMsgId]);
   await write(
     on,
-    `INSERT INTO ${tables.outbox} (${MESSAGE_COLUMNS}, first_sent_at)
-     SELECT ${MESSAGE_COLUMNS}, first_sent_at FROM ${tables.outbox_scheduled} WHERE ${those} ORDER BY due_at, inner_msg_id`,
+    `INSERT INTO ${tables.outbox} (${MESSAGE_COLUMNS}, body_bytes, first_sent_at)
+     SELECT ${MESSAGE_COLUMNS}, LENGTH(${BODY}), first_sent_at FROM ${tables.outbox_scheduled} WHERE ${those} ORDER BY due_at, inner_msg_id`,
     values,
   );
   await write(on, `DELETE FROM ${tables.outbox_scheduled} WHERE ${those}`, values);

@@ -1,13 +1,9 @@
 import { createHash } from 'node:crypto';
 import { BODY } from '../dialect.js';
-import { type Connection, type WriteResult, placeholders, write } from '../execute.js';
+import { type Connection, type WriteResult, placeholders, read, write } from '../execute.js';
 import type { Database } from '../tables.js';
+import { deleteBySeq } from './delete-by-seq.js';
 import { type Timing, dueTime } from './timing.js';
-
-/**
- * Step 1 where the broker has a database of its own: the message waits in the business's database, written in the
- * business's transaction, until its ACK (3) has come.
- */
 
 /**
  * Step 1 where the broker has a database of its own: the message waits in the business's database, written in the
@@ -39,8 +35,12 @@ export async function insertOutbox(
   const due = dueTime(dialect, timing);
   const table = tableFor(rows, due);
   const expires = timing.expiresAt === undefined ? 'NULL' : `${Math.trunc(timing.expiresAt)}`;
-  const more = { outbox: '', outbox_keyed: ', key_hash, ordering_key', outbox_scheduled: ', due_at' }[table];
-  const row = `(?, ?, ?, ?, ?, ${expires}${{ outbox: '', outbox_keyed: ', ?, ?', outbox_scheduled: `, ${due}` }[table]})`;
+  const more = {
+    outbox: ', body_bytes',
+    outbox_keyed: ', body_bytes, key_hash, ordering_key',
+    outbox_scheduled: ', due_at',
+  }[table];
+  const row = `(?, ?, ?, ?, ?, ${expires}${{ outbox: ', ?', outbox_keyed: ', ?, ?, ?', outbox_scheduled: `, ${due}` }[table]})`;
   return write(
     on,
     `INSERT INTO ${tables[table]} (${MESSAGE_COLUMNS}${more}) VALUES ${Array<string>(rows.length).fill(row).join(', ')}`,
@@ -50,24 +50,49 @@ export async function insertOutbox(
       bizId,
       body,
       headers,
+      ...(table === 'outbox_scheduled' ? [] : [body.length]),
       ...(table === 'outbox_keyed' ? [keyHashOf(topic, orderingKey!), orderingKey!] : []),
     ]),
   );
 }
 
-/** Takes back what {@link insertOutbox} wrote outside of a transaction. */
+/**
+ * Takes back what {@link insertOutbox} wrote outside of a transaction. It looks without locking, and deletes by key: a
+ * condition on ids would wait for what other publishers have not committed.
+ *
+ * @returns how many of them are gone already: a relay was quicker, and has sent them
+ */
 export async function deleteJustInsertedOutbox(
-  { dialect, tables }: Database,
+  database: Database,
   on: Connection,
-  rows: readonly OutboxRow[],
-  timing: Timing,
-): Promise<void> {
+  { rows, firstSeq, timing }: { rows: readonly OutboxRow[]; firstSeq: number; timing: Timing },
+): Promise<number> {
+  const { dialect, tables } = database;
   const table = tableFor(rows, dueTime(dialect, timing));
-  await write(
+  const ids = rows.map(({ innerMsgId }) => innerMsgId);
+  const those = `inner_msg_id IN (${placeholders(ids.length)})`;
+  if (table === 'outbox_scheduled') {
+    const keys = await read<{ due_at: number | string; key_hex: string }>(
+      on,
+      `SELECT due_at, HEX(inner_msg_id) AS key_hex FROM ${tables[table]} WHERE ${those}`,
+      ids,
+    );
+    if (keys.length === 0) return rows.length;
+    const { affected } = await write(
+      on,
+      `DELETE FROM ${tables[table]} WHERE ${keys.map(() => '(due_at = ? AND inner_msg_id = ?)').join(' OR ')}`,
+      keys.flatMap(({ due_at, key_hex }) => [due_at, Buffer.from(key_hex, 'hex')]),
+    );
+    return rows.length - affected;
+  }
+  const found = await read<{ seq: number | string }>(
     on,
-    `DELETE FROM ${tables[table]} WHERE inner_msg_id IN (${placeholders(rows.length)})`,
-    rows.map(({ innerMsgId }) => innerMsgId),
+    `SELECT seq FROM ${tables[table]} WHERE seq >= ? AND ${those}`,
+    [firstSeq, ...ids],
   );
+  if (found.length === 0) return rows.length;
+  const seqs = found.map(({ seq }) => Number(seq));
+  return rows.length - (await deleteBySeq(database, on, tables[table], seqs));
 }
 
 /** All rows of one publish go to the same table. */

@@ -24,18 +24,24 @@ export interface QuarantinedRow extends QuarantinedCopy {
   quarantinedAt: number;
 }
 
-/** Counts a copy that is there already. @returns whether it was */
-export async function countQuarantinedCopy(
-  { tables }: Database,
+export type ListedQuarantined = Omit<QuarantinedRow, 'body' | 'headers'>;
+
+/** Whether this very copy is there already, and whether an operator has decided about it. Locked, by the unique key. */
+export async function lockQuarantinedCopy(
+  { dialect, tables }: Database,
   on: Connection,
   { innerMsgId, bodyHash }: Pick<QuarantinedCopy, 'innerMsgId' | 'bodyHash'>,
-): Promise<boolean> {
-  const { affected } = await write(
+): Promise<{ id: number; decided: boolean } | undefined> {
+  const rows = await read<{ id: number | string; decision: Buffer | null }>(
     on,
-    `UPDATE ${tables.quarantine} SET copies = copies + 1 WHERE inner_msg_id = ? AND body_hash = ?`,
+    `SELECT id, decision FROM ${tables.quarantine} WHERE inner_msg_id = ? AND body_hash = ?${dialect.forUpdate}`,
     [innerMsgId, bodyHash],
   );
-  return affected > 0;
+  return rows.map(({ id, decision }) => ({ id: Number(id), decided: decision !== null }))[0];
+}
+
+export async function countQuarantinedCopy({ tables }: Database, on: Connection, id: number): Promise<void> {
+  await write(on, `UPDATE ${tables.quarantine} SET copies = copies + 1 WHERE id = ?`, [id]);
 }
 
 /** May fail on a duplicate key when another relay has sent the same copy: then it is there. */
@@ -62,18 +68,19 @@ export async function insertQuarantined(
   );
 }
 
-/** Newest first, by primary key. */
+/** Newest first, by primary key, and without their bodies. */
 export async function listQuarantined(
   { tables }: Database,
   on: Connection,
   { before, limit }: { before: number | undefined; limit: number },
-): Promise<QuarantinedRow[]> {
+): Promise<ListedQuarantined[]> {
   const rows = await read<Record<string, unknown>>(
     on,
-    `SELECT ${COLUMNS} FROM ${tables.quarantine}${before === undefined ? '' : ' WHERE id < ?'} ORDER BY id DESC LIMIT ${limit}`,
+    `SELECT ${COLUMNS} FROM ${tables.quarantine}
+     WHERE decision IS NULL${before === undefined ? '' : ' AND id < ?'} ORDER BY id DESC LIMIT ${limit}`,
     before === undefined ? [] : [before],
   );
-  return rows.map(toQuarantined);
+  return rows.map(toListed);
 }
 
 export async function findQuarantined(
@@ -83,29 +90,46 @@ export async function findQuarantined(
 ): Promise<QuarantinedRow | undefined> {
   const rows = await read<Record<string, unknown>>(
     on,
-    `SELECT ${COLUMNS} FROM ${tables.quarantine} WHERE id = ?`,
+    `SELECT ${COLUMNS}, ${BODY}, headers FROM ${tables.quarantine} WHERE id = ? AND decision IS NULL`,
     [id],
   );
   return rows.map(toQuarantined)[0];
 }
 
-/** @returns whether it was still there: somebody else may have decided */
-export async function deleteQuarantined({ tables }: Database, on: Connection, id: number): Promise<boolean> {
-  const { affected } = await write(on, `DELETE FROM ${tables.quarantine} WHERE id = ?`, [id]);
+/**
+ * What an operator has decided. The row stays, without its body: the ACK for the copy may have got lost, and what comes
+ * again is no new question.
+ *
+ * @returns whether it was still to be decided
+ */
+export async function decideQuarantined(
+  { dialect, tables }: Database,
+  on: Connection,
+  id: number,
+  decision: 'released' | 'discarded',
+): Promise<boolean> {
+  const { affected } = await write(
+    on,
+    `UPDATE ${tables.quarantine} SET decision = ?, decided_at = ${dialect.now}, ${BODY} = ?, headers = NULL
+     WHERE id = ? AND decision IS NULL`,
+    [Buffer.from(decision), Buffer.alloc(0), id],
+  );
   return affected === 1;
 }
 
-const COLUMNS = `id, inner_msg_id, body_hash, topic, biz_id, ${BODY}, headers, expires_at, reason, copies, quarantined_at`;
+const COLUMNS = 'id, inner_msg_id, body_hash, topic, biz_id, expires_at, reason, copies, quarantined_at';
 
 function toQuarantined(row: Record<string, unknown>): QuarantinedRow {
+  return { ...toListed(row), body: row.body as Buffer, headers: row.headers as Buffer | null };
+}
+
+function toListed(row: Record<string, unknown>): ListedQuarantined {
   return {
     id: Number(row.id),
     innerMsgId: row.inner_msg_id as Buffer,
     bodyHash: row.body_hash as Buffer,
     topic: (row.topic as Buffer).toString('utf8'),
     bizId: row.biz_id as Buffer,
-    body: row.body as Buffer,
-    headers: row.headers as Buffer | null,
     expiresAt: row.expires_at === null ? undefined : Number(row.expires_at),
     reason: (row.reason as Buffer).toString('utf8'),
     copies: Number(row.copies),

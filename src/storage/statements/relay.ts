@@ -1,4 +1,3 @@
-import { BODY } from '../dialect.js';
 import { type Connection, placeholders, read, write } from '../execute.js';
 import type { Database } from '../tables.js';
 import { deleteBySeq } from './delete-by-seq.js';
@@ -12,7 +11,7 @@ export interface SendableRow {
   innerMsgId: Buffer;
   /** Whether it may have been sent before: then its inner-msg-id stays what it is. */
   maybeSent: boolean;
-  /** How often it was claimed to be sent. */
+  /** How often it was sent. */
   sends: number;
   /** Of its body, in bytes. */
   size: number;
@@ -22,13 +21,13 @@ export interface SendableRow {
 export async function findSendable(
   { dialect, tables }: Database,
   on: Connection,
-  limit: number,
+  { after, limit }: { after: number; limit: number },
 ): Promise<SendableRow[]> {
   const rows = await read<Record<string, unknown>>(
     on,
-    `SELECT seq, inner_msg_id, first_sent_at, sends, LENGTH(${BODY}) AS size FROM ${tables.outbox}
-     WHERE available_at <= ${dialect.now} ORDER BY seq LIMIT ${limit}${dialect.forUpdateSkipLocked}`,
-    [],
+    `SELECT seq, inner_msg_id, first_sent_at, sends, body_bytes AS size FROM ${tables.outbox}
+     WHERE seq > ? AND available_at <= ${dialect.now} ORDER BY seq LIMIT ${limit}${dialect.forUpdateSkipLocked}`,
+    [after],
   );
   return rows.map((row) => toSendable('outbox', row));
 }
@@ -74,7 +73,7 @@ export async function findFirstOfKeys(
   { keys, limit }: { keys: readonly Buffer[]; limit: number },
 ): Promise<SendableRow[]> {
   const ofKey = `SELECT * FROM (
-      SELECT key_hash, seq, inner_msg_id, first_sent_at, sends, LENGTH(${BODY}) AS size,
+      SELECT key_hash, seq, inner_msg_id, first_sent_at, sends, body_bytes AS size,
              available_at <= ${dialect.now} AS sendable
       FROM ${tables.outbox_keyed} WHERE key_hash = ? ORDER BY seq LIMIT ${limit}) k`;
   const rows = await read<Record<string, unknown> & { key_hash: Buffer }>(
@@ -99,7 +98,7 @@ export interface LeasedRow extends OutboxRow {
   formerId: Buffer | undefined;
   /** Microseconds since 1970 UTC. */
   expiresAt: number | undefined;
-  /** How often it was claimed to be sent, this time included. */
+  /** How often it was sent, this time included. */
   sends: number;
 }
 
@@ -140,13 +139,14 @@ export async function readLeased(
 export async function findOutboxWork(
   { dialect, tables }: Database,
   on: Connection,
+  { after }: { after: number },
 ): Promise<{ sendable: boolean; due: boolean }> {
   const rows = await read<{ sendable: number | string; due: number | string }>(
     on,
-    `SELECT EXISTS (SELECT 1 FROM ${tables.outbox} WHERE available_at <= ${dialect.now})
+    `SELECT EXISTS (SELECT 1 FROM ${tables.outbox} WHERE seq > ? AND available_at <= ${dialect.now})
               OR EXISTS (SELECT 1 FROM ${tables.outbox_keyed}) AS sendable,
             EXISTS (SELECT 1 FROM ${tables.outbox_scheduled} WHERE due_at <= ${dialect.now}) AS due`,
-    [],
+    [after],
   );
   return { sendable: Number(rows[0]?.sendable) === 1, due: Number(rows[0]?.due) === 1 };
 }
@@ -199,5 +199,19 @@ export async function postponeOutbox(
     `UPDATE ${tables[table]} SET available_at = ${dialect.now} + ?
      WHERE seq IN (${placeholders(seqs.length)}) AND token = ?`,
     [Math.round(delayMs * 1000), ...seqs, token],
+  );
+}
+
+/** Claimed, and not sent after all: it may be sent at once, and this time doesn't count. Fenced like the others. */
+export async function handBackUnsent(
+  { tables }: Database,
+  on: Connection,
+  { table, seqs, token }: OutboxSeqs & { token: Buffer },
+): Promise<void> {
+  await write(
+    on,
+    `UPDATE ${tables[table]} SET available_at = 0, sends = sends - 1
+     WHERE seq IN (${placeholders(seqs.length)}) AND token = ?`,
+    [...seqs, token],
   );
 }

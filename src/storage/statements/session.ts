@@ -6,9 +6,18 @@ import type { Database } from '../tables.js';
 /** READ COMMITTED takes no gap locks, so claims don't deadlock; and after a duplicate key the winner's row is visible. */
 const READ_COMMITTED = 'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED';
 
-/** The lock wait is short: claims, ACKs and renewals retry, and none of them may stand in line behind a handler. */
-export function controlSession(): string[] {
-  return [READ_COMMITTED, 'SET SESSION autocommit = 1, innodb_lock_wait_timeout = 1, sql_safe_updates = 0'];
+/**
+ * The lock wait is short: claims, ACKs and renewals retry, and none of them may stand in line behind a handler. What the
+ * server or `init_connect` may set for everybody doesn't count here: with a `sql_select_limit`, rows that are there would
+ * look as if somebody had deleted them. And a process that is frozen in the middle of a transaction keeps its locks no
+ * longer than `idleTimeoutSeconds`: nobody could claim past them.
+ */
+export function controlSession(idleTimeoutSeconds: number): string[] {
+  return [
+    READ_COMMITTED,
+    'SET SESSION autocommit = 1, innodb_lock_wait_timeout = 1, sql_safe_updates = 0, sql_big_selects = 1, ' +
+      `sql_select_limit = 18446744073709551615, wait_timeout = ${idleTimeoutSeconds}`,
+  ];
 }
 
 /**

@@ -63,7 +63,7 @@ export async function readUnfinished(
          UNION ALL ${messages(t.dead_letter, 'h.subscription_id = ? AND h.reason <> ?')}
          UNION ALL ${messages(t.parked, `h.topic_id = ${topicId}`)}
          UNION ALL ${messages(t.dead_letter, `h.subscription_id = 0 AND m.topic_id = ${topicId}`)}
-         UNION ALL SELECT q.quarantined_at, q.biz_id FROM ${t.quarantine} q WHERE q.topic = ?
+         UNION ALL SELECT q.quarantined_at, q.biz_id FROM ${t.quarantine} q WHERE q.topic = ? AND q.decision IS NULL
        ) w
        WHERE ${sortable('w.landed_at')} < ${dialect.now} - ?
        ORDER BY 2 LIMIT ${limit + 1}
