@@ -127,6 +127,11 @@ describe.each(engines)('a dedup log on %s', (engine) => {
       expect(await log.markDaysAgo()).toBeUndefined();
     });
 
+    it("while the broker's clock is behind what it showed when rows were forgotten", async () => {
+      await sql(`UPDATE mq_scenario_source SET mark = ${(Date.now() + DAY_MS) * 1000}`);
+      await expectHeld('clock-jumped');
+    });
+
     it("while a message can come that the broker's clock has dated into the future", async () => {
       await land('P-1', -300);
       await expectHeld('clock-jumped');

@@ -122,6 +122,19 @@ describe.each(engines)('sweepers that forget dedup rows, on %s,', (engine) => {
     expect(await log.remembered()).toEqual(['new', 'old-1', 'older']);
   });
 
+  it("do nothing where they are further by their own clock alone: the broker's tells exactly", async () => {
+    await log.sweeper().forget();
+    await log.note(['older'], 60);
+    const asked = await ask();
+    const later = asked.sources.map((source) => ({
+      ...source,
+      answer: { ...source.answer, now: source.answer.now - 10_000_000 },
+    }));
+    expect(await forget({ ...asked, sources: later })).toBe(0);
+    expect(await log.remembered()).toContain('older');
+    expect(await forget(asked)).toBe(1);
+  });
+
   it('do nothing where the scenario has another source by then, which nobody has asked', async () => {
     const asked = await ask();
     await log.register('cards', 'payment.refunded', 'consumer/5:cards/17:payment.succeeded');

@@ -56,6 +56,12 @@ async function raiseMark(
   if (locked.mark !== undefined && locked.mark >= watermark.at) return false;
   const current = await listSources(database, on, id);
   if (!areSame(current, sources)) return false;
+  // Those are exact, while the own clock's is early by the time that the answer took: which of two is further, they tell.
+  const marks = sources.map(({ source, answer }) => ({
+    ...source,
+    mark: byBrokersClock(watermark.at, askedAt, answer.now),
+  }));
+  if (marks.some((source) => source.mark < (markIn(current, source) ?? 0))) return false;
   const kept = keptOf(
     { sources, current, isFirst: locked.mark === undefined },
     await listKept(database, on, id),
@@ -63,11 +69,7 @@ async function raiseMark(
   await deleteKept(database, on, id);
   for (let from = 0; from < kept.length; from += KEPT_BATCH)
     await insertKept(database, on, id, kept.slice(from, from + KEPT_BATCH));
-  for (const { source, answer } of sources) {
-    const mark = byBrokersClock(watermark.at, askedAt, answer.now);
-    // It only rises, also where the broker's clock was set back.
-    await setSourceMark(database, on, id, { ...source, mark: Math.max(mark, markIn(current, source) ?? 0) });
-  }
+  for (const source of marks) await setSourceMark(database, on, id, source);
   await setScenarioMark(database, on, id, watermark.at);
   return true;
 }

@@ -64,6 +64,12 @@ export async function inquire(
         `group ${group} of ${topic} has it from another broker (${source.broker.toString('hex')}) than this process's own (${answer.broker.toString('hex')}), which can't be asked from here`,
       );
     }
+    if (source.mark !== undefined && source.mark > answer.now) {
+      return held(
+        'clock-jumped',
+        "the broker's clock is behind what it showed when rows were last forgotten; docs/forgetting.md says what to do (a mark in the future)",
+      );
+    }
     sources.push({ topic, group, answer, source });
   }
   const watermark = watermarkOf(askedAt, slackMs, sources);
