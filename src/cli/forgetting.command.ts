@@ -25,7 +25,7 @@ export async function forgettingCommand(dataSource: DataSource, flags: Forgettin
     ...(flags.slackMs !== undefined && { slackMs: numberOf('--slack-ms', flags.slackMs) }),
   };
   const options = resolveOptions(
-    { retention, ...(broker && { broker: { dataSource: broker } }) },
+    { retention, ...(broker && { broker: { dataSource: broker.options } }) },
     dataSource,
   );
   const opened: { close(): Promise<unknown> }[] = [];
