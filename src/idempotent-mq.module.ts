@@ -32,6 +32,7 @@ import { BESIDE_THE_FACTORY, type IdempotentMqOptions, resolveOptions } from './
 import { IdempotentMqRuntime } from './idempotent-mq.runtime.js';
 import {
   getBrokerServiceToken,
+  getForgettingToken,
   getIdempotentExecutorToken,
   getIdempotentMqEventsToken,
 } from './idempotent-mq.tokens.js';
@@ -95,11 +96,11 @@ export class IdempotentMqModule
     @Inject(ModuleRef) moduleRef: ModuleRef,
   ) {
     super();
-    const { transport, scenarios, events, options } = runtime;
+    const { transport, scenarios, sources, events, options } = runtime;
     const caller = new HandlerCaller(contexts, moduleRef);
     this.consumers = new Consumers(
       transport,
-      { ...runtime.scopeDeps(), transport, scenarios, events, caller },
+      { ...runtime.scopeDeps(), transport, scenarios, sources, events, caller },
       {
         pollMs: options.pollMs,
         maxLostLeases: options.maxLostLeases,
@@ -174,10 +175,12 @@ export class IdempotentMqModule
 
   async onApplicationBootstrap(): Promise<void> {
     await this.consumers.start(this.discovered);
-    const { broker, options, relay } = this.runtime;
+    const { broker, forgetting, options, relay } = this.runtime;
     if (options.roles.relay) relay?.start();
     this.runtime.unrelayed?.start();
-    if (options.roles.sweep) broker.startSweeping();
+    if (!options.roles.sweep) return;
+    broker.startSweeping();
+    forgetting.start();
   }
 
   /** Before the app's DataSource is closed, which Nest does in onApplicationShutdown. */
@@ -262,6 +265,7 @@ function instanceModule(definition: DynamicModule, extras: IdempotentMqExtras): 
   const parts = [
     part(getOutboxPublisherToken(name) as never, ({ publisher }) => publisher),
     part(getBrokerServiceToken(name) as never, ({ broker }) => broker),
+    part(getForgettingToken(name) as never, ({ forgetting }) => forgetting),
     part(getIdempotentExecutorToken(name) as never, ({ executor }) => executor),
     part(getIdempotentMqEventsToken(name) as never, ({ events }) => events),
   ];

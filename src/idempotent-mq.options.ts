@@ -1,9 +1,14 @@
 import { DataSource, type DataSourceOptions, type EntityManager } from 'typeorm';
-import { CONSUMER_DEFAULTS, type ConsumerSettings, resolveConsumerOptions } from './consumer/index.js';
+import {
+  CONSUMER_DEFAULTS,
+  type ConsumerSettings,
+  JUDGED_FROM_MS,
+  resolveConsumerOptions,
+} from './consumer/index.js';
 import { InvalidOptionError } from './errors/index.js';
 import { DEFAULT_TABLE_PREFIX, dialectOf } from './storage/index.js';
 import type { Transport } from './transport/port.js';
-import { DEFAULT_PAYLOAD_LIMITS, type AnyTopic, checkTopic } from './topic/index.js';
+import { DEFAULT_PAYLOAD_LIMITS, NAME_RULE, type AnyTopic, checkTopic, isName } from './topic/index.js';
 
 /*
  * Glossary
@@ -26,6 +31,9 @@ import { DEFAULT_PAYLOAD_LIMITS, type AnyTopic, checkTopic } from './topic/index
  * claim, lease   a worker takes deliveries, each for a time that it renews; the claim's id is the lease token
  * ACK            the receiving business says that it is done
  * dedup row      the receiving business's note that a biz-id took effect
+ * mark           what landed before it may have lost its dedup row: it is judged by nothing any more, and not run
+ * watermark      whatever can still come has landed after it, but for what waits and is known by name
+ * slack          longer than any publishing transaction: what landed that long ago is there for all to see
  * witness        the ACK as the last statement of the consumer's transaction, taken only if the dedup row is there
  * waiting        a delivery that is set aside until a time
  * parked         a message that found no group
@@ -114,6 +122,26 @@ export interface IdempotentMqOptions {
      * @default 7 days
      */
     innerMsgIdWindowMs?: number;
+    /**
+     * How long a biz-id is known after it took effect, in milliseconds: repeats that land within this time are absorbed. At
+     * least `slackMs`; with a broker apart, at least `slackMs` and `innerMsgIdWindowMs` together.
+     *
+     * @default 30 days
+     */
+    dedupMs?: number;
+    /**
+     * Longer than the longest transaction that publishes, in milliseconds from an hour. What such a transaction publishes
+     * that was open for longer may not be run, but be dead-lettered (`too-old-to-judge`).
+     *
+     * @default a day
+     */
+    slackMs?: number;
+    /** Scenarios of `IdempotentExecutor` that have a time of their own in place of `dedupMs`, in milliseconds from 60000. @default none */
+    executors?: Readonly<Record<string, number>>;
+    /** How long a dead letter is kept for somebody to decide about it, in milliseconds from 60000. @default 90 days */
+    deadLetterMs?: number;
+    /** How long a quarantined copy is kept for somebody to decide about it, in milliseconds from 60000. @default 90 days */
+    quarantineMs?: number;
   };
   /** Topics to register at start that are defined in files which this process has not loaded yet. */
   topics?: readonly AnyTopic[];
@@ -154,6 +182,10 @@ const MAX_WAIT_MS = 100 * 365 * DAY_MS;
  * process still starts.
  */
 const MIN_UNROUTED_MS = 60_000;
+/** The answer to a claim may be long on its way, and a delivery must not be taken for younger than it is. */
+const MIN_SLACK_MS = 2 * JUDGED_FROM_MS;
+/** Less is a mistaken unit (90, for days). */
+const MIN_RETENTION_MS = 60_000;
 const MAX_CONNECTIONS = 10_000;
 /** Of mysql2. */
 const DRIVER_POOL_SIZE = 10;
@@ -189,7 +221,15 @@ const KNOWN: Record<string, readonly string[]> = {
   consumers: ['concurrency', 'leaseMs', 'timeoutMs', 'retry', 'connections', 'pollMs', 'maxLostLeases'],
   'consumers.retry': ['attempts', 'delayMs', 'maxDelayMs', 'retryIf'],
   payload: ['maxBytes', 'maxDepth'],
-  retention: ['unroutedMs', 'innerMsgIdWindowMs'],
+  retention: [
+    'unroutedMs',
+    'innerMsgIdWindowMs',
+    'dedupMs',
+    'slackMs',
+    'executors',
+    'deadLetterMs',
+    'quarantineMs',
+  ],
   sqlite: ['leaveDataSourceAlone', 'writeWaitMs'],
 };
 
@@ -229,6 +269,21 @@ export function resolveOptions(options: IdempotentMqOptions, dataSource: DataSou
     },
     unroutedMs: whole('retention.unroutedMs', retention.unroutedMs, 7 * DAY_MS, MAX_WAIT_MS, MIN_UNROUTED_MS),
     innerMsgIdWindowMs: windowOption(retention.innerMsgIdWindowMs, relayOptions(relay)),
+    retention: dedupRetention(options),
+    deadLetterMs: whole(
+      'retention.deadLetterMs',
+      retention.deadLetterMs,
+      90 * DAY_MS,
+      MAX_WAIT_MS,
+      MIN_RETENTION_MS,
+    ),
+    quarantineMs: whole(
+      'retention.quarantineMs',
+      retention.quarantineMs,
+      90 * DAY_MS,
+      MAX_WAIT_MS,
+      MIN_RETENTION_MS,
+    ),
     topics: topics(options.topics),
     currentManager: currentManager(options.currentManager),
     shutdownTimeoutMs: whole('shutdownTimeoutMs', options.shutdownTimeoutMs, 10_000, MAX_TIMER_MS),
@@ -348,6 +403,43 @@ function windowOption(value: number | undefined, { retry, ackTimeoutMs }: Return
     windowMs,
     `at least ${RESENDS_A_WINDOW} times relay.maxDelayMs and relay.ackTimeoutMs together (${least}): raise it, or lower those`,
   );
+}
+
+/**
+ * A biz-id must be known for longer than its message may take to be seen, or every repeat that was on its way would be too
+ * old to judge. And after a broker's database was restored from a backup, what is still in outboxes lands again, as much
+ * later as their inner-msg-ids are good for.
+ */
+function dedupRetention({ broker, relay = {}, retention = {} }: IdempotentMqOptions) {
+  const slackMs = whole('retention.slackMs', retention.slackMs, DAY_MS, MAX_WAIT_MS, MIN_SLACK_MS);
+  const dedupMs = whole('retention.dedupMs', retention.dedupMs, 30 * DAY_MS, MAX_WAIT_MS);
+  const windowMs = broker ? windowOption(retention.innerMsgIdWindowMs, relayOptions(relay)) : 0;
+  if (dedupMs < slackMs + windowMs) {
+    const parts = broker
+      ? 'retention.slackMs and retention.innerMsgIdWindowMs together'
+      : 'retention.slackMs';
+    throw new InvalidOptionError(
+      'retention.dedupMs',
+      dedupMs,
+      `at least ${parts} (${slackMs + windowMs}): raise it, or lower ${broker ? 'those' : 'that'}`,
+    );
+  }
+  return { dedupMs, slackMs, executors: executorRetention(retention.executors) };
+}
+
+function executorRetention(value: unknown = {}): Readonly<Record<string, number>> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new InvalidOptionError(
+      'retention.executors',
+      value,
+      'an object with a number of milliseconds for each scenario',
+    );
+  }
+  for (const [scenario, ms] of Object.entries(value as Record<string, number>)) {
+    if (!isName(scenario)) throw new InvalidOptionError('retention.executors', scenario, NAME_RULE);
+    whole(`retention.executors['${scenario}']`, ms, 0, MAX_WAIT_MS, MIN_RETENTION_MS);
+  }
+  return { ...(value as Record<string, number>) };
 }
 
 function topics(value: unknown): readonly AnyTopic[] {

@@ -2,7 +2,13 @@ import { Logger } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
 import { BrokerService } from './broker/index.js';
 import { BrokerSide, checkDatabase, isInMemory } from './broker-side.js';
-import { IdempotentExecutor, Scenarios, WorksUnderWay } from './consumer/index.js';
+import {
+  Forgetting,
+  IdempotentExecutor,
+  ScenarioSources,
+  Scenarios,
+  WorksUnderWay,
+} from './consumer/index.js';
 import { ConfigurationError, InvalidOptionError, NotDurableError, describeError } from './errors/index.js';
 import { IdempotentMqEvents } from './events/index.js';
 import type { ResolvedOptions } from './idempotent-mq.options.js';
@@ -34,6 +40,8 @@ const OUTBOX_ROWS = 4_500;
 const LANDING_BYTES = 4 * 1024 * 1024;
 /** It mends what a process that died has left, whose deliveries come again no sooner than after a lease: as long as that. */
 const SWEEP_INTERVAL_MS = 30_000;
+/** What is forgotten has been there for days, and each time all that is unfinished is looked at. */
+const FORGET_INTERVAL_MS = 600_000;
 /** ACKs that come within this time share one DELETE, and a message is gone before anybody looks. */
 const DROP_DELAY_MS = 50;
 /** Claims, ACKs, renewals, the relay and the sweeper may each be at work; the statements are short. */
@@ -56,6 +64,8 @@ export class IdempotentMqRuntime {
   readonly executor: IdempotentExecutor;
   readonly executing = new WorksUnderWay();
   readonly scenarios: Scenarios;
+  readonly sources: ScenarioSources;
+  readonly forgetting: Forgetting;
   private closing: Promise<void> | undefined;
 
   private constructor(
@@ -74,6 +84,8 @@ export class IdempotentMqRuntime {
         landing: brokerSide?.limits ?? statementLimits(LANDING_ROWS, packetBytes),
         unroutedMs: options.unroutedMs,
         innerMsgIdWindowMs: options.innerMsgIdWindowMs,
+        deadLetterMs: options.deadLetterMs,
+        quarantineMs: options.quarantineMs,
         sweepIntervalMs: SWEEP_INTERVAL_MS,
         dropDelayMs: DROP_DELAY_MS,
         onSweepError: (error) => this.logger.warn(`The sweeper will try again: ${describeError(error)}`),
@@ -97,6 +109,15 @@ export class IdempotentMqRuntime {
       );
     }
     this.scenarios = new Scenarios(connections);
+    this.sources = new ScenarioSources(connections, this.transport, this.scenarios);
+    this.forgetting = new Forgetting({
+      connections,
+      transport: this.transport,
+      events: this.events,
+      retention: options.retention,
+      intervalMs: FORGET_INTERVAL_MS,
+      onError: (error) => this.logger.warn(`Forgetting will be tried again: ${describeError(error)}`),
+    });
     this.publisher = new OutboxPublisher(this.outbox ?? this.transport.colocated!, {
       dataSource,
       limits: options.payload,
@@ -104,7 +125,7 @@ export class IdempotentMqRuntime {
     });
     this.executor = new IdempotentExecutor({
       ...this.scopeDeps(),
-      scenarios: this.scenarios,
+      scenarios: new Scenarios(connections, 'executor'),
       timeoutMs: options.consumers.timeoutMs,
       works: this.executing,
     });
@@ -214,6 +235,7 @@ export class IdempotentMqRuntime {
     await this.relay?.stop(0);
     this.unrelayed?.stop();
     this.outbox?.close();
+    await this.forgetting.stop();
     await this.broker.close();
     await this.brokerSide?.close();
     await this.connections.close();

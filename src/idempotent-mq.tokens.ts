@@ -1,5 +1,5 @@
 import { BrokerService } from './broker/index.js';
-import { IdempotentExecutor } from './consumer/index.js';
+import { Forgetting, IdempotentExecutor } from './consumer/index.js';
 import { IdempotentMqEvents } from './events/index.js';
 
 /*
@@ -9,6 +9,10 @@ import { IdempotentMqEvents } from './events/index.js';
 
 export function getBrokerServiceToken(name?: string) {
   return name === undefined ? BrokerService : Symbol.for(`nestjs-idempotent-mq:BrokerService:${name}`);
+}
+
+export function getForgettingToken(name?: string) {
+  return name === undefined ? Forgetting : Symbol.for(`nestjs-idempotent-mq:Forgetting:${name}`);
 }
 
 export function getIdempotentExecutorToken(name?: string) {

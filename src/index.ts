@@ -3,6 +3,7 @@ export { IdempotentMqModule, type IdempotentMqExtras } from './idempotent-mq.mod
 export type { IdempotentMqOptions, IdempotentMqOptionsFactory } from './idempotent-mq.options.js';
 export {
   getBrokerServiceToken,
+  getForgettingToken,
   getIdempotentExecutorToken,
   getIdempotentMqEventsToken,
 } from './idempotent-mq.tokens.js';
@@ -49,6 +50,7 @@ export {
   AtLeastOnceConsumer,
   AtLeastOnceDelivery,
   DeliveryContext,
+  Forgetting,
   IdempotentConsumer,
   IdempotentExecutor,
   type Acked,
@@ -62,6 +64,8 @@ export {
   type IdempotentWork,
   type IdempotentWorkContext,
   type RetryOptions,
+  type ScenarioForgotten,
+  type ScenarioReport,
 } from './consumer/index.js';
 export type * from './transport/port.js';
 export { ambientManager, outsideTransaction } from './transaction/index.js';
@@ -70,6 +74,7 @@ export {
   AcceptedEntity,
   AcceptedFloorEntity,
   DedupEntity,
+  DedupKeptEntity,
   DeadLetterEntity,
   DeliveryEntity,
   DeliveryKeyedEntity,
@@ -84,6 +89,7 @@ export {
   ParkedEntity,
   QuarantineEntity,
   ScenarioEntity,
+  ScenarioSourceEntity,
   SqliteConnectionClosedError,
   SqliteTransactionLostError,
   SqliteWriteTimeoutError,
@@ -123,6 +129,7 @@ export {
   ScopeTornError,
   StatementTimeoutError,
   SubscriptionRemovedError,
+  TooOldToJudgeError,
   TopicLockedError,
   TransactionEndedError,
   TransactionRequiredError,

@@ -57,6 +57,17 @@ export function logEvents(
           `Removed: group ${event.group} of ${event.topic}, with ${event.deliveries} deliveries and ${event.deadLetters} dead letters.`,
         );
         return;
+      case 'forgetting-held':
+        logger.warn(`Nothing of the scenario ${event.scenario} is forgotten: ${event.error}.`);
+        return;
+      case 'forgetting-resumed':
+        logger.log(`What is old enough of the scenario ${event.scenario} is forgotten again.`);
+        return;
+      case 'forgotten':
+        if (event.what === 'dead-letters' || event.what === 'quarantined-copies') {
+          logger.log(`Forgotten: ${event.count} ${event.what} that nobody had decided about in time.`);
+        }
+        return;
       case 'worker-error': {
         const worker = `${event.group} of ${event.topic}`;
         if (isNew(failing, worker)) {

@@ -75,7 +75,7 @@ export function logRelayEvents(
         clockIsWrong = true;
         return;
       case 'forgotten':
-        clockIsWrong = false;
+        if (event.what === 'inner-msg-ids') clockIsWrong = false;
         return;
       default:
     }

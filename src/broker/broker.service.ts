@@ -1,11 +1,14 @@
 import type { DataSource } from 'typeorm';
+import { SchemaMissingError } from '../errors/index.js';
 import type { IdempotentMqEvents } from '../events/index.js';
 import {
   type AttemptRecord,
   type Lease,
   type LibraryConnections,
   type StatementLimits,
-  oldestUnfinishedAge,
+  findOrigin,
+  readClock,
+  readUnfinished,
 } from '../storage/index.js';
 import { Accepting, type IncomingShipment } from './accept.js';
 import { Cancelling } from './cancel.js';
@@ -13,6 +16,7 @@ import { ColocatedBroker } from './colocated-broker.js';
 import { DeadLetters } from './dead-letters.js';
 import { type ClaimOneRequest, type ClaimRequest, Delivering } from './deliver.js';
 import { Dropping } from './drop.js';
+import { Expiring, type ExpiringOptions } from './expiring.js';
 import { Groups, type TopicStatus } from './groups.js';
 import { ForgettingAccepted } from './forget-accepted.js';
 import { Landing } from './land.js';
@@ -24,7 +28,7 @@ import { TakingAcks } from './take-acks.js';
 import { Topics } from './topics.js';
 import { Unrouted } from './unrouted.js';
 
-export interface BrokerOptions {
+export interface BrokerOptions extends ExpiringOptions {
   landing: StatementLimits;
   unroutedMs: number;
   innerMsgIdWindowMs: number;
@@ -51,6 +55,7 @@ export class BrokerService {
   private readonly dropping: Dropping;
   private readonly sweeper: Sweeper;
   private readonly bell = new LandedBell();
+  private origin: Buffer | undefined;
 
   /**
    * @internal
@@ -77,7 +82,8 @@ export class BrokerService {
     this.deadLetters = new DeadLetters(connections, this.dropping);
     const unrouted = new Unrouted(connections, events, options.unroutedMs);
     const forgetting = new ForgettingAccepted(connections, events, options.innerMsgIdWindowMs);
-    this.sweeper = new Sweeper(this.dropping, unrouted, this.subscriptions, forgetting, {
+    const expiring = new Expiring(connections, events, options);
+    this.sweeper = new Sweeper(this.dropping, unrouted, this.subscriptions, forgetting, expiring, {
       intervalMs: options.sweepIntervalMs,
       onError: options.onSweepError,
     });
@@ -163,10 +169,32 @@ export class BrokerService {
   }
 
   /** @internal */
-  async oldestUnfinished({ id }: { id: number }): Promise<number | undefined> {
+  async identify() {
     const { database } = this.connections;
-    const age = await this.connections.control((on) => oldestUnfinishedAge(database, on, id));
-    return age === undefined ? undefined : age / 1000;
+    const now = await this.connections.control((on) => readClock(database, on));
+    return { broker: await this.id(), now };
+  }
+
+  /** @internal */
+  async unfinished(
+    { id, topic }: { id: number; topic: string },
+    question: { slackMs: number; limit: number },
+  ) {
+    const { database } = this.connections;
+    const asked = { subscriptionId: id, topic, ...question };
+    const answer = await this.connections.control((on) => readUnfinished(database, on, asked));
+    return { broker: await this.id(), ...answer };
+  }
+
+  /** Each migrated database has a name by which an outbox in it is known; a broker's is known by the same. */
+  private async id(): Promise<Buffer> {
+    const { database } = this.connections;
+    this.origin ??= await this.connections.control((on) => findOrigin(database, on));
+    if (this.origin) return this.origin;
+    throw new SchemaMissingError(
+      `The row of ${database.tableNames.outbox_origin}, by which this database is known, was deleted by hand. ` +
+        'Restore it: with another one, nothing would be forgotten that is known under the former.',
+    );
   }
 
   /** @internal */

@@ -26,6 +26,7 @@ const REASONS: Record<DeadLetterReason, true> = {
   'process-lost': true,
   expired: true,
   unrouted: true,
+  'too-old-to-judge': true,
 };
 
 /** @throws InvalidOptionError naming what came: an operator's mistake must not touch every dead letter there is */

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { IdempotentMqEvents } from '../events/index.js';
 import {
+  ClockWatch,
   type LibraryConnections,
   deleteAccepted,
   findForgettable,
@@ -9,7 +10,6 @@ import {
   readClock,
   readFloor,
 } from '../storage/index.js';
-import { ClockWatch } from './clock-watch.js';
 import { smallestIdAt } from './smallest-id.js';
 
 const BATCH = 1_000;

@@ -84,7 +84,7 @@ export class Quarantine {
 
   /**
    * Lands it as a message of its own: for one that never landed, or where a second delivery does no harm because its
-   * consumers are idempotent.
+   * consumers are idempotent. It keeps the time at which it came: while it waited here, its biz-id was not forgotten.
    *
    * @returns false when it is not there (any more)
    */
@@ -96,7 +96,12 @@ export class Quarantine {
     const { topic, expiresAt } = found;
     const parked = await this.connections.controlTransaction(async (on) => {
       if (!(await decideQuarantined(database, on, found.id, 'released'))) return undefined;
-      return this.landing.land(on, topic, [found], expiresAt === undefined ? {} : { expiresAt });
+      return this.landing.land(
+        on,
+        topic,
+        [{ ...found, landedAt: found.quarantinedAt }],
+        expiresAt === undefined ? {} : { expiresAt },
+      );
     });
     if (parked === undefined) return false;
     const ids = { bizId: found.bizId.toString('utf8'), innerMsgId: found.innerMsgId.toString('hex') };

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Dropping } from './drop.js';
+import type { Expiring } from './expiring.js';
 import type { ForgettingAccepted } from './forget-accepted.js';
 import type { Subscriptions } from './subscriptions.js';
 import type { Unrouted } from './unrouted.js';
@@ -19,6 +20,7 @@ export class Sweeper {
     private readonly unrouted: Unrouted,
     private readonly subscriptions: Subscriptions,
     private readonly forgetting: ForgettingAccepted,
+    private readonly expiring: Expiring,
     private readonly options: { intervalMs: number; onError: (error: unknown) => void },
   ) {}
 
@@ -38,6 +40,7 @@ export class Sweeper {
   async sweep(signal?: AbortSignal): Promise<void> {
     await this.subscriptions.sweep();
     await this.forgetting.sweep(signal);
+    for (const seq of await this.expiring.sweep(signal)) this.dropping.note(seq);
     for (const seq of await this.unrouted.sweep()) this.dropping.note(seq);
     let after: number | undefined = 0;
     while (after !== undefined && !signal?.aborted) {

@@ -13,7 +13,7 @@ export async function dataSourceOf({
   file,
 }: {
   database: string | undefined;
-  file: string | undefined;
+  file?: string | undefined;
 }): Promise<DataSource> {
   if (database !== undefined && file === undefined) return fromUrl(database);
   if (file !== undefined && database === undefined) return fromFile(file);

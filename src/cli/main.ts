@@ -1,16 +1,34 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
-import { describeError } from '../errors/index.js';
+import type { DataSource } from 'typeorm';
+import { ConfigurationError, describeError } from '../errors/index.js';
 import { brokerReplacedCommand } from './broker-replaced.command.js';
 import { dataSourceOf, redacted } from './data-source.js';
+import { forgettingCommand } from './forgetting.command.js';
 import { migrateCommand } from './migrate.command.js';
 import { outboxRestoredCommand } from './outbox-restored.command.js';
 
-const COMMANDS = {
-  migrate: migrateCommand,
-  'outbox-restored': outboxRestoredCommand,
-  'broker-replaced': brokerReplacedCommand,
+interface Flags {
+  'table-prefix'?: string | undefined;
+  broker?: string | undefined;
+  'dedup-ms'?: string | undefined;
+  'slack-ms'?: string | undefined;
+}
+
+const COMMANDS: Record<string, (dataSource: DataSource, flags: Flags) => Promise<void>> = {
+  migrate: (dataSource, flags) => migrateCommand(dataSource, flags['table-prefix']),
+  'outbox-restored': (dataSource, flags) => outboxRestoredCommand(dataSource, flags['table-prefix']),
+  'broker-replaced': (dataSource, flags) => brokerReplacedCommand(dataSource, flags['table-prefix']),
+  forgetting: (dataSource, flags) =>
+    forgettingCommand(dataSource, {
+      tablePrefix: flags['table-prefix'],
+      broker: flags.broker,
+      dedupMs: flags['dedup-ms'],
+      slackMs: flags['slack-ms'],
+    }),
 };
+/** Of one command alone. */
+const OF_FORGETTING = ['broker', 'dedup-ms', 'slack-ms'] as const;
 
 const USAGE = `Usage: nestjs-idempotent-mq COMMAND (--database URL | --data-source FILE) [--table-prefix PREFIX]
 
@@ -20,6 +38,10 @@ const USAGE = `Usage: nestjs-idempotent-mq COMMAND (--database URL | --data-sour
                          in its outbox may have been sent since the backup, and keeps its inner-msg-ids
   broker-replaced        on a publisher's database, when its broker's place was taken by another one: its outbox may
                          send there from now on
+
+  forgetting             says what of a receiver's dedup log would be forgotten now, and why the rest stays; changes
+                         nothing. With a broker apart, --broker URL names the broker's database. --dedup-ms and
+                         --slack-ms are as in forRoot({ retention })
 
   --database URL         mysql://user:password@host:port/name, mariadb://…, or sqlite:path/to/file
   --data-source FILE     a module whose default export, or only one, is a TypeORM DataSource (ormconfig.js)
@@ -37,6 +59,9 @@ async function main(): Promise<number> {
       database: { type: 'string', multiple: true },
       'data-source': { type: 'string', multiple: true },
       'table-prefix': { type: 'string', multiple: true },
+      broker: { type: 'string', multiple: true },
+      'dedup-ms': { type: 'string', multiple: true },
+      'slack-ms': { type: 'string', multiple: true },
       help: { type: 'boolean', short: 'h' },
     },
   });
@@ -55,12 +80,21 @@ async function main(): Promise<number> {
       return 2;
     }
   }
-  const dataSource = await dataSourceOf({ database: values.database?.[0], file: values['data-source']?.[0] });
-  await COMMANDS[command](dataSource, values['table-prefix']?.[0]);
+  const flags = Object.fromEntries(
+    Object.entries(values).map(([flag, given]) => [flag, Array.isArray(given) ? given[0] : undefined]),
+  );
+  const stray = OF_FORGETTING.find((flag) => flags[flag] !== undefined);
+  if (stray && command !== 'forgetting') {
+    throw new ConfigurationError(
+      `--${stray} belongs to the command forgetting, not to ${command}: leave it out.`,
+    );
+  }
+  const dataSource = await dataSourceOf({ database: flags.database, file: flags['data-source'] });
+  await COMMANDS[command]!(dataSource, flags);
   return 0;
 }
 
-function isCommand(name: string | undefined): name is keyof typeof COMMANDS {
+function isCommand(name: string | undefined): name is string {
   return name !== undefined && Object.hasOwn(COMMANDS, name);
 }
 

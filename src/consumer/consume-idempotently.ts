@@ -5,6 +5,7 @@ import { decodePayload, validatePayload } from '../topic/index.js';
 import { type DedupMark, GuardedScope } from '../transaction/index.js';
 import type { Transport } from '../transport/port.js';
 import type { DiscoveredConsumer } from './consumer.explorer.js';
+import { findTooOld } from './judge-age.js';
 import { type AckPath, ackPathOf, notProven } from './ack-path.js';
 import { idempotentDelivery } from './delivery.js';
 import type { HandlerCaller } from './handler-caller.js';
@@ -19,6 +20,8 @@ export interface ConsumptionDeps {
   connections: LibraryConnections;
   transport: Transport;
   scenarios: Scenarios;
+  /** What an old delivery is judged by. */
+  sources: { broker: Buffer };
   caller: HandlerCaller;
   statementTimeoutMs: number;
   onStray: (error: Error) => void;
@@ -61,6 +64,11 @@ export async function consumeIdempotently(
     const inserted = path.begin(scope, key, held);
     // It waits for whoever has the same biz-id under way.
     if (!(await untilAbandoned(inserted, held))) return await absorbDuplicate(deps, path, scope, key, held);
+    const tooOld = await findTooOld(database, scope.own, key, held, deps.sources);
+    if (tooOld) {
+      await scope.rollback();
+      return { kind: 'too-old', error: tooOld };
+    }
   } catch (error) {
     await scope.rollback();
     return { kind: 'not-run', error };

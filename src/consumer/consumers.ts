@@ -5,6 +5,7 @@ import type { Transport } from '../transport/port.js';
 import { backoffMs } from '../waiting/index.js';
 import type { DiscoveredConsumer } from './consumer.explorer.js';
 import { DeliveryProcessor, type ProcessorDeps } from './delivery-processor.js';
+import type { ScenarioSources } from './forgetting/scenario-sources.js';
 import { IsolationGate } from './isolation-gate.js';
 import { SubscriptionWorker, type WorkerOptions } from './subscription-worker.js';
 
@@ -20,7 +21,7 @@ export class Consumers {
 
   constructor(
     private readonly transport: Transport,
-    private readonly deps: ProcessorDeps,
+    private readonly deps: ProcessorDeps & { sources: ScenarioSources },
     private readonly options: WorkerOptions,
   ) {}
 
@@ -54,6 +55,7 @@ export class Consumers {
     for (const consumer of consumers) {
       const { group, subscriptionVersion: version = 1 } = consumer.options;
       const subscription = await this.transport.subscribe({ topic: consumer.topic.name, group, version });
+      if (consumer.kind === 'idempotent') await this.deps.sources.register(consumer.scenario, subscription);
       const processor = new DeliveryProcessor(this.deps, consumer);
       const { events } = this.deps;
       workers.push(

@@ -133,6 +133,8 @@ export class DeliveryProcessor {
         return this.expired(held);
       case 'rejected':
         return this.deadLetter(held, 'rejected', outcome.error);
+      case 'too-old':
+        return this.deadLetter(held, 'too-old-to-judge', outcome.error);
       case 'torn':
         return this.deadLetter(held, 'torn', outcome.error);
       case 'commit-unknown':

@@ -10,7 +10,7 @@ export class HeldDelivery extends Stoppable {
   readonly orderingKey: string | undefined;
   /** Past the handler: its last statements are on their way, and may hold the delivery's row. */
   settling = false;
-  private readonly claimedAt = performance.now();
+  private readonly claimedAt = { monotonicMs: performance.now(), wallMs: Date.now() };
 
   constructor(readonly claimed: ClaimedDelivery) {
     super();
@@ -32,7 +32,13 @@ export class HeldDelivery extends Stoppable {
   /** Counts on from what the broker said at the claim, by a clock that nobody sets. */
   get isExpired(): boolean {
     const { expiresInMs = Infinity } = this.claimed;
-    return performance.now() - this.claimedAt >= expiresInMs;
+    return performance.now() - this.claimedAt.monotonicMs >= expiresInMs;
+  }
+
+  /** Since it landed, in milliseconds. By two clocks, because the one stands still while the machine sleeps, and the other may be set back. */
+  get ageMs(): number {
+    const { monotonicMs, wallMs } = this.claimedAt;
+    return this.claimed.ageMs + Math.max(performance.now() - monotonicMs, Date.now() - wallMs);
   }
 
   loseLease(): void {

@@ -25,6 +25,8 @@ export type Outcome =
   | { kind: 'commit-unknown'; error: unknown }
   /** The effect is durable, or was before, but the broker doesn't know: the redelivery meets the dedup row. */
   | { kind: 'ack-lost'; error: unknown }
+  /** It found no dedup row, and the one that it would be judged by may have been forgotten. */
+  | { kind: 'too-old'; error: unknown }
   /** Somebody else has it by now. */
   | { kind: 'lease-lost' };
 

@@ -1,9 +1,19 @@
-import { NamedIds, type LibraryConnections, findScenario, insertScenario } from '../storage/index.js';
+import {
+  NamedIds,
+  type LibraryConnections,
+  type ScenarioKind,
+  findScenario,
+  insertScenario,
+} from '../storage/index.js';
 
 /** Which number each scenario has in the database. */
 export class Scenarios extends NamedIds {
-  constructor(connections: Pick<LibraryConnections, 'database' | 'control'>) {
-    super(connections, { find: findScenario, insert: insertScenario });
+  /** @param kind of those that are new: a consumer says so of its own when it registers */
+  constructor(connections: Pick<LibraryConnections, 'database' | 'control'>, kind: ScenarioKind = 'unknown') {
+    super(connections, {
+      find: findScenario,
+      insert: (database, on, name) => insertScenario(database, on, name, kind),
+    });
   }
 }
 

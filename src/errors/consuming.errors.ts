@@ -1,7 +1,8 @@
 import { IdempotentMqError } from './idempotent-mq.error.js';
 import { InvalidOptionError } from './options.errors.js';
 
-const TEN_YEARS_MS = 10 * 365 * 24 * 60 * 60 * 1000;
+const DAY_MS = 24 * 60 * 60 * 1000;
+const TEN_YEARS_MS = 10 * 365 * DAY_MS;
 
 /**
  * Throw it in a handler to have the delivery again after `delayMs` milliseconds: how long, not when, from 0 to ten years.
@@ -100,6 +101,22 @@ export class ScenarioSharedError extends IdempotentMqError {
     super(
       `${consumer}: this very message had its effect in group ${otherGroup}, whose consumer has the same scenario, so this group would skip it. ` +
         'Give each group a scenario of its own (or leave it out), and requeue the dead letter.',
+    );
+  }
+}
+
+/**
+ * A delivery found no dedup row, and it landed so long ago that the row may have been forgotten: nobody can tell whether
+ * it is a repeat. It is not run, but dead-lettered.
+ */
+export class TooOldToJudgeError extends IdempotentMqError {
+  readonly code = 'TOO_OLD_TO_JUDGE';
+
+  constructor(bizId: string, { ageMs, landedAt, mark }: { ageMs: number; landedAt: Date; mark: Date }) {
+    super(
+      `${bizId} landed ${(ageMs / DAY_MS).toFixed(1)} days ago (${landedAt.toISOString()}), before the mark (${mark.toISOString()}) up to which dedup rows may have been forgotten: ` +
+        'nobody can tell whether it took effect before, so it is not run. Look for its effect. There: purge the dead letter. Not there: publish it again, as a new message, and purge this one. ' +
+        'See docs/forgetting.md#too-old-to-judge.',
     );
   }
 }

@@ -53,7 +53,21 @@ export type IdempotentMqEvent =
   /** A backup of the publisher's database was restored: what was in its outbox keeps its inner-msg-ids. */
   | { type: 'outbox-restored'; claims: number; knownClaims: number }
   /** What was older than its retention is gone. */
-  | { type: 'forgotten'; what: 'inner-msg-ids'; count: number }
+  | {
+      type: 'forgotten';
+      what: 'inner-msg-ids' | 'dedup-rows' | 'dead-letters' | 'quarantined-copies';
+      count: number;
+      /** Of dedup rows: whose. */
+      scenario?: string;
+    }
+  /** Nothing of a scenario is forgotten, because nobody can say what may still come. Once, until the reason changes. */
+  | {
+      type: 'forgetting-held';
+      scenario: string;
+      reason: 'no-answer' | 'other-broker' | 'unknown-scenario' | 'clock-jumped';
+      error: string;
+    }
+  | { type: 'forgetting-resumed'; scenario: string }
   /** The broker's clock doesn't go as time does: nothing is forgotten until it does, or the process starts anew. */
   | { type: 'clock-jumped'; byMs: number }
   /** As published, and no group has subscribed to the topic yet. */
@@ -100,6 +114,8 @@ export type DeadLetterReason =
   | 'process-lost'
   /** Its time was over (`expiresAt`) before a handler began. */
   | 'expired'
+  /** It landed before what may have been forgotten of its scenario, so nobody can tell whether it is a repeat. */
+  | 'too-old-to-judge'
   /** No group subscribed in time: the event's group is empty. */
   | 'unrouted';
 

@@ -7,6 +7,7 @@ export * from './check-durability.js';
 export * from './check-connections.js';
 export * from './statements/index.js';
 export * from './batches.js';
+export * from './clock-watch.js';
 export * from './name-of-database.js';
 export * from './named-ids.js';
 export * from './connections/app-data-source.js';

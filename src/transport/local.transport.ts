@@ -17,7 +17,8 @@ export function localTransport(broker: BrokerService): Transport {
     giveBack: (held, delayMs) => broker.giveBack(held, delayMs),
     extend: (subscription, held, leaseMs) => broker.extend(subscription, held, leaseMs),
     groupOf: (subscriptionId) => broker.groupOf(subscriptionId),
-    oldestUnfinished: (subscription) => broker.oldestUnfinished(subscription),
+    identify: () => broker.identify(),
+    unfinished: (subscription, question) => broker.unfinished(subscription, question),
     finished: (seq) => broker.finished(seq),
     onLanded: (topic, listener) => broker.onLanded(topic, listener),
   };

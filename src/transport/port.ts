@@ -89,6 +89,8 @@ export interface ClaimedDelivery extends Lease {
   readonly body: Buffer;
   readonly headers: Buffer | null;
   readonly landedAt: Date;
+  /** How long ago that was when it was claimed, by the broker's clock, in milliseconds. */
+  readonly ageMs: number;
   /** From the claim on; undefined when it never expires, negative when it has. */
   readonly expiresInMs: number | undefined;
   /** Attempts that count against `retry.attempts`: a handler threw or timed out, its body could not be read, it broke its transaction. */
@@ -146,6 +148,31 @@ export interface PollAnswer {
   readonly limited: boolean;
 }
 
+export interface BrokerIdentity {
+  /** 16 bytes; a restored backup has the same. */
+  readonly broker: Buffer;
+  /** The broker's clock, in microseconds since 1970 UTC. */
+  readonly now: number;
+}
+
+/** What can still reach a subscription. Times are the broker's, in microseconds since 1970 UTC. */
+export interface Unfinished {
+  /** When the oldest one landed that is ready or leased; undefined: there is none. 0: its time lies in the future. */
+  readonly oldest: number | undefined;
+  /**
+   * Of those that landed longer than `slackMs` ago (or in the future), and wait for something else: for their time, as dead
+   * letters, parked or quarantined. The oldest, `limit` at most.
+   */
+  readonly waiting: readonly WaitingMessage[];
+  /** When the next one of these landed; undefined: those are all. 0: its time lies in the future. */
+  readonly next: number | undefined;
+}
+
+export interface WaitingMessage {
+  readonly bizId: Buffer;
+  readonly landedAt: number;
+}
+
 export interface Attempt {
   readonly failures: number;
   readonly lostLeases: number;
@@ -186,8 +213,13 @@ export interface Transport {
 
   /** The group of a subscription; undefined when there is none of that number (any more). */
   groupOf(subscriptionId: number): Promise<string | undefined>;
-  /** How old the oldest message is that can still reach this subscription, in milliseconds; undefined: there is none. */
-  oldestUnfinished(subscription: Subscription): Promise<number | undefined>;
+  /** Tells this broker's database from any other, and what its clock shows. */
+  identify(): Promise<BrokerIdentity>;
+  /** What can still reach this subscription, as of one moment. */
+  unfinished(
+    subscription: Subscription,
+    question: { slackMs: number; limit: number },
+  ): Promise<BrokerIdentity & Unfinished>;
 
   /** Says that this delivery's message may not be needed any more. */
   finished(seq: number): void;

@@ -40,6 +40,7 @@ const FOR_CONSUMERS = [
 const NUMBERS = [
   ...[...FOR_CONSUMERS, 'connections', 'pollMs', 'maxLostLeases'].map((name) => `consumers.${name}`),
   ...['payload.maxBytes', 'payload.maxDepth', 'retention.unroutedMs'],
+  ...['retention.dedupMs', 'retention.slackMs', 'retention.deadLetterMs', 'retention.quarantineMs'],
   ...['shutdownTimeoutMs', 'statementTimeoutMs', 'sqlite.writeWaitMs'],
 ];
 const BOOLEANS = ['roles.consume', 'roles.sweep', 'sqlite.leaveDataSourceAlone'];

@@ -1,4 +1,4 @@
-import { ClockWatch } from '../../src/broker/clock-watch.js';
+import { ClockWatch } from '../../src/storage/clock-watch.js';
 import { freshIdsOf } from '../../src/publisher/fresh-ids.js';
 import { timeOf } from '../../src/publisher/inner-msg-id.js';
 import { smallestIdAt } from '../../src/broker/smallest-id.js';

@@ -93,6 +93,8 @@ export async function openBroker(
       landing: LIMITS,
       unroutedMs: WINDOW_MS,
       innerMsgIdWindowMs: WINDOW_MS,
+      deadLetterMs: 90 * DAY_MS,
+      quarantineMs: 90 * DAY_MS,
       sweepIntervalMs: HOUR_MS,
       dropDelayMs: HOUR_MS,
       onSweepError: (error) => {

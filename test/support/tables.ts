@@ -8,6 +8,9 @@ type Table =
   | 'parked'
   | 'dead_letter'
   | 'dedup'
+  | 'dedup_kept'
+  | 'scenario_source'
+  | 'quarantine'
   | 'subscription'
   | 'group_limit'
   | 'limited_lease';
@@ -37,11 +40,15 @@ export async function tableSizes(dataSource: DataSource): Promise<Record<string,
 /** Lets time pass for the library's tables: everything in them happened, or is due, that much earlier. */
 export async function letPass(dataSource: DataSource, ms: number): Promise<void> {
   const columns = [
-    'delivery.available_at',
-    'delivery_keyed.available_at',
-    'waiting.due_at',
-    'parked.parked_at',
-    'group_limit.refilled_at',
+    ...[
+      'delivery.available_at',
+      'delivery_keyed.available_at',
+      'waiting.due_at',
+      'parked.parked_at',
+      'group_limit.refilled_at',
+    ],
+    ...['dead_letter.dead_at', 'quarantine.quarantined_at', 'outbox_scheduled.due_at'],
+    ...['dedup.created_at', 'scenario.mark', 'scenario_source.mark', 'dedup_kept.landed_at'],
   ];
   for (const time of ['landed_at', 'deliver_at', 'expires_at']) columns.push(`message.${time}`);
   for (const column of columns) {

@@ -99,6 +99,21 @@ export class LimitedLeaseEntity {
 export class ScenarioEntity {
   id!: number;
   name!: Buffer;
+  /** 0 unknown, 1 of consumers, 2 of `IdempotentExecutor`. */
+  kind!: number;
+  /** What was noted long enough before this may be forgotten. */
+  mark!: string | null;
+}
+
+/** A subscription whose messages a scenario judges. */
+export class ScenarioSourceEntity {
+  scenarioId!: number;
+  broker!: Buffer;
+  subscriptionId!: number;
+  topic!: Buffer;
+  groupName!: Buffer;
+  /** The scenario's mark, by the broker's clock. */
+  mark!: string | null;
 }
 
 /** A biz-id that took effect in a scenario. */
@@ -110,6 +125,14 @@ export class DedupEntity {
   subscriptionId!: number;
   createdAt!: string;
   result!: Buffer | null;
+}
+
+/** A message that waits, and until it comes, its biz-id is not forgotten. */
+export class DedupKeptEntity {
+  scenarioId!: number;
+  bizId!: Buffer;
+  /** By the broker's clock, in whole milliseconds (as microseconds). */
+  landedAt!: string;
 }
 
 /** A message in its publisher's database, until its ACK (3) has come. */
@@ -346,7 +369,20 @@ export function idempotentMqEntities(
       orderingKey: column('bytes', 'ordering_key', optional),
       token: column('bytes16', 'token'),
     }),
-    entity(ScenarioEntity, 'scenario', { id: column('id', 'id', generated), name: column('bytes', 'name') }),
+    entity(ScenarioEntity, 'scenario', {
+      id: column('id', 'id', generated),
+      name: column('bytes', 'name'),
+      kind: column('small', 'kind'),
+      mark: column('big', 'mark', optional),
+    }),
+    entity(ScenarioSourceEntity, 'scenario_source', {
+      scenarioId: column('int', 'scenario_id', key),
+      broker: column('bytes16', 'broker', key),
+      subscriptionId: column('int', 'subscription_id', key),
+      topic: column('bytes', 'topic'),
+      groupName: column('bytes', 'group_name'),
+      mark: column('big', 'mark', optional),
+    }),
     entity(DedupEntity, 'dedup', {
       scenarioId: column('int', 'scenario_id', key),
       bizId: column('bytes', 'biz_id', key),
@@ -355,6 +391,11 @@ export function idempotentMqEntities(
       subscriptionId: column('int', 'subscription_id'),
       createdAt: column('big', 'created_at'),
       result: column('blob', 'result', optional),
+    }),
+    entity(DedupKeptEntity, 'dedup_kept', {
+      scenarioId: column('int', 'scenario_id', key),
+      bizId: column('bytes', 'biz_id', key),
+      landedAt: column('big', 'landed_at', key),
     }),
     entity(OutboxEntity, 'outbox', outbox),
     entity(OutboxKeyedEntity, 'outbox_keyed', {

@@ -118,8 +118,19 @@ export function mysqlTables(t: Database['tables']): string[] {
     `CREATE TABLE IF NOT EXISTS ${t.scenario} (
       id INT UNSIGNED NOT NULL AUTO_INCREMENT,
       name VARBINARY(500) NOT NULL,
+      kind TINYINT UNSIGNED NOT NULL DEFAULT 0,
+      mark BIGINT NULL,
       PRIMARY KEY (id),
       UNIQUE KEY scenario_name (name)
+    ) ${engine}`,
+    `CREATE TABLE IF NOT EXISTS ${t.scenario_source} (
+      scenario_id INT UNSIGNED NOT NULL,
+      broker BINARY(16) NOT NULL,
+      subscription_id INT UNSIGNED NOT NULL,
+      topic VARBINARY(200) NOT NULL,
+      group_name VARBINARY(200) NOT NULL,
+      mark BIGINT NULL,
+      PRIMARY KEY (scenario_id, broker, subscription_id)
     ) ${engine}`,
     `CREATE TABLE IF NOT EXISTS ${t.dedup} (
       scenario_id INT UNSIGNED NOT NULL,
@@ -129,7 +140,14 @@ export function mysqlTables(t: Database['tables']): string[] {
       subscription_id INT UNSIGNED NOT NULL DEFAULT 0,
       created_at BIGINT NOT NULL,
       result MEDIUMBLOB NULL,
-      PRIMARY KEY (scenario_id, biz_id)
+      PRIMARY KEY (scenario_id, biz_id),
+      KEY dedup_created_at (scenario_id, created_at)
+    ) ${engine}`,
+    `CREATE TABLE IF NOT EXISTS ${t.dedup_kept} (
+      scenario_id INT UNSIGNED NOT NULL,
+      biz_id VARBINARY(255) NOT NULL,
+      landed_at BIGINT NOT NULL,
+      PRIMARY KEY (scenario_id, biz_id, landed_at)
     ) ${engine}`,
     `CREATE TABLE IF NOT EXISTS ${t.outbox} (
       seq BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,

@@ -104,8 +104,19 @@ export function sqliteTables(t: Database['tables']): string[] {
     ) WITHOUT ROWID`,
     `CREATE TABLE IF NOT EXISTS ${t.scenario} (
       id INTEGER PRIMARY KEY AUTOINCREMENT,
-      name BLOB NOT NULL UNIQUE
+      name BLOB NOT NULL UNIQUE,
+      kind INTEGER NOT NULL DEFAULT 0,
+      mark INTEGER NULL
     )`,
+    `CREATE TABLE IF NOT EXISTS ${t.scenario_source} (
+      scenario_id INTEGER NOT NULL,
+      broker BLOB NOT NULL,
+      subscription_id INTEGER NOT NULL,
+      topic BLOB NOT NULL,
+      group_name BLOB NOT NULL,
+      mark INTEGER NULL,
+      PRIMARY KEY (scenario_id, broker, subscription_id)
+    ) WITHOUT ROWID`,
     `CREATE TABLE IF NOT EXISTS ${t.dedup} (
       scenario_id INTEGER NOT NULL,
       biz_id BLOB NOT NULL,
@@ -114,7 +125,14 @@ export function sqliteTables(t: Database['tables']): string[] {
       subscription_id INTEGER NOT NULL DEFAULT 0,
       created_at INTEGER NOT NULL,
       result BLOB NULL,
-      PRIMARY KEY (scenario_id, biz_id)
+      PRIMARY KEY (scenario_id, biz_id),
+      UNIQUE (scenario_id, created_at, biz_id)
+    ) WITHOUT ROWID`,
+    `CREATE TABLE IF NOT EXISTS ${t.dedup_kept} (
+      scenario_id INTEGER NOT NULL,
+      biz_id BLOB NOT NULL,
+      landed_at INTEGER NOT NULL,
+      PRIMARY KEY (scenario_id, biz_id, landed_at)
     ) WITHOUT ROWID`,
     // AUTOINCREMENT: the number of a row that is gone must not come again, or a late answer would delete its successor.
     `CREATE TABLE IF NOT EXISTS ${t.outbox} (

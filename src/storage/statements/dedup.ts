@@ -133,19 +133,3 @@ export async function recordResult(
     [result, scenarioId, bizId, token],
   );
 }
-
-export async function findScenario(
-  { tables }: Database,
-  on: Connection,
-  name: string,
-): Promise<number | undefined> {
-  const rows = await read<{ id: number | string }>(on, `SELECT id FROM ${tables.scenario} WHERE name = ?`, [
-    Buffer.from(name),
-  ]);
-  return rows[0] && Number(rows[0].id);
-}
-
-/** May fail on a duplicate key when another process was quicker: then it is there. */
-export async function insertScenario({ tables }: Database, on: Connection, name: string): Promise<void> {
-  await write(on, `INSERT INTO ${tables.scenario} (name) VALUES (?)`, [Buffer.from(name)]);
-}

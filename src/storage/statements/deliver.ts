@@ -114,6 +114,8 @@ export interface StoredMessage {
   headers: Buffer | null;
   /** Microseconds since 1970 UTC, by the database's clock. */
   landedAt: number;
+  /** How long ago that was at the time of reading, in milliseconds; negative when the clock was set back since. */
+  ageMs: number;
   /** From the time of reading; undefined when it never expires. */
   expiresInMs: number | undefined;
 }
@@ -126,7 +128,8 @@ export async function readMessages(
 ): Promise<StoredMessage[]> {
   const rows = await read<Record<string, unknown>>(
     on,
-    `SELECT seq, inner_msg_id, biz_id, ${BODY}, headers, landed_at, expires_at - ${dialect.now} AS expires_in
+    `SELECT seq, inner_msg_id, biz_id, ${BODY}, headers, landed_at, ${dialect.now} - landed_at AS age,
+            expires_at - ${dialect.now} AS expires_in
      FROM ${tables.message}
      WHERE seq IN (${placeholders(seqs.length)})`,
     [...seqs],
@@ -138,6 +141,7 @@ export async function readMessages(
     body: row.body as Buffer,
     headers: row.headers as Buffer | null,
     landedAt: Number(row.landed_at),
+    ageMs: Number(row.age) / 1000,
     expiresInMs: row.expires_in === null ? undefined : Number(row.expires_in) / 1000,
   }));
 }

@@ -13,6 +13,8 @@ export interface MessageRow {
   headers: Buffer | null;
   /** All of one statement have one, or none has. */
   orderingKey?: Buffer | undefined;
+  /** When it landed, if that was not just now: in microseconds since 1970 UTC. */
+  landedAt?: number;
 }
 
 export interface LandedMessages {
@@ -35,10 +37,11 @@ export async function insertMessages(
   const { expiresAt } = timing;
   const keyed = rows[0]?.orderingKey !== undefined;
   const columns = `inner_msg_id, topic_id, biz_id, ${BODY}, headers${keyed ? ', ordering_key' : ''}, landed_at${due ? ', deliver_at' : ''}${expiresAt !== undefined ? ', expires_at' : ''}`;
-  const row = `(?, ?, ?, ?, ?${keyed ? ', ?' : ''}, ${dialect.now}${due ? `, ${due}` : ''}${expiresAt !== undefined ? `, ${Math.trunc(expiresAt)}` : ''})`;
+  const row = ({ landedAt }: MessageRow) =>
+    `(?, ?, ?, ?, ?${keyed ? ', ?' : ''}, ${landedAt === undefined ? dialect.now : Math.trunc(landedAt)}${due ? `, ${due}` : ''}${expiresAt !== undefined ? `, ${Math.trunc(expiresAt)}` : ''})`;
   const { insertId, session } = await write(
     on,
-    `INSERT INTO ${tables.message} (${columns}) VALUES ${Array<string>(rows.length).fill(row).join(', ')}`,
+    `INSERT INTO ${tables.message} (${columns}) VALUES ${rows.map(row).join(', ')}`,
     rows.flatMap(({ innerMsgId, topicId, bizId, body, headers, orderingKey }) => [
       innerMsgId,
       topicId,

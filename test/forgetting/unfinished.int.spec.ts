@@ -1,9 +1,10 @@
+import { DELIVERY_TABLES, readUnfinished } from '../../src/storage/index.js';
 import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
-import { type BrokerParts, HOUR_MS, TOPIC, WINDOW_MS, idAt, openBroker, send, sent } from './parts.js';
+import { type BrokerParts, HOUR_MS, TOPIC, WINDOW_MS, idAt, openBroker, send, sent } from '../relay/parts.js';
 
-// Property: the age of the oldest message that can still reach a subscription counts every place in which one can be.
+// Property: what a broker says can still reach a subscription has every place in which a message can be, as of one moment.
 
-describe.each(engines)('the age of the oldest unfinished message, of a broker on %s,', (engine) => {
+describe.each(engines)('the oldest message that can still come, of a broker on %s,', (engine) => {
   let database: TestDatabase;
   let parts: BrokerParts;
   let cards: { id: number; topic: string; group: string };
@@ -21,8 +22,10 @@ describe.each(engines)('the age of the oldest unfinished message, of a broker on
 
   const sql = (statement: string) => parts.dataSource.query(statement);
   const age = async (of = cards) => {
-    const ms = await parts.broker.oldestUnfinished(of);
-    return ms === undefined ? undefined : Math.round(ms / HOUR_MS);
+    // Also what landed just now.
+    const { now, oldest, waiting } = await parts.broker.unfinished(of, { slackMs: -1_000, limit: 10 });
+    const landed = [oldest, ...waiting.map(({ landedAt }) => landedAt)].filter((at) => at !== undefined);
+    return landed.length === 0 ? undefined : Math.round((now - Math.min(...landed)) / 1000 / HOUR_MS);
   };
   const hoursOld = (hours: number) =>
     sql(`UPDATE mq_message SET landed_at = landed_at - ${hours * HOUR_MS * 1000}`);
@@ -106,5 +109,63 @@ describe.each(engines)('the age of the oldest unfinished message, of a broker on
     const back = await parts.broker.subscribe({ topic: 'unheard', group: 'late', version: 2 });
     expect(await parts.count('delivery', `subscription_id = ${back.id}`)).toBe(1);
     expect(await age(back)).toBe(4);
+  });
+
+  it('counts no dead letter that was too old to judge, as it will not be run', async () => {
+    await send(parts.broker, [sent('P-1')]);
+    await parts.broker.deadLetter(await claim(), RECORD, 'too-old-to-judge');
+    expect(await age()).toBeUndefined();
+  });
+
+  it('tells apart what may come at any moment and what waits, the oldest first, and no more than are asked for', async () => {
+    await send(
+      parts.broker,
+      ['P-1', 'P-2', 'P-3', 'P-4', 'P-5'].map((bizId) => sent(bizId)),
+    );
+    await sql(`UPDATE mq_message SET landed_at = landed_at - seq * ${HOUR_MS * 1000}`);
+    const claimId = Buffer.alloc(16, 1);
+    const request = { subscription: cards, claimId, after: 0, limit: 10, leaseMs: 60_000 };
+    const [first, second, third, fourth] = (await parts.broker.claim(request)).deliveries;
+    await parts.broker.deadLetter(first!, RECORD, 'failed');
+    await parts.broker.retryLater(second!, RECORD, HOUR_MS);
+    await parts.broker.deadLetter(third!, RECORD, 'failed');
+    await parts.broker.retryLater(fourth!, RECORD, HOUR_MS);
+    const landed = await sql('SELECT seq, landed_at FROM mq_message ORDER BY seq');
+    const at = landed.map(({ landed_at }: { landed_at: string }) => Number(landed_at));
+    const ask = async (slackMs: number, limit: number) => {
+      const { waiting, next, oldest } = await parts.broker.unfinished(cards, { slackMs, limit });
+      return { waiting: waiting.map(({ bizId }) => bizId.toString()), next, oldest };
+    };
+    expect(await ask(0, 10)).toEqual({
+      waiting: ['P-4', 'P-3', 'P-2', 'P-1'],
+      next: undefined,
+      oldest: at[4],
+    });
+    expect(await ask(0, 2)).toEqual({ waiting: ['P-4', 'P-3'], next: at[1], oldest: at[4] });
+    expect(await ask(2.5 * HOUR_MS, 2)).toEqual({ waiting: ['P-4', 'P-3'], next: undefined, oldest: at[4] });
+  });
+
+  it('asks every table that can hold a delivery', async () => {
+    const { database } = parts.connections;
+    const asked: string[] = [];
+    const on = {
+      query: async (statement: string) => {
+        asked.push(statement);
+        return { records: [{ kind: 0, sorted_at: 1 }] } as never;
+      },
+    };
+    const question = { subscriptionId: 1, topic: TOPIC, slackMs: 1, limit: 1 };
+    await readUnfinished(database, on, question);
+    const missing = DELIVERY_TABLES.filter((table) => !asked[0]!.includes(`${database.tables[table]} h`));
+    expect(missing).toEqual([]);
+    expect(asked).toHaveLength(1);
+  });
+
+  it('names the broker, as it does itself, and tells its time', async () => {
+    const { broker, now } = await parts.broker.identify();
+    const answer = await parts.broker.unfinished(cards, { slackMs: 0, limit: 1 });
+    expect(broker).toHaveLength(16);
+    expect(answer.broker.equals(broker)).toBe(true);
+    expect(answer.now).toBeGreaterThanOrEqual(now);
   });
 });

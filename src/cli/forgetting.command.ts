@@ -1,0 +1,90 @@
+import { type DataSource } from 'typeorm';
+import { BrokerService } from '../broker/index.js';
+import { Forgetting, type ScenarioReport } from '../consumer/index.js';
+import { ConfigurationError } from '../errors/index.js';
+import { IdempotentMqEvents } from '../events/index.js';
+import { resolveOptions } from '../idempotent-mq.options.js';
+import { type LibraryConnections, databaseOf, makeSqliteSafe, openConnections } from '../storage/index.js';
+import { localTransport } from '../transport/local.transport.js';
+import { dataSourceOf } from './data-source.js';
+
+export interface ForgettingFlags {
+  tablePrefix: string | undefined;
+  broker: string | undefined;
+  dedupMs: string | undefined;
+  slackMs: string | undefined;
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** Says what would be forgotten, and why the rest stays. Changes nothing. */
+export async function forgettingCommand(dataSource: DataSource, flags: ForgettingFlags): Promise<void> {
+  const broker = flags.broker === undefined ? undefined : await dataSourceOf({ database: flags.broker });
+  const retention = {
+    ...(flags.dedupMs !== undefined && { dedupMs: numberOf('--dedup-ms', flags.dedupMs) }),
+    ...(flags.slackMs !== undefined && { slackMs: numberOf('--slack-ms', flags.slackMs) }),
+  };
+  const options = resolveOptions(
+    { retention, ...(broker && { broker: { dataSource: broker.options } }) },
+    dataSource,
+  );
+  const opened: { close(): Promise<unknown> }[] = [];
+  const open = async (of: DataSource): Promise<LibraryConnections> => {
+    const database = databaseOf(of, flags.tablePrefix);
+    if (database.dialect.engine === 'sqlite') makeSqliteSafe(of, { writeWaitMs: options.writeWaitMs });
+    if (!of.isInitialized) await of.initialize();
+    opened.unshift({ close: () => of.destroy() });
+    const connections = await openConnections(of, database, {
+      scopeConnections: 1,
+      controlConnections: 1,
+      statementTimeoutMs: options.statementTimeoutMs,
+      writeWaitMs: options.writeWaitMs,
+      idleTimeoutSeconds: 60,
+    });
+    opened.unshift(connections);
+    return connections;
+  };
+  try {
+    const connections = await open(dataSource);
+    const events = new IdempotentMqEvents();
+    const service = new BrokerService(broker ? await open(broker) : connections, events, {
+      ...options,
+      landing: { maxRows: 1, maxBytes: 1, packetBytes: 1 },
+      sweepIntervalMs: DAY_MS,
+      dropDelayMs: DAY_MS,
+      onSweepError: () => undefined,
+    });
+    const forgetting = new Forgetting({
+      connections,
+      events,
+      transport: localTransport(service),
+      retention: options.retention,
+      intervalMs: DAY_MS,
+      onError: () => undefined,
+    });
+    const reports = await forgetting.report();
+    const text =
+      reports.length > 0 ? reports.map(inWords).join('\n') : 'There is no scenario in this database.';
+    process.stdout.write(`${text}\n`);
+  } finally {
+    for (const one of opened) await one.close();
+  }
+}
+
+function inWords(report: ScenarioReport): string {
+  const { scenario, kind, retentionMs, rows, wouldGo, kept, watermark, mark, heldBackBy } = report;
+  const days = (ms: number) => `${Number((ms / DAY_MS).toFixed(2))} days`;
+  return [
+    `${scenario} (${kind}, kept for ${days(retentionMs)})`,
+    `  ${rows} rows, of which ${wouldGo} would go now, and ${kept} stay because a message of theirs waits`,
+    `  watermark ${watermark?.toISOString() ?? 'unknown'}, mark ${mark?.toISOString() ?? 'none yet'}`,
+    ...(heldBackBy === undefined ? [] : [`  held back: ${heldBackBy}`]),
+  ].join('\n');
+}
+
+function numberOf(flag: string, value: string): number {
+  if (/^\d+$/.test(value)) return Number(value);
+  throw new ConfigurationError(
+    `${flag} must be a whole number of milliseconds (got ${JSON.stringify(value)}).`,
+  );
+}

@@ -1,0 +1,32 @@
+import { TooOldToJudgeError } from '../errors/index.js';
+import { type Connection, type Database, type DedupKey, readMark } from '../storage/index.js';
+import type { HeldDelivery } from './held-delivery.js';
+
+/**
+ * Nothing younger is looked at: half of the least that `retention.slackMs` may be, so that no process, whatever its own
+ * slack, has forgotten anything that a younger message could need. Milliseconds.
+ */
+export const JUDGED_FROM_MS = 30 * 60 * 1000;
+
+/**
+ * Whether a delivery that found no dedup row may be taken for the first of its biz-id. Not where it landed before the
+ * mark up to which rows may be gone, unless its biz-id was kept for it. Asked after its own row is in.
+ *
+ * @returns why it can't be told
+ */
+export async function findTooOld(
+  database: Database,
+  on: Connection,
+  { scenarioId, bizId }: DedupKey,
+  held: HeldDelivery,
+  source: { broker: Buffer },
+): Promise<TooOldToJudgeError | undefined> {
+  if (held.ageMs < JUDGED_FROM_MS) return undefined;
+  const { subscriptionId, landedAt } = held.claimed;
+  const landed = landedAt.getTime() * 1000;
+  const of = { scenarioId, bizId, subscriptionId, broker: source.broker, landedAt: landed };
+  const { mark, sourceMark, kept } = await readMark(database, on, of);
+  if (mark === undefined || kept) return undefined;
+  if (sourceMark !== undefined && landed >= sourceMark) return undefined;
+  return new TooOldToJudgeError(held.bizId, { ageMs: held.ageMs, landedAt, mark: new Date(mark / 1000) });
+}

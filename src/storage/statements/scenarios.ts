@@ -1,0 +1,206 @@
+import { type Connection, read, write } from '../execute.js';
+import type { Database } from '../tables.js';
+
+/** Scenarios in the receiving business's database: whose biz-ids they hold, and how far they were forgotten. */
+
+/** Of a scenario that is neither, nobody knows what may still come: it is never forgotten. */
+export const SCENARIO_KIND = { unknown: 0, consumer: 1, executor: 2 } as const;
+
+export type ScenarioKind = keyof typeof SCENARIO_KIND;
+
+export interface ScenarioRow {
+  id: number;
+  name: string;
+  kind: ScenarioKind;
+  /** Rows may be gone that were noted their retention before this. Microseconds since 1970 UTC, by this database's clock. */
+  mark: number | undefined;
+}
+
+/** A subscription whose messages a scenario judges. */
+export interface ScenarioSource {
+  broker: Buffer;
+  subscriptionId: number;
+  topic: string;
+  group: string;
+  /** The scenario's mark by that broker's clock, in microseconds since 1970 UTC. It only rises. */
+  mark: number | undefined;
+}
+
+export async function findScenario(
+  { tables }: Database,
+  on: Connection,
+  name: string,
+): Promise<number | undefined> {
+  const rows = await read<{ id: number | string }>(on, `SELECT id FROM ${tables.scenario} WHERE name = ?`, [
+    Buffer.from(name),
+  ]);
+  return rows[0] && Number(rows[0].id);
+}
+
+/** May fail on a duplicate key when another process was quicker: then it is there. */
+export async function insertScenario(
+  { tables }: Database,
+  on: Connection,
+  name: string,
+  kind: ScenarioKind = 'unknown',
+): Promise<void> {
+  await write(on, `INSERT INTO ${tables.scenario} (name, kind) VALUES (?, ?)`, [
+    Buffer.from(name),
+    SCENARIO_KIND[kind],
+  ]);
+}
+
+export async function listScenarios({ tables }: Database, on: Connection): Promise<ScenarioRow[]> {
+  const rows = await read<RawScenario>(on, `SELECT ${COLUMNS} FROM ${tables.scenario} ORDER BY id`, []);
+  return rows.map(toScenario);
+}
+
+/** Locked: whoever sets its mark, or adds a source, waits for the others. By primary key. */
+export async function lockScenario(
+  { dialect, tables }: Database,
+  on: Connection,
+  id: number,
+): Promise<ScenarioRow | undefined> {
+  const rows = await read<RawScenario>(
+    on,
+    `SELECT ${COLUMNS} FROM ${tables.scenario} WHERE id = ?${dialect.forUpdate}`,
+    [id],
+  );
+  return rows.map(toScenario)[0];
+}
+
+export async function setScenarioKind(
+  { tables }: Database,
+  on: Connection,
+  id: number,
+  kind: ScenarioKind,
+): Promise<void> {
+  await write(on, `UPDATE ${tables.scenario} SET kind = ? WHERE id = ?`, [SCENARIO_KIND[kind], id]);
+}
+
+export async function setScenarioMark(
+  { tables }: Database,
+  on: Connection,
+  id: number,
+  mark: number,
+): Promise<void> {
+  await write(on, `UPDATE ${tables.scenario} SET mark = ? WHERE id = ?`, [mark, id]);
+}
+
+/** By the beginning of the primary key. */
+export async function listSources(
+  { tables }: Database,
+  on: Connection,
+  scenarioId: number,
+): Promise<ScenarioSource[]> {
+  const rows = await read<Record<string, unknown>>(
+    on,
+    `SELECT broker, subscription_id, topic, group_name, mark FROM ${tables.scenario_source}
+     WHERE scenario_id = ? ORDER BY broker, subscription_id`,
+    [scenarioId],
+  );
+  return rows.map((row) => ({
+    broker: row.broker as Buffer,
+    subscriptionId: Number(row.subscription_id),
+    topic: (row.topic as Buffer).toString(),
+    group: (row.group_name as Buffer).toString(),
+    mark: row.mark === null ? undefined : Number(row.mark),
+  }));
+}
+
+export async function insertSource(
+  { tables }: Database,
+  on: Connection,
+  scenarioId: number,
+  { broker, subscriptionId, topic, group, mark }: ScenarioSource,
+): Promise<void> {
+  await write(
+    on,
+    `INSERT INTO ${tables.scenario_source} (scenario_id, broker, subscription_id, topic, group_name, mark)
+     VALUES (?, ?, ?, ?, ?, ?)`,
+    [scenarioId, broker, subscriptionId, Buffer.from(topic), Buffer.from(group), mark ?? null],
+  );
+}
+
+export async function deleteSource(
+  { tables }: Database,
+  on: Connection,
+  scenarioId: number,
+  { broker, subscriptionId }: Pick<ScenarioSource, 'broker' | 'subscriptionId'>,
+): Promise<void> {
+  await write(
+    on,
+    `DELETE FROM ${tables.scenario_source} WHERE scenario_id = ? AND broker = ? AND subscription_id = ?`,
+    [scenarioId, broker, subscriptionId],
+  );
+}
+
+export async function setSourceMark(
+  { tables }: Database,
+  on: Connection,
+  scenarioId: number,
+  { broker, subscriptionId, mark }: Pick<ScenarioSource, 'broker' | 'subscriptionId' | 'mark'>,
+): Promise<void> {
+  await write(
+    on,
+    `UPDATE ${tables.scenario_source} SET mark = ? WHERE scenario_id = ? AND broker = ? AND subscription_id = ?`,
+    [mark, scenarioId, broker, subscriptionId],
+  );
+}
+
+export interface MarkOfDelivery {
+  /** Undefined as long as nothing of the scenario was forgotten. */
+  mark: number | undefined;
+  /** The same by the broker's clock; undefined also for a source that nobody has registered. */
+  sourceMark: number | undefined;
+  /** While this very message waited, its biz-id was not forgotten. */
+  kept: boolean;
+}
+
+/**
+ * What a delivery is judged by that found no dedup row. Sent after its own row is in: the mark is committed before a row
+ * goes, so whoever finds a row gone reads a mark above it. One statement, by primary keys and without locks: a mark and
+ * the exceptions of another one would not fit together.
+ */
+export async function readMark(
+  { tables }: Database,
+  on: Connection,
+  of: { scenarioId: number; broker: Buffer; subscriptionId: number; bizId: Buffer; landedAt: number },
+): Promise<MarkOfDelivery> {
+  const rows = await read<Record<'mark' | 'source_mark' | 'kept', number | string | null>>(
+    on,
+    `SELECT s.mark AS mark, o.mark AS source_mark,
+            EXISTS (SELECT 1 FROM ${tables.dedup_kept} k WHERE k.scenario_id = s.id AND k.biz_id = ? AND k.landed_at = ?) AS kept
+     FROM ${tables.scenario} s
+     LEFT JOIN ${tables.scenario_source} o ON o.scenario_id = s.id AND o.broker = ? AND o.subscription_id = ?
+     WHERE s.id = ?`,
+    [of.bizId, of.landedAt, of.broker, of.subscriptionId, of.scenarioId],
+  );
+  const number = (value: number | string | null | undefined) =>
+    value === null || value === undefined ? undefined : Number(value);
+  return {
+    mark: number(rows[0]?.mark),
+    sourceMark: number(rows[0]?.source_mark),
+    kept: Number(rows[0]?.kept) === 1,
+  };
+}
+
+const COLUMNS = 'id, name, kind, mark';
+
+interface RawScenario {
+  id: number | string;
+  name: Buffer;
+  kind: number | string;
+  mark: number | string | null;
+}
+
+function toScenario({ id, name, kind, mark }: RawScenario): ScenarioRow {
+  const known = Object.entries(SCENARIO_KIND).find(([, number]) => number === Number(kind));
+  return {
+    id: Number(id),
+    name: name.toString(),
+    // A number of a later release is nothing that this one knows.
+    kind: (known?.[0] ?? 'unknown') as ScenarioKind,
+    mark: mark === null ? undefined : Number(mark),
+  };
+}
