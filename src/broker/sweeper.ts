@@ -36,12 +36,32 @@ export class Sweeper {
     await this.running;
   }
 
-  /** One walk over everything, at leisure as long as the signal is not aborted; without one at full speed. */
+  /**
+   * One walk over everything, at leisure as long as the signal is not aborted; without one at full speed. A part that fails
+   * keeps no other from its work.
+   *
+   * @throws the first error of any part, when all have had their turn
+   */
   async sweep(signal?: AbortSignal): Promise<void> {
-    await this.subscriptions.sweep();
-    await this.forgetting.sweep(signal);
-    for (const seq of await this.expiring.sweep(signal)) this.dropping.note(seq);
-    for (const seq of await this.unrouted.sweep()) this.dropping.note(seq);
+    const parts = [
+      () => this.subscriptions.sweep(),
+      () => this.forgetting.sweep(signal),
+      () => this.noteForDropping(this.expiring.sweep(signal)),
+      () => this.noteForDropping(this.unrouted.sweep()),
+      () => this.dropUnneeded(signal),
+    ];
+    const failures: unknown[] = [];
+    for (const part of parts) {
+      await part().catch((error: unknown) => failures.push(error));
+    }
+    if (failures.length > 0) throw failures[0];
+  }
+
+  private async noteForDropping(messages: Promise<Iterable<number>>): Promise<void> {
+    for (const seq of await messages) this.dropping.note(seq);
+  }
+
+  private async dropUnneeded(signal?: AbortSignal): Promise<void> {
     let after: number | undefined = 0;
     while (after !== undefined && !signal?.aborted) {
       after = await this.dropping.sweep(after);
