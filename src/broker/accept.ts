@@ -157,9 +157,8 @@ export class Accepting {
   private async land(on: Connection, copies: readonly Judged[]): Promise<Map<string, number>> {
     const parked = new Map<string, number>();
     for (const batch of batchesInOrder(copies)) {
-      const { topic, expiresAt } = batch[0]!;
-      const timing = expiresAt === undefined ? {} : { expiresAt };
-      const count = await this.landing.land(on, topic, batch, timing);
+      const { topic } = batch[0]!;
+      const count = await this.landing.land(on, topic, batch);
       if (count > 0) parked.set(topic, (parked.get(topic) ?? 0) + count);
       for (const copy of batch) copy.answer = { kind: 'landed' };
     }
@@ -190,17 +189,14 @@ function idsOf({ innerMsgId, formerId, bodyHash }: Judged): AcceptedId[] {
   return formerId ? [...ids, { innerMsgId: formerId, bodyHash }] : ids;
 }
 
-/** What one statement can land together. Those with an ordering key never change places. */
+/** What one statement can land together: the messages of a key are all in one batch, in their order. */
 function batchesInOrder(copies: readonly Judged[]): Judged[][] {
   const batches = new Map<string, Judged[]>();
-  let run = 0;
-  let last: string | undefined;
   for (const copy of copies) {
-    const alike = `${copy.expiresAt} ${copy.topic}`;
-    if (copy.orderingKey && alike !== last) run++;
-    if (copy.orderingKey) last = alike;
-    const name = copy.orderingKey ? `run ${run}` : alike;
-    batches.set(name, [...(batches.get(name) ?? []), copy]);
+    const alike = `${copy.orderingKey ? 'keyed' : 'plain'} ${copy.topic}`;
+    const before = batches.get(alike);
+    if (before) before.push(copy);
+    else batches.set(alike, [copy]);
   }
   return [...batches.values()];
 }

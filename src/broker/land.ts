@@ -56,17 +56,12 @@ export class Landing {
   }
 
   /** In a transaction of the broker's own. @returns how many of them found no group, and are parked */
-  async land(
-    on: Connection,
-    topic: string,
-    messages: readonly IncomingMessage[],
-    timing: Timing = {},
-  ): Promise<number> {
+  async land(on: Connection, topic: string, messages: readonly IncomingMessage[]): Promise<number> {
     const topicId = await this.topics.idWithin(on, topic);
     let parked = 0;
     for (const batch of batchesOf(messages, this.limitsOf(messages))) {
       const rows = batch.map((message) => ({ ...message, topicId }));
-      parked += await this.landRows(on, topic, rows, timing);
+      parked += await this.landRows(on, topic, rows, {});
     }
     return parked;
   }

@@ -93,15 +93,10 @@ export class Quarantine {
     if (!found) return false;
     await this.topics.idOf(found.topic);
     const { database } = this.connections;
-    const { topic, expiresAt } = found;
+    const { topic } = found;
     const parked = await this.connections.controlTransaction(async (on) => {
       if (!(await decideQuarantined(database, on, found.id, 'released'))) return undefined;
-      return this.landing.land(
-        on,
-        topic,
-        [{ ...found, landedAt: found.quarantinedAt }],
-        expiresAt === undefined ? {} : { expiresAt },
-      );
+      return this.landing.land(on, topic, [{ ...found, landedAt: found.quarantinedAt }]);
     });
     if (parked === undefined) return false;
     const ids = { bizId: found.bizId.toString('utf8'), innerMsgId: found.innerMsgId.toString('hex') };

@@ -1,4 +1,5 @@
 import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
+import { failing } from './failing.js';
 import { type BrokerParts, openBroker, send, sent } from './parts.js';
 
 // Property: one message is stored for each inner-msg-id, however often it comes; another message under the same id is
@@ -99,5 +100,18 @@ describe.each(engines)('what a relay sends, at a broker on %s,', (engine) => {
       messages.map(({ bizId }) => bizId.toString()),
     );
     expect(new Set(await send(parts.broker, messages))).toEqual(new Set(['duplicate']));
+  });
+
+  it('takes messages that expire at 50 different times in no more statements than those that never do', async () => {
+    const statements = async (expiry: (i: number) => number | undefined) => {
+      const counted = failing(parts.connections, { at: 0, when: 'before', error: new Error() });
+      const messages = Array.from({ length: 50 }, (_, i) => sent(`P-${i}`, { expiresAt: expiry(i) }));
+      await send(parts.another({}, counted), messages);
+      return counted.steps;
+    };
+    const never = await statements(() => undefined);
+    expect(await statements((i) => 4_102_444_800_000_000 + i)).toBe(never);
+    const [{ n }] = await parts.dataSource.query('SELECT COUNT(DISTINCT expires_at) AS n FROM mq_message');
+    expect(Number(n)).toBe(50);
   });
 });

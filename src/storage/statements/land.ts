@@ -13,6 +13,8 @@ export interface MessageRow {
   headers: Buffer | null;
   /** All of one statement have one, or none has. */
   orderingKey?: Buffer | undefined;
+  /** Its own, where the messages differ; microseconds since 1970 UTC. */
+  expiresAt?: number | undefined;
   /** When it landed, if that was not just now: in microseconds since 1970 UTC. */
   landedAt?: number;
 }
@@ -34,11 +36,13 @@ export async function insertMessages(
   timing: Timing = {},
 ): Promise<LandedMessages> {
   const due = dueTime(dialect, timing);
-  const { expiresAt } = timing;
+  const expires = timing.expiresAt !== undefined || rows.some(({ expiresAt }) => expiresAt !== undefined);
+  const expiry = ({ expiresAt = timing.expiresAt }: MessageRow) =>
+    expiresAt === undefined ? 'NULL' : `${Math.trunc(expiresAt)}`;
   const keyed = rows[0]?.orderingKey !== undefined;
-  const columns = `inner_msg_id, topic_id, biz_id, ${BODY}, headers${keyed ? ', ordering_key' : ''}, landed_at${due ? ', deliver_at' : ''}${expiresAt !== undefined ? ', expires_at' : ''}`;
-  const row = ({ landedAt }: MessageRow) =>
-    `(?, ?, ?, ?, ?${keyed ? ', ?' : ''}, ${landedAt === undefined ? dialect.now : Math.trunc(landedAt)}${due ? `, ${due}` : ''}${expiresAt !== undefined ? `, ${Math.trunc(expiresAt)}` : ''})`;
+  const columns = `inner_msg_id, topic_id, biz_id, ${BODY}, headers${keyed ? ', ordering_key' : ''}, landed_at${due ? ', deliver_at' : ''}${expires ? ', expires_at' : ''}`;
+  const row = (message: MessageRow) =>
+    `(?, ?, ?, ?, ?${keyed ? ', ?' : ''}, ${message.landedAt === undefined ? dialect.now : Math.trunc(message.landedAt)}${due ? `, ${due}` : ''}${expires ? `, ${expiry(message)}` : ''})`;
   const { insertId, session } = await write(
     on,
     `INSERT INTO ${tables.message} (${columns}) VALUES ${rows.map(row).join(', ')}`,
