@@ -109,6 +109,8 @@ describe.each(engines)('what a relay sends, at a broker on %s,', (engine) => {
       await send(parts.another({}, counted), messages);
       return counted.steps;
     };
+    // The first shipment of an outbox also makes it known.
+    await statements(() => undefined);
     const never = await statements(() => undefined);
     expect(await statements((i) => 4_102_444_800_000_000 + i)).toBe(never);
     const [{ n }] = await parts.dataSource.query('SELECT COUNT(DISTINCT expires_at) AS n FROM mq_message');
