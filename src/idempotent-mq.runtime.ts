@@ -34,8 +34,8 @@ import type { Transport } from './transport/port.js';
 const LOGGED_AS = 'IdempotentMq';
 /** Of one INSERT. SQLite takes 32,766 parameters in a statement, and a message needs five. */
 const LANDING_ROWS = 6_000;
-/** A message of an outbox needs seven. */
-const OUTBOX_ROWS = 4_500;
+/** A message of an outbox needs eight, if it has an ordering key. */
+const OUTBOX_ROWS = 4_000;
 /** Of one INSERT on the wire: a quarter of the smallest max_allowed_packet that a server has by default (MariaDB, 16 MiB). */
 const LANDING_BYTES = 4 * 1024 * 1024;
 /** It mends what a process that died has left, whose deliveries come again no sooner than after a lease: as long as that. */
