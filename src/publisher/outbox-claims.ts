@@ -77,6 +77,8 @@ export class OutboxClaims {
     const { sendable, due } = await this.connections.control((on) =>
       findOutboxWork(database, on, { after: this.cursor }),
     );
+    // A claim that was full may have been the last of them.
+    if (!sendable) this.atEnd = true;
     if (!due) return sendable;
     const moved = await this.connections.controlTransaction(async (on) => {
       const keys = await findDueOutbox(database, on, DUE_BATCH);

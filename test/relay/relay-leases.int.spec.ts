@@ -9,6 +9,7 @@ import {
   through,
 } from './parts.js';
 import type { SendAnswer } from '../../src/transport/port.js';
+import { until } from '../support/until.js';
 import { type TwoDatabases, twoDatabases } from './support.js';
 
 // Property: each row of an outbox is with one relay at a time; one that stalls past its lease is replaced, and what it
@@ -225,6 +226,24 @@ describe.each(engines)('relays of one outbox, on %s,', (engine) => {
     await business.put([{ bizId: 'LATER' }]);
     await rounds(4, good + 1);
     expect(await business.count('outbox')).toBe(poisoned);
+  });
+
+  it('send again what filled a claim to the last row and got no ACK', async () => {
+    await business.put(payments(5));
+    let lost = 0;
+    const losing = through(parts.broker, {
+      send: async (shipment) => {
+        const answers = await parts.broker.send(shipment);
+        if (lost++ === 0) throw new Error('ACK 3 got lost');
+        return answers;
+      },
+    });
+    const relay = business.relay(losing, { batch: 5 });
+    await until('they have left', async () => {
+      await relay.relayOnce().catch(() => undefined);
+      return (await business.count('outbox')) === 0;
+    });
+    expect(Object.keys(await parts.landed())).toHaveLength(5);
   });
 
   it('would double what they send under ids of their own each time', async () => {
