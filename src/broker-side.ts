@@ -1,5 +1,5 @@
 import { DataSource, type DataSourceOptions } from 'typeorm';
-import { BrokerUnreachableError, NotDurableError } from './errors/index.js';
+import { BrokerUnreachableError, NotDurableError, StatementTimeoutError } from './errors/index.js';
 import type { ResolvedOptions } from './idempotent-mq.options.js';
 import {
   LateConnections,
@@ -116,7 +116,9 @@ export class BrokerSide {
       return connections;
     } catch (error) {
       await close();
-      throw isUnreachable(error) ? new BrokerUnreachableError(this.name, { cause: error }) : error;
+      throw isUnreachable(error) || error instanceof StatementTimeoutError
+        ? new BrokerUnreachableError(this.name, { cause: error })
+        : error;
     }
   }
 

@@ -8,6 +8,8 @@ import {
   ScenarioSources,
   Scenarios,
   WorksUnderWay,
+  ownRetention,
+  keepExecutorRows,
 } from './consumer/index.js';
 import { ConfigurationError, InvalidOptionError, NotDurableError, describeError } from './errors/index.js';
 import { IdempotentMqEvents } from './events/index.js';
@@ -108,7 +110,9 @@ export class IdempotentMqRuntime {
         outbox.onCommitted(listener),
       );
     }
-    this.scenarios = new Scenarios(connections);
+    const keptFor = (kind: 'consumer' | 'executor') => (name: string) =>
+      ownRetention(options.retention, name, kind);
+    this.scenarios = new Scenarios(connections, 'unknown', keptFor('consumer'));
     this.sources = new ScenarioSources(connections, this.transport, this.scenarios);
     this.forgetting = new Forgetting({
       connections,
@@ -125,7 +129,7 @@ export class IdempotentMqRuntime {
     });
     this.executor = new IdempotentExecutor({
       ...this.scopeDeps(),
-      scenarios: new Scenarios(connections, 'executor'),
+      scenarios: new Scenarios(connections, 'executor', keptFor('executor')),
       timeoutMs: options.consumers.timeoutMs,
       works: this.executing,
     });
@@ -176,6 +180,7 @@ export class IdempotentMqRuntime {
         ]);
       }
       for (const name of ambiguousTopicNames()) runtime.logger.warn(ambiguous(name));
+      await keepExecutorRows(connections, options.retention);
       refuseOuterUse(dataSource);
       return runtime;
     } catch (error) {

@@ -97,7 +97,10 @@ export class DeadLetters {
    */
   async requeue(which: DeadLetterSelector): Promise<number> {
     const { database } = this.connections;
-    return this.forEachBatch(resolveSelector('deadLetters.requeue', which), async (on, batch) => {
+    // Oldest first: those of an ordering key may be claimed as soon as the first batch of them is back.
+    const oldestFirst = { oldestFirst: true };
+    const condition = { ...resolveSelector('deadLetters.requeue', which), ...oldestFirst };
+    return this.forEachBatch(condition, async (on, batch) => {
       if (batch.subscriptionId > 0) {
         await insertDeliveriesFromDeadLetters(database, on, batch);
         await insertKeyedFromDeadLetters(database, on, batch);
@@ -184,7 +187,7 @@ function bySubscription(keys: readonly DeadLetterKey[]): [subscriptionId: number
     const seqs = batches.get(subscriptionId) ?? new Set();
     batches.set(subscriptionId, seqs.add(seq));
   }
-  return [...batches].map(([subscriptionId, seqs]) => [subscriptionId, [...seqs]]);
+  return [...batches].map(([subscriptionId, seqs]) => [subscriptionId, [...seqs].sort((a, b) => a - b)]);
 }
 
 function toDeadLetter({ reason, errors, deadAt, landedAt, ...row }: DeadLetterRow): DeadLetter {

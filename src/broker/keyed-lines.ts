@@ -4,6 +4,7 @@ import {
   type Connection,
   type Database,
   type KeyedDelivery,
+  findFirsts,
   findHeads,
   findUnderWay,
   lockCandidates,
@@ -68,7 +69,9 @@ export class KeyedLines {
       if (isRound || search.until.length === 0) return { heads, after: FIRST_KEY, exhausted: true };
       [after, isRound] = [FIRST_KEY, true];
     }
-    return { heads, after, exhausted: false };
+    // Having gone round, it may have come to the very key at which it began.
+    const isThere = isRound && after.compare(search.until) >= 0 && heads.length < most;
+    return { heads, after, exhausted: isThere };
   }
 
   /**
@@ -86,7 +89,19 @@ export class KeyedLines {
         row,
       ]),
     );
-    const those = heads.map((head) => underWay.get(head.orderingKey.toString('hex')) ?? head);
+    // Since the look, an earlier one may have come in (requeued, or of a slower transaction), and even be back in its line.
+    const firsts = new Map(
+      (await findFirsts(database, on, { subscriptionId, keys })).map(({ orderingKey, seq }) => [
+        orderingKey.toString('hex'),
+        seq,
+      ]),
+    );
+    const those = heads.flatMap((head) => {
+      const key = head.orderingKey.toString('hex');
+      const candidate = underWay.get(key) ?? (firsts.get(key) === head.seq ? head : undefined);
+      return candidate ? [candidate] : [];
+    });
+    if (those.length === 0) return [];
     return lockCandidates(database, on, { subscriptionId, those });
   }
 

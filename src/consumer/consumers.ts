@@ -1,6 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { BrokerUnreachableError, describeError } from '../errors/index.js';
+import {
+  AckTimeoutError,
+  BrokerUnreachableError,
+  StatementTimeoutError,
+  describeError,
+} from '../errors/index.js';
 import type { IdempotentMqEvent } from '../events/index.js';
+import { isUnreachable } from '../storage/index.js';
 import type { Transport } from '../transport/port.js';
 import { backoffMs } from '../waiting/index.js';
 import type { DiscoveredConsumer } from './consumer.explorer.js';
@@ -33,7 +39,7 @@ export class Consumers {
     try {
       await this.begin(consumers);
     } catch (error) {
-      if (!(error instanceof BrokerUnreachableError)) throw error;
+      if (this.transport.colocated || !isAway(error)) throw error;
       this.beginning = this.beginLater(consumers);
     }
   }
@@ -93,4 +99,12 @@ export class Consumers {
       this.deps.events.emit(event({ topic: topic.name, group: options.group }));
     }
   }
+}
+
+/** The broker may have gone since the process looked. */
+function isAway(error: unknown): boolean {
+  const isOwn = [BrokerUnreachableError, StatementTimeoutError, AckTimeoutError].some(
+    (kind) => error instanceof kind,
+  );
+  return isOwn || isUnreachable(error);
 }

@@ -12,8 +12,16 @@ export class HeldDelivery extends Stoppable {
   settling = false;
   private readonly claimedAt = { monotonicMs: performance.now(), wallMs: Date.now() };
 
-  constructor(readonly claimed: ClaimedDelivery) {
+  /** When its lease was last known to be renewed, or given, at the latest. */
+  private leasedAt: number;
+
+  /** @param askedAt when the claim was asked for, by performance.now() */
+  constructor(
+    readonly claimed: ClaimedDelivery,
+    askedAt = performance.now(),
+  ) {
     super();
+    this.leasedAt = askedAt;
     this.bizId = claimed.bizId.toString('utf8');
     this.orderingKey = claimed.orderingKey?.toString('utf8');
     this.attempt = claimed.failures + claimed.lostLeases + 1;
@@ -39,6 +47,16 @@ export class HeldDelivery extends Stoppable {
   get ageMs(): number {
     const { monotonicMs, wallMs } = this.claimedAt;
     return this.claimed.ageMs + Math.max(performance.now() - monotonicMs, Date.now() - wallMs);
+  }
+
+  /** @param askedAt when the renewal was asked for, by performance.now() */
+  renewed(askedAt: number): void {
+    this.leasedAt = Math.max(this.leasedAt, askedAt);
+  }
+
+  /** Nobody has renewed it for that long: a broker that can't be reached has given it to somebody else by now. */
+  isLeaseOver(leaseMs: number): boolean {
+    return performance.now() - this.leasedAt >= leaseMs;
   }
 
   loseLease(): void {

@@ -24,6 +24,7 @@ export class KeyRounds {
   goOn(search: KeySearch, { after, exhausted }: NonNullable<ClaimAnswer['keys']>): void {
     this.after = after;
     this.first = !search.first;
-    if (exhausted && this.until === search.until) this.until = undefined;
+    if (this.until !== search.until) this.begin();
+    else if (exhausted) this.until = undefined;
   }
 }

@@ -52,6 +52,7 @@ export class LeaseKeeper {
     // ACK may have to be sent again and again.
     const held = this.held.filter(({ settling }) => !settling || !this.transport.colocated);
     if (held.length === 0) return;
+    const askedAt = performance.now();
     try {
       const claimed = held.map((delivery) => delivery.claimed);
       const lost = new Set(await this.transport.extend(this.subscription, claimed, this.leaseMs));
@@ -59,9 +60,15 @@ export class LeaseKeeper {
         // Meanwhile it may have been acknowledged, which ends its lease too.
         const stillHere = this.holds.has(delivery) && !delivery.settling;
         if (stillHere && lost.has(delivery.claimed)) delivery.loseLease();
+        else delivery.renewed(askedAt);
       }
     } catch {
-      // The next renewal tries again; if none gets through, the lease runs out and the fences hold.
+      // The next renewal tries again. If none gets through, the lease runs out. In one database the fence of the ACK holds;
+      // where the broker has another one, nothing but this keeps a delivery from running late, after others of its key.
+      if (this.transport.colocated) return;
+      for (const delivery of held) {
+        if (!delivery.settling && delivery.isLeaseOver(this.leaseMs)) delivery.loseLease();
+      }
     }
   }
 }

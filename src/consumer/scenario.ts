@@ -4,14 +4,28 @@ import {
   type ScenarioKind,
   findScenario,
   insertScenario,
+  raiseRetention,
 } from '../storage/index.js';
 
 /** Which number each scenario has in the database. */
 export class Scenarios extends NamedIds {
-  /** @param kind of those that are new: a consumer says so of its own when it registers */
-  constructor(connections: Pick<LibraryConnections, 'database' | 'control'>, kind: ScenarioKind = 'unknown') {
+  /**
+   * @param kind of those that are new: a consumer says so of its own when it registers
+   * @param retentionOf how long this process wants the rows of a scenario kept, in milliseconds
+   */
+  constructor(
+    connections: Pick<LibraryConnections, 'database' | 'control'>,
+    kind: ScenarioKind = 'unknown',
+    retentionOf: (name: string) => number | undefined = () => undefined,
+  ) {
     super(connections, {
-      find: findScenario,
+      find: async (database, on, name) => {
+        const id = await findScenario(database, on, name);
+        const retentionMs = retentionOf(name);
+        if (id !== undefined && retentionMs !== undefined)
+          await raiseRetention(database, on, id, retentionMs);
+        return id;
+      },
       insert: (database, on, name) => insertScenario(database, on, name, kind),
     });
   }

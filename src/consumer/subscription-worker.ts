@@ -169,19 +169,20 @@ export class SubscriptionWorker {
     const { leaseMs } = this.consumer.settings;
     const claimId = newClaimId();
     const keys = this.keys.search;
+    const askedAt = performance.now();
     const answer = await this.transport.claim({ subscription, claimId, after: cursor, limit, leaseMs, keys });
     if (keys && answer.keys) this.keys.goOn(keys, answer.keys);
     this.heldBack = answer.heldBack;
     if (answer.lastSeen !== undefined) this.cursor = answer.lastSeen;
-    for (const claimed of answer.deliveries) this.take(claimed);
+    for (const claimed of answer.deliveries) this.take(claimed, askedAt);
     if (answer.suspects.length > 0) this.isolate(answer.suspects);
     const mayBeMore =
       this.keys.search !== undefined || (answer.deliveries.length > 0 && answer.lastSeen !== undefined);
     return mayBeMore && !answer.heldBack;
   }
 
-  private take(claimed: ClaimedDelivery): void {
-    const held = new HeldDelivery(claimed);
+  private take(claimed: ClaimedDelivery, askedAt: number): void {
+    const held = new HeldDelivery(claimed, askedAt);
     this.leases.hold(held, this.gate.enter());
     this.queue.push(held);
     this.runNext();
@@ -209,6 +210,7 @@ export class SubscriptionWorker {
   private async runOne(held: HeldDelivery): Promise<void> {
     const begun = performance.now();
     try {
+      if (!this.transport.colocated && held.isLeaseOver(this.consumer.settings.leaseMs)) held.loseLease();
       if (held.abortedBy === 'lease-lost') return;
       const wasRun = await this.processor.process(held, {
         stopping: this.stopped.signal,

@@ -74,11 +74,15 @@ export class OutboxClaims {
       this.rescanAt = performance.now() + RESCAN_MS;
       this.cursor = 0;
     }
-    const { sendable, due } = await this.connections.control((on) =>
-      findOutboxWork(database, on, { after: this.cursor }),
-    );
+    const { plain, keyed, due } = await this.connections.control(async (on) => {
+      const { sendable, ...work } = await findOutboxWork(database, on, { after: this.cursor });
+      // A claim is a question to the broker: not for keys that all wait to be sent again.
+      const keyed = !sendable && work.keyed && (await this.hasSendableKey(on));
+      return { plain: sendable, keyed, due: work.due };
+    });
     // A claim that was full may have been the last of them.
-    if (!sendable) this.atEnd = true;
+    if (!plain) this.atEnd = true;
+    const sendable = plain || keyed;
     if (!due) return sendable;
     const moved = await this.connections.controlTransaction(async (on) => {
       const keys = await findDueOutbox(database, on, DUE_BATCH);
@@ -198,6 +202,13 @@ export class OutboxClaims {
     const room = limit - keyed.length;
     const others = room > 0 ? await this.findOthers(on, room) : [];
     return keysFirst ? [...keyed, ...others] : [...others, ...keyed];
+  }
+
+  private async hasSendableKey(on: Connection): Promise<boolean> {
+    const from = this.keyCursor;
+    const keys = await this.findKeys(on, 1);
+    this.keyCursor = from;
+    return keys.length > 0;
   }
 
   /** Goes round once at most, from where the last claim has come to. */

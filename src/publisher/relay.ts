@@ -147,11 +147,16 @@ export class Relay {
     return relayed;
   }
 
-  private brokerAnswers({ origin }: OutboxClaim): Promise<boolean> {
-    return this.askForAcceptance(origin).then(
-      () => true,
-      () => false,
-    );
+  private async brokerAnswers({ origin }: OutboxClaim): Promise<boolean> {
+    const failure = this.brokerFailure;
+    try {
+      await this.askForAcceptance(origin);
+      return true;
+    } catch {
+      // The shipment's own error says more.
+      this.brokerFailure = failure;
+      return false;
+    }
   }
 
   private askForAcceptance(origin: Buffer): Promise<Acceptance> {

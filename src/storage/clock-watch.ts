@@ -12,6 +12,11 @@ export class ClockWatch {
 
   constructor(private readonly monotonicMs: () => number = () => performance.now()) {}
 
+  /** For another clock, by the same one of this process. */
+  another(): ClockWatch {
+    return new ClockWatch(this.monotonicMs);
+  }
+
   /**
    * @param clock what the database's clock shows now, in microseconds
    * @param latest the latest that it has been seen to show

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { type DeliveryContext, Forgetting, IdempotentConsumer } from '../../src/index.js';
-import { DAY_MS } from '../relay/parts.js';
+import { DAY_MS, HOUR_MS } from '../relay/parts.js';
 import { type TestApp, startApp } from '../support/app.js';
 import { type Payment, PaymentSucceeded, payment } from '../support/cards.js';
 import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
@@ -20,7 +20,13 @@ describe.each(engines)('what IdempotentExecutor remembers, on %s,', (engine) => 
 
   beforeEach(async () => {
     database = await createDatabase(engine);
-    const retention = { dedupMs: 10 * DAY_MS, executors: { webhooks: 3 * DAY_MS, shared: 3 * DAY_MS } };
+    // What is forgotten is older than that by the slack, too.
+    const slackMs = HOUR_MS;
+    const retention = {
+      slackMs,
+      dedupMs: 10 * DAY_MS,
+      executors: { webhooks: 3 * DAY_MS, shared: 3 * DAY_MS },
+    };
     app = await startApp(database, {
       providers: [Shared],
       options: { roles: { sweep: false }, retention },

@@ -145,7 +145,7 @@ describe.each(engines)('statements on %s', (engine) => {
     }
   });
 
-  it('a claim that looks at ordering keys is one more, and nine where it takes some', async () => {
+  it('a claim that looks at ordering keys is one more, and ten where it takes some', async () => {
     app = await startBroker(recording.database);
     const cards = await subscribe(app, 'cards');
     await publishUnder(app, 'a', ['a-1', 'a-2']);
@@ -156,6 +156,7 @@ describe.each(engines)('statements on %s', (engine) => {
       'SELECT mq_delivery_keyed',
       plain,
       'SELECT mq_keyed_turn mq_subscription mq_paused mq_group_limit',
+      'SELECT mq_delivery_keyed',
       'SELECT mq_delivery_keyed',
       'SELECT mq_delivery_keyed',
       'UPDATE mq_delivery_keyed',

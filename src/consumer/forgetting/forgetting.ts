@@ -3,7 +3,9 @@ import {
   ClockWatch,
   type LibraryConnections,
   type ScenarioRow,
+  findScenario,
   listScenarios,
+  raiseRetention,
   readClock,
 } from '../../storage/index.js';
 import type { Transport } from '../../transport/port.js';
@@ -40,6 +42,32 @@ export interface ScenarioForgotten {
   heldBackBy: string | undefined;
 }
 
+/** How long this process is set to keep the rows of a scenario, in milliseconds. */
+export function ownRetention(
+  { dedupMs, executors }: Pick<DedupRetention, 'dedupMs' | 'executors'>,
+  name: string,
+  kind: ScenarioRow['kind'],
+): number {
+  const own = Object.entries(executors).find(([scenario]) => namedScenario(scenario) === name)?.[1];
+  if (own === undefined) return dedupMs;
+  // What consumers share keeps their promise, too.
+  return kind === 'executor' ? own : Math.max(own, dedupMs);
+}
+
+/** At start, so that no process that was set up otherwise forgets what this one will want to know. */
+export async function keepExecutorRows(
+  connections: Pick<LibraryConnections, 'control' | 'database'>,
+  { executors }: Pick<DedupRetention, 'executors'>,
+): Promise<void> {
+  const { database } = connections;
+  for (const [scenario, retentionMs] of Object.entries(executors)) {
+    await connections.control(async (on) => {
+      const id = await findScenario(database, on, namedScenario(scenario));
+      if (id !== undefined) await raiseRetention(database, on, id, retentionMs);
+    });
+  }
+}
+
 /** A process that never lives for long forgets something, too. Milliseconds. */
 const FIRST_AFTER_MS = 60_000;
 
@@ -57,6 +85,8 @@ export class Forgetting {
   constructor(
     private readonly deps: ForgettingDeps,
     private readonly watch = new ClockWatch(),
+    /** The broker's clock may be another one. A process has one broker. */
+    private readonly brokersWatch = watch.another(),
   ) {}
 
   /**
@@ -120,7 +150,7 @@ export class Forgetting {
   private async ask(scenario: ScenarioRow, all: readonly ScenarioRow[]): Promise<Inquiry | Unanswered> {
     const inquired = await inquire(this.deps, scenario, this.deps.retention.slackMs);
     if ('reason' in inquired) return inquired;
-    const error = this.clockJumped(inquired.askedAt, all);
+    const error = this.clockJumped(inquired.askedAt, all) ?? this.brokersClockJumped(inquired);
     return error === undefined ? inquired : { scenario, reason: 'clock-jumped', error };
   }
 
@@ -158,20 +188,26 @@ export class Forgetting {
       : `this database's clock is off by ${Math.round(jump / 1000)} s; until it is right, or this process starts anew, nobody knows how old anything is`;
   }
 
+  /** While it is ahead, marks would be set that a whole backlog seems too old for as soon as it is right again. */
+  private brokersClockJumped({ sources }: Inquiry): string | undefined {
+    for (const { answer } of sources) {
+      const jump = this.brokersWatch.jumpAt(answer.now);
+      if (jump === undefined) continue;
+      return `the broker's clock is off by ${Math.round(jump / 1000)} s; until it is right, or this process starts anew, nobody knows how old what it has is`;
+    }
+    return undefined;
+  }
+
   /** By another process: a broker need not look through all that is unfinished once for each of many. */
-  private wasJustForgotten({ kind, mark }: ScenarioRow, clock: number): boolean {
+  private wasJustForgotten({ mark }: ScenarioRow, clock: number): boolean {
     const { intervalMs, retention } = this.deps;
-    const slackMs = kind === 'executor' ? 0 : retention.slackMs;
-    const at = clock - slackMs * 1000;
+    const at = clock - retention.slackMs * 1000;
     return mark !== undefined && mark <= at && mark > at - (intervalMs / 2) * 1000;
   }
 
-  private retentionOf({ name, kind }: ScenarioRow): number {
-    const { dedupMs, executors } = this.deps.retention;
-    const own = Object.entries(executors).find(([scenario]) => namedScenario(scenario) === name)?.[1];
-    if (own === undefined) return dedupMs;
-    // What consumers share keeps their promise, too.
-    return kind === 'executor' ? own : Math.max(own, dedupMs);
+  /** Not less than what any other process has been set to. */
+  private retentionOf({ name, kind, retentionMs = 0 }: ScenarioRow): number {
+    return Math.max(retentionMs, ownRetention(this.deps.retention, name, kind));
   }
 
   private tellHeld({ scenario, reason, error }: Unanswered): void {

@@ -40,7 +40,13 @@ export async function inquire(
   const held = (reason: HoldReason, error: string): Unanswered => ({ scenario, reason, error });
   const askedAt = await connections.control((on) => readClock(database, on));
   if (scenario.kind === 'executor') {
-    return { scenario, askedAt, sources: [], watermark: { at: askedAt, heldBackBy: undefined } };
+    // As with consumers': one that comes to share the scenario finds its backlog of a day not too old.
+    return {
+      scenario,
+      askedAt,
+      sources: [],
+      watermark: { at: askedAt - slackMs * 1000, heldBackBy: undefined },
+    };
   }
   const known = await connections.control((on) => listSources(database, on, scenario.id));
   if (scenario.kind === 'unknown' || known.length === 0) {

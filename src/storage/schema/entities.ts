@@ -103,6 +103,8 @@ export class ScenarioEntity {
   kind!: number;
   /** What was noted long enough before this may be forgotten. */
   mark!: string | null;
+  /** The longest that any process has been set to; in milliseconds. */
+  retentionMs!: string | null;
 }
 
 /** A subscription whose messages a scenario judges. */
@@ -374,6 +376,7 @@ export function idempotentMqEntities(
       name: column('bytes', 'name'),
       kind: column('small', 'kind'),
       mark: column('big', 'mark', optional),
+      retentionMs: column('big', 'retention_ms', optional),
     }),
     entity(ScenarioSourceEntity, 'scenario_source', {
       scenarioId: column('int', 'scenario_id', key),

@@ -120,6 +120,7 @@ export function mysqlTables(t: Database['tables']): string[] {
       name VARBINARY(500) NOT NULL,
       kind TINYINT UNSIGNED NOT NULL DEFAULT 0,
       mark BIGINT NULL,
+      retention_ms BIGINT NULL,
       PRIMARY KEY (id),
       UNIQUE KEY scenario_name (name)
     ) ${engine}`,

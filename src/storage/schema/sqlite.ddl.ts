@@ -106,7 +106,8 @@ export function sqliteTables(t: Database['tables']): string[] {
       id INTEGER PRIMARY KEY AUTOINCREMENT,
       name BLOB NOT NULL UNIQUE,
       kind INTEGER NOT NULL DEFAULT 0,
-      mark INTEGER NULL
+      mark INTEGER NULL,
+      retention_ms INTEGER NULL
     )`,
     `CREATE TABLE IF NOT EXISTS ${t.scenario_source} (
       scenario_id INTEGER NOT NULL,

@@ -33,12 +33,14 @@ export interface DeadLetterCondition {
   bizId?: string | undefined;
   /** Microseconds since 1970 UTC; that moment included. */
   deadUntil?: number | undefined;
+  /** In the order of their numbers, group by group, instead of newest first. */
+  oldestFirst?: boolean | undefined;
   /** Further back than this one, in the order of the list. */
   behind?: (DeadLetterKey & { deadAt: number }) | undefined;
   keys?: readonly DeadLetterKey[] | undefined;
 }
 
-/** Newest first, along the index on dead_at. */
+/** Newest first, along the index on dead_at; or along the primary key. */
 export async function listDeadLetters(
   { tables }: Database,
   on: Connection,
@@ -55,7 +57,7 @@ export async function listDeadLetters(
      JOIN ${tables.topic} t ON t.id = m.topic_id
      LEFT JOIN ${tables.subscription} s ON s.id = dl.subscription_id
      WHERE ${where}
-     ORDER BY dl.dead_at DESC, dl.subscription_id DESC, dl.seq DESC LIMIT ${limit}`,
+     ORDER BY ${condition.oldestFirst ? 'dl.subscription_id, dl.seq' : 'dl.dead_at DESC, dl.subscription_id DESC, dl.seq DESC'} LIMIT ${limit}`,
     values,
   );
   return rows.map((row) => ({
@@ -158,7 +160,16 @@ export interface DeadLetterBatch {
   seqs: readonly number[];
 }
 
-function conditionSql({ topic, group, reason, bizId, deadUntil, behind, keys }: DeadLetterCondition) {
+function conditionSql({
+  topic,
+  group,
+  reason,
+  bizId,
+  deadUntil,
+  behind,
+  keys,
+  oldestFirst,
+}: DeadLetterCondition) {
   const parts = ['1 = 1'];
   const values: unknown[] = [];
   const add = (sql: string, ...given: unknown[]) => {
@@ -170,7 +181,12 @@ function conditionSql({ topic, group, reason, bizId, deadUntil, behind, keys }: 
   if (reason !== undefined) add('dl.reason = ?', Buffer.from(reason));
   if (bizId !== undefined) add('m.biz_id = ?', Buffer.from(bizId));
   if (deadUntil !== undefined) add('dl.dead_at <= ?', deadUntil);
-  if (behind !== undefined) {
+  if (behind !== undefined && oldestFirst) {
+    add(
+      '(dl.subscription_id > ? OR (dl.subscription_id = ? AND dl.seq > ?))',
+      ...[behind.subscriptionId, behind.subscriptionId, behind.seq],
+    );
+  } else if (behind !== undefined) {
     add(
       `(dl.dead_at < ? OR (dl.dead_at = ? AND (dl.subscription_id < ? OR (dl.subscription_id = ? AND dl.seq < ?))))`,
       ...[behind.deadAt, behind.deadAt, behind.subscriptionId, behind.subscriptionId, behind.seq],

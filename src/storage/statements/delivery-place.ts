@@ -42,9 +42,19 @@ export function placeOfAll(
     const where = `subscription_id = ? AND seq IN (${placeholders(those.length)})`;
     return { table: delivery, where, values: [subscriptionId, ...those.map(({ seq }) => seq)] };
   }
+  if (dialect.engine === 'sqlite') {
+    // Without statistics it takes a list of conditions for dearer than all rows of the subscription.
+    const keys = those.map(({ orderingKey, seq }) => [orderingKey!.toString('hex'), seq]);
+    return {
+      table: delivery_keyed,
+      where: `subscription_id = ? AND (ordering_key, seq) IN
+                (SELECT unhex(json_extract(value, '$[0]')), json_extract(value, '$[1]') FROM json_each(?))`,
+      values: [subscriptionId, JSON.stringify(keys)],
+    };
+  }
   const any = those.map(() => '(ordering_key = ? AND seq = ?)').join(' OR ');
   return {
-    table: dialect.engine === 'sqlite' ? delivery_keyed : `${delivery_keyed} FORCE INDEX (PRIMARY)`,
+    table: `${delivery_keyed} FORCE INDEX (PRIMARY)`,
     where: `subscription_id = ? AND (${any})`,
     values: [subscriptionId, ...those.flatMap(({ orderingKey, seq }) => [orderingKey, seq])],
   };

@@ -102,6 +102,31 @@ export async function findUnderWay(
   return rows.map(({ ordering_key, seq }) => ({ orderingKey: ordering_key, seq: Number(seq) }));
 }
 
+/** The first of each of these keys, whatever it waits for: one row of each, along the primary key. */
+export async function findFirsts(
+  { dialect, tables }: Database,
+  on: Connection,
+  { subscriptionId, keys }: { subscriptionId: number; keys: readonly Buffer[] },
+): Promise<KeyedDelivery[]> {
+  const list = JSON.stringify(keys.map((key) => key.toString('hex')));
+  const key = dialect.engine === 'sqlite' ? 'unhex(k.value)' : 'UNHEX(k.value)';
+  const from =
+    dialect.engine === 'sqlite'
+      ? 'json_each(?) k'
+      : `JSON_TABLE(?, '$[*]' COLUMNS (value VARCHAR(510) CHARACTER SET latin1 PATH '$')) k`;
+  const rows = await read<{ key_hex: string; seq: number | string | null }>(
+    on,
+    `SELECT k.value AS key_hex,
+            (SELECT d.seq FROM ${tables.delivery_keyed} d
+             WHERE d.subscription_id = ? AND d.ordering_key = ${key} ORDER BY d.seq LIMIT 1) AS seq
+     FROM ${from}`,
+    [subscriptionId, list],
+  );
+  return rows.flatMap(({ key_hex, seq }) =>
+    seq === null ? [] : [{ orderingKey: Buffer.from(key_hex, 'hex'), seq: Number(seq) }],
+  );
+}
+
 /** Those that are available, locked. By primary key; one whose ACK is about to commit is passed over. */
 export async function lockCandidates(
   database: Database,

@@ -137,20 +137,23 @@ export async function readLeased(
   }));
 }
 
-/** Whether there is anything to send, and whether anything that waited is due: what an idle relay asks, without locking. */
+/** Whether there is anything to send, anything with an ordering key, anything that waited and is due: what an idle relay asks, without locking. */
 export async function findOutboxWork(
   { dialect, tables }: Database,
   on: Connection,
   { after }: { after: number },
-): Promise<{ sendable: boolean; due: boolean }> {
-  const rows = await read<{ sendable: number | string; due: number | string }>(
+): Promise<{ sendable: boolean; keyed: boolean; due: boolean }> {
+  const rows = await read<Record<'sendable' | 'keyed' | 'due', number | string>>(
     on,
-    `SELECT EXISTS (SELECT 1 FROM ${tables.outbox} WHERE seq > ? AND available_at <= ${dialect.now})
-              OR EXISTS (SELECT 1 FROM ${tables.outbox_keyed}) AS sendable,
+    `SELECT EXISTS (SELECT 1 FROM ${tables.outbox} WHERE seq > ? AND available_at <= ${dialect.now}) AS sendable,
+            EXISTS (SELECT 1 FROM ${tables.outbox_keyed}) AS keyed,
             EXISTS (SELECT 1 FROM ${tables.outbox_scheduled} WHERE due_at <= ${dialect.now}) AS due`,
     [after],
   );
-  return { sendable: Number(rows[0]?.sendable) === 1, due: Number(rows[0]?.due) === 1 };
+  const [sendable, keyed, due] = (['sendable', 'keyed', 'due'] as const).map(
+    (what) => Number(rows[0]?.[what]) === 1,
+  );
+  return { sendable: sendable!, keyed: keyed!, due: due! };
 }
 
 /** Committed before a byte leaves: from then on the row may have been sent. */

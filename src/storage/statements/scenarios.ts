@@ -14,6 +14,8 @@ export interface ScenarioRow {
   kind: ScenarioKind;
   /** Rows may be gone that were noted their retention before this. Microseconds since 1970 UTC, by this database's clock. */
   mark: number | undefined;
+  /** The longest time that any process has been set to keep its rows for, in milliseconds. */
+  retentionMs: number | undefined;
 }
 
 /** A subscription whose messages a scenario judges. */
@@ -76,6 +78,20 @@ export async function setScenarioKind(
   kind: ScenarioKind,
 ): Promise<void> {
   await write(on, `UPDATE ${tables.scenario} SET kind = ? WHERE id = ?`, [SCENARIO_KIND[kind], id]);
+}
+
+/** Never down: a process that was set up otherwise, or before, must not forget what another one has promised to know. */
+export async function raiseRetention(
+  { tables }: Database,
+  on: Connection,
+  id: number,
+  retentionMs: number,
+): Promise<void> {
+  await write(
+    on,
+    `UPDATE ${tables.scenario} SET retention_ms = ? WHERE id = ? AND (retention_ms IS NULL OR retention_ms < ?)`,
+    [retentionMs, id, retentionMs],
+  );
 }
 
 export async function setScenarioMark(
@@ -185,16 +201,17 @@ export async function readMark(
   };
 }
 
-const COLUMNS = 'id, name, kind, mark';
+const COLUMNS = 'id, name, kind, mark, retention_ms';
 
 interface RawScenario {
   id: number | string;
   name: Buffer;
   kind: number | string;
   mark: number | string | null;
+  retention_ms: number | string | null;
 }
 
-function toScenario({ id, name, kind, mark }: RawScenario): ScenarioRow {
+function toScenario({ id, name, kind, mark, retention_ms }: RawScenario): ScenarioRow {
   const known = Object.entries(SCENARIO_KIND).find(([, number]) => number === Number(kind));
   return {
     id: Number(id),
@@ -202,5 +219,6 @@ function toScenario({ id, name, kind, mark }: RawScenario): ScenarioRow {
     // A number of a later release is nothing that this one knows.
     kind: (known?.[0] ?? 'unknown') as ScenarioKind,
     mark: mark === null ? undefined : Number(mark),
+    retentionMs: retention_ms === null ? undefined : Number(retention_ms),
   };
 }
