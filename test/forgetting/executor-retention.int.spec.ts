@@ -72,6 +72,23 @@ describe.each(engines)('what IdempotentExecutor remembers, on %s,', (engine) => 
     expect(await run('shared')).toBe(true);
   });
 
+  it('is known for as long as any process was set to know it, also to one that is set to less', async () => {
+    await run('webhooks');
+    const other = await startApp(database, {
+      options: {
+        roles: { sweep: false, consume: false },
+        retention: { slackMs: HOUR_MS, dedupMs: 2 * DAY_MS },
+      },
+    });
+    await letPass(app.dataSource, 2.5 * DAY_MS);
+    await other.nest.get(Forgetting).forget();
+    expect(await run('webhooks')).toBe(false);
+    await letPass(app.dataSource, 1 * DAY_MS);
+    await other.nest.get(Forgetting).forget();
+    expect(await run('webhooks')).toBe(true);
+    await other.close();
+  });
+
   it('stays where a work tore its own transaction, until somebody has put that right', async () => {
     await run('webhooks');
     await app.dataSource.query('UPDATE mq_dedup SET result = NULL');
