@@ -153,7 +153,7 @@ export class SubscriptionWorker {
         this.limited = limited;
         // What comes back keeps its old number.
         if (broughtBack) this.cursor = 0;
-        if (keyed) this.keys.begin();
+        if (keyed) this.keys.beginIfRested();
         if (!claimable && !this.keys.search) return false;
       }
       // Less by now, where the group has got a limit.
@@ -171,7 +171,8 @@ export class SubscriptionWorker {
     const keys = this.keys.search;
     const askedAt = performance.now();
     const answer = await this.transport.claim({ subscription, claimId, after: cursor, limit, leaseMs, keys });
-    if (keys && answer.keys) this.keys.goOn(keys, answer.keys);
+    const foundSome = answer.deliveries.some(({ orderingKey }) => orderingKey);
+    if (keys && answer.keys) this.keys.goOn(keys, answer.keys, foundSome);
     this.heldBack = answer.heldBack;
     if (answer.lastSeen !== undefined) this.cursor = answer.lastSeen;
     for (const claimed of answer.deliveries) this.take(claimed, askedAt);

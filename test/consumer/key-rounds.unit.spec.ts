@@ -1,46 +1,59 @@
 import { KeyRounds } from '../../src/consumer/key-rounds.js';
 
-const key = (name: string) => Buffer.from(name);
+// Property: what a worker hears of itself has a look at every key at once; what the poll tells it waits for a rest, which is as
+// long as looking in vain took.
 
-describe('the rounds of a worker over its keys', () => {
-  it('ask for nothing until there is a reason, and from the first key on then', () => {
-    const rounds = new KeyRounds();
+describe('rounds over ordering keys', () => {
+  let now = 0;
+  let rounds: KeyRounds;
+
+  beforeEach(() => {
+    now = 1_000;
+    jest.spyOn(performance, 'now').mockImplementation(() => now);
+    rounds = new KeyRounds();
+  });
+
+  afterEach(() => jest.restoreAllMocks());
+
+  const endAfter = (ms: number, foundSome = false) => {
+    now += ms;
+    rounds.goOn(rounds.search!, { after: Buffer.from('z'), exhausted: true }, foundSome);
+  };
+
+  it('rest for a multiple of the time that they took, when they found nothing', () => {
+    rounds.beginIfRested();
+    endAfter(100);
+    now += 399;
+    rounds.beginIfRested();
     expect(rounds.search).toBeUndefined();
-    rounds.begin();
-    expect(rounds.search).toMatchObject({ after: key(''), until: key('') });
+    now += 1;
+    rounds.beginIfRested();
+    expect(rounds.search).toBeDefined();
   });
 
-  it('go on where the last claim has come to, until every key was looked at once', () => {
-    const rounds = new KeyRounds();
+  it('begin again at once when they found something, or when the worker has done something itself', () => {
+    rounds.beginIfRested();
+    endAfter(100, true);
+    rounds.beginIfRested();
+    expect(rounds.search).toBeDefined();
+    endAfter(100);
     rounds.begin();
-    rounds.goOn(rounds.search!, { after: key('m'), exhausted: false });
-    expect(rounds.search).toMatchObject({ after: key('m'), until: key('') });
-    rounds.goOn(rounds.search!, { after: key(''), exhausted: true });
+    expect(rounds.search).toBeDefined();
+  });
+
+  it('are not begun anew by the poll while one is under way: it would never end', () => {
+    rounds.begin();
+    const { search } = rounds;
+    rounds.beginIfRested();
+    rounds.goOn(search!, { after: Buffer.from('z'), exhausted: true });
     expect(rounds.search).toBeUndefined();
   });
 
-  it('begin the next one where the last one ended, so that each key gets its turn', () => {
-    const rounds = new KeyRounds();
+  it('look at every key again when the worker has done something while one was under way', () => {
     rounds.begin();
-    rounds.goOn(rounds.search!, { after: key('m'), exhausted: true });
+    const { search } = rounds;
     rounds.begin();
-    expect(rounds.search).toMatchObject({ after: key('m'), until: key('m') });
-  });
-
-  it('do not end with a claim during which there was a new reason, also at the same key', () => {
-    const rounds = new KeyRounds();
-    rounds.begin();
-    const search = rounds.search!;
-    rounds.begin();
-    rounds.goOn(search, { after: key(''), exhausted: true });
-    expect(rounds.search).toMatchObject({ after: key(''), until: key('') });
-  });
-
-  it('give the greater half of the room to the one kind and the other in turn', () => {
-    const rounds = new KeyRounds();
-    rounds.begin();
-    const first = rounds.search!;
-    rounds.goOn(first, { after: key('m'), exhausted: false });
-    expect(rounds.search!.first).toBe(!first.first);
+    rounds.goOn(search!, { after: Buffer.from('m'), exhausted: true });
+    expect(rounds.search).toMatchObject({ after: Buffer.from('m'), until: Buffer.from('m') });
   });
 });
