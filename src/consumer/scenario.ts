@@ -20,11 +20,13 @@ export class Scenarios extends NamedIds {
   ) {
     super(connections, {
       find: async (database, on, name) => {
-        const id = await findScenario(database, on, name);
+        const found = await findScenario(database, on, name);
         const retentionMs = retentionOf(name);
-        if (id !== undefined && retentionMs !== undefined)
-          await raiseRetention(database, on, id, retentionMs);
-        return id;
+        // Looked at first: on SQLite a write waits for whoever is writing.
+        if (found && retentionMs !== undefined && (found.retentionMs ?? 0) < retentionMs) {
+          await raiseRetention(database, on, found.id, retentionMs);
+        }
+        return found?.id;
       },
       insert: (database, on, name) => insertScenario(database, on, name, kind),
     });

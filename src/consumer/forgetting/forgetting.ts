@@ -62,8 +62,10 @@ export async function keepExecutorRows(
   const { database } = connections;
   for (const [scenario, retentionMs] of Object.entries(executors)) {
     await connections.control(async (on) => {
-      const id = await findScenario(database, on, namedScenario(scenario));
-      if (id !== undefined) await raiseRetention(database, on, id, retentionMs);
+      const found = await findScenario(database, on, namedScenario(scenario));
+      if (found && (found.retentionMs ?? 0) < retentionMs) {
+        await raiseRetention(database, on, found.id, retentionMs);
+      }
     });
   }
 }

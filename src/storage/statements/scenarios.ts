@@ -32,11 +32,11 @@ export async function findScenario(
   { tables }: Database,
   on: Connection,
   name: string,
-): Promise<number | undefined> {
-  const rows = await read<{ id: number | string }>(on, `SELECT id FROM ${tables.scenario} WHERE name = ?`, [
+): Promise<ScenarioRow | undefined> {
+  const rows = await read<RawScenario>(on, `SELECT ${COLUMNS} FROM ${tables.scenario} WHERE name = ?`, [
     Buffer.from(name),
   ]);
-  return rows[0] && Number(rows[0].id);
+  return rows.map(toScenario)[0];
 }
 
 /** May fail on a duplicate key when another process was quicker: then it is there. */
