@@ -243,6 +243,8 @@ export class IdempotentMqRuntime {
     await this.forgetting.stop();
     await this.broker.close();
     await this.brokerSide?.close();
+    // Whoever comes to this DataSource later may name another one.
+    if (this.brokerSide) brokersOf.get(this.dataSource)?.delete(this.options.tablePrefix);
     await this.connections.close();
     this.events.close();
   }
