@@ -242,7 +242,7 @@ describe.each(cases)('one biz-id with two bodies, on %s with %s,', (engine, shap
 
   /** Where the broker's tables are. */
   async function brokerDataSource() {
-    if (!broker) return app.dataSource;
+    if (!broker) return app.brokerDataSource;
     looking = await startApp(broker, { options: { roles: { sweep: false, consume: false } } });
     return looking.dataSource;
   }
