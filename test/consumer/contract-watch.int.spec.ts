@@ -86,12 +86,35 @@ describe.each(engines)('the contract of a scenario on %s', (engine) => {
     expect(await release(consumerOf(byOrder))).toEqual([]);
   });
 
-  it('is told of by one of many processes that start with it together', async () => {
+  it.each([
+    ['is new', byOrder],
+    // Then it is an UPDATE, which no key keeps from being done twice.
+    ['was there long ago', byId],
+  ])('is told of by one of many processes that look at the same moment, where it %s', async (_, next) => {
+    const PROCESSES = 6;
     await release(consumerOf(byId));
+    if (next === byId) {
+      await release(consumerOf(byOrder));
+      await letDaysPass(8);
+      await release(consumerOf(byOrder));
+    }
+    const check = Reflect.get(ContractWatch.prototype, 'check');
+    let looking = 0;
+    let open!: () => void;
+    const door = new Promise<void>((resolve) => (open = resolve));
+    jest.spyOn(ContractWatch.prototype, 'check').mockImplementation(async function (
+      this: ContractWatch,
+      consumer,
+    ) {
+      if (++looking === PROCESSES) open();
+      await door;
+      return check.call(this, consumer);
+    });
     const apps = await Promise.all(
-      Array.from({ length: 4 }, () => startApp(database, { providers: [consumerOf(byOrder)] })),
+      Array.from({ length: PROCESSES }, () => startApp(database, { providers: [consumerOf(next)] })),
     );
     expect(apps.flatMap(changesOf)).toHaveLength(1);
+    expect(log.filter((line) => line.includes('could not be found out'))).toEqual([]);
     for (const app of apps) await app.close();
   });
 
