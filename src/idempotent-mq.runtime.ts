@@ -3,6 +3,7 @@ import type { DataSource } from 'typeorm';
 import { BrokerService } from './broker/index.js';
 import { BrokerSide, checkDatabase, isInMemory } from './broker-side.js';
 import {
+  ContractWatch,
   Forgetting,
   IdempotentExecutor,
   ScenarioSources,
@@ -67,6 +68,7 @@ export class IdempotentMqRuntime {
   readonly executing = new WorksUnderWay();
   readonly scenarios: Scenarios;
   readonly sources: ScenarioSources;
+  readonly contracts: ContractWatch;
   readonly forgetting: Forgetting;
   private closing: Promise<void> | undefined;
 
@@ -114,6 +116,7 @@ export class IdempotentMqRuntime {
       ownRetention(options.retention, name, kind);
     this.scenarios = new Scenarios(connections, 'unknown', keptFor('consumer'));
     this.sources = new ScenarioSources(connections, this.transport, this.scenarios);
+    this.contracts = new ContractWatch(connections, this.scenarios, this.events);
     this.forgetting = new Forgetting({
       connections,
       transport: this.transport,
@@ -132,6 +135,7 @@ export class IdempotentMqRuntime {
       scenarios: new Scenarios(connections, 'executor', keptFor('executor')),
       timeoutMs: options.consumers.timeoutMs,
       works: this.executing,
+      events: this.events,
     });
   }
 

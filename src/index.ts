@@ -61,6 +61,7 @@ export {
   type IdempotentKey,
   type IdempotentResult,
   type IdempotentRunOptions,
+  type IdempotentSettings,
   type IdempotentWork,
   type IdempotentWorkContext,
   type RetryOptions,
@@ -88,6 +89,7 @@ export {
   OutboxScheduledEntity,
   ParkedEntity,
   QuarantineEntity,
+  ScenarioContractEntity,
   ScenarioEntity,
   ScenarioSourceEntity,
   SqliteConnectionClosedError,
@@ -103,6 +105,7 @@ export {
 export {
   AckMissingError,
   AckTimeoutError,
+  BizIdConflictError,
   CommitUnknownError,
   ConfigurationError,
   DedupKeyInProgressError,
@@ -135,5 +138,6 @@ export {
   TransactionRequiredError,
   UnsettledQueryError,
   UnsupportedDatabaseError,
+  type BizIdConflict,
   type IdempotentMqErrorCode,
 } from './errors/index.js';

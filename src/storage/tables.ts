@@ -19,6 +19,7 @@ export const TABLES = [
   'limited_lease',
   'scenario',
   'scenario_source',
+  'scenario_contract',
   'dedup',
   'dedup_kept',
   'outbox',
