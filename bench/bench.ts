@@ -1,0 +1,40 @@
+import 'reflect-metadata';
+import { parseArgs } from 'node:util';
+import { dedupRows } from './dedup-rows.js';
+import type { KeyOrder } from './support/filled-dedup.js';
+
+const USAGE = `npm run bench -- NAME --database URL [options]: see bench/README.md`;
+
+process.exitCode = await bench(process.argv.slice(2)).catch((error: unknown) => {
+  console.error(error);
+  return 1;
+});
+
+async function bench(argv: readonly string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    allowPositionals: true,
+    options: {
+      database: { type: 'string' },
+      rounds: { type: 'string', default: '9' },
+      sizes: { type: 'string', default: '0,1000000,10000000' },
+      keys: { type: 'string', default: 'ordered,random' },
+      pools: { type: 'string', default: '' },
+    },
+  });
+  const numbers = (list: string) => list.split(',').filter(Boolean).map(Number);
+  const rounds = Number(values.rounds);
+  const [name] = positionals;
+  if (name === 'dedup-rows' && values.database) {
+    await dedupRows({
+      url: values.database,
+      sizes: numbers(values.sizes),
+      orders: values.keys.split(',') as KeyOrder[],
+      rounds,
+      pools: numbers(values.pools),
+    });
+    return 0;
+  }
+  console.error(USAGE);
+  return 2;
+}
