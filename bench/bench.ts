@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { parseArgs } from 'node:util';
 import { dedupRows } from './dedup-rows.js';
+import { oldReadView } from './old-read-view.js';
 import type { KeyOrder } from './support/filled-dedup.js';
 
 const USAGE = `npm run bench -- NAME --database URL [options]: see bench/README.md`;
@@ -20,6 +21,8 @@ async function bench(argv: readonly string[]): Promise<number> {
       sizes: { type: 'string', default: '0,1000000,10000000' },
       keys: { type: 'string', default: 'ordered,random' },
       pools: { type: 'string', default: '' },
+      finished: { type: 'string', default: '40000,200000' },
+      backlog: { type: 'string', default: '10000' },
     },
   });
   const numbers = (list: string) => list.split(',').filter(Boolean).map(Number);
@@ -32,6 +35,15 @@ async function bench(argv: readonly string[]): Promise<number> {
       orders: values.keys.split(',') as KeyOrder[],
       rounds,
       pools: numbers(values.pools),
+    });
+    return 0;
+  }
+  if (name === 'old-read-view') {
+    await oldReadView({
+      url: values.database,
+      finished: numbers(values.finished),
+      backlog: Number(values.backlog),
+      rounds,
     });
     return 0;
   }

@@ -2,10 +2,11 @@ import { createHash } from 'node:crypto';
 import type { Connection as Session } from 'mysql2/promise';
 import type { QueryRunner } from 'typeorm';
 import { consumerSession, databaseOf, insertDedup } from '../src/storage/index.js';
+import { consumeAtOnce } from './support/consuming.js';
 import { type BenchDatabase, createDatabase, describeServer, openSession } from './support/database.js';
 import { spread, table, timed } from './support/figures.js';
 import { type KeyOrder, bizIdOf, fillDedup } from './support/filled-dedup.js';
-import { GROUP, type Shop, createBusiness, openShop, payMany } from './support/shop.js';
+import { type Shop, createBusiness, openShop } from './support/shop.js';
 
 /** What an INSERT into the dedup log costs, and a consumer that does it, by the rows that are there already. */
 
@@ -82,7 +83,8 @@ async function measure(order: KeyOrder, all: readonly Measured[], rounds: number
       if (round > 0) inserts.get(each)!.push(micros);
     }
     for (const each of turns) {
-      const perSecond = (1_000 * PAYMENTS) / (await consume(order, each));
+      const payments = Array.from({ length: PAYMENTS }, () => nextKey(order, each));
+      const perSecond = await consumeAtOnce(each.shop, payments);
       if (round > 0) consumed.get(each)!.push(perSecond);
     }
   }
@@ -118,28 +120,6 @@ async function insertRows(order: KeyOrder, each: Measured): Promise<void> {
   await each.runner.query('COMMIT');
 }
 
-/** What waits for a paused group is consumed at once. @returns how long it took, from the first to the last, in milliseconds */
-async function consume(order: KeyOrder, each: Measured): Promise<number> {
-  const { shop } = each;
-  await shop.broker.groups.pause({ group: GROUP });
-  await payMany(
-    shop,
-    Array.from({ length: PAYMENTS }, () => nextKey(order, each)),
-  );
-  const done = new Promise<number>((resolve) => {
-    let began = 0;
-    let acknowledged = 0;
-    const listening = shop.events.events$.subscribe(({ type }) => {
-      if (type === 'delivered') began ||= performance.now();
-      if (type !== 'acknowledged' || ++acknowledged < PAYMENTS) return;
-      listening.unsubscribe();
-      resolve(performance.now() - began);
-    });
-  });
-  await shop.broker.groups.resume({ group: GROUP });
-  return done;
-}
-
 function nextKey(order: KeyOrder, each: Measured): string {
   return bizIdOf(order, each.next++, (text) => createHash('md5').update(text).digest('hex'));
 }
@@ -151,7 +131,8 @@ async function poolOf(server: Session): Promise<number> {
 
 async function resize(server: Session, bytes: number): Promise<void> {
   await server.query('SET GLOBAL innodb_buffer_pool_size = ?', [bytes]);
-  for (let waited = 0; (await poolOf(server)) !== bytes && waited < 600; waited++) await server.query('DO SLEEP(0.1)');
+  for (let waited = 0; (await poolOf(server)) !== bytes && waited < 600; waited++)
+    await server.query('DO SLEEP(0.1)');
 }
 
 async function spaceOf(server: Session, all: readonly Measured[]): Promise<string> {
