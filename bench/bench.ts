@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { parseArgs } from 'node:util';
 import { dedupRows } from './dedup-rows.js';
+import { forgettingBesideLoad } from './forgetting-beside-load.js';
 import { oldReadView } from './old-read-view.js';
 import type { KeyOrder } from './support/filled-dedup.js';
 
@@ -23,6 +24,9 @@ async function bench(argv: readonly string[]): Promise<number> {
       pools: { type: 'string', default: '' },
       finished: { type: 'string', default: '40000,200000' },
       backlog: { type: 'string', default: '10000' },
+      rows: { type: 'string', default: '1000000' },
+      publishers: { type: 'string', default: '8' },
+      window: { type: 'string', default: '15000' },
     },
   });
   const numbers = (list: string) => list.split(',').filter(Boolean).map(Number);
@@ -44,6 +48,16 @@ async function bench(argv: readonly string[]): Promise<number> {
       finished: numbers(values.finished),
       backlog: Number(values.backlog),
       rounds,
+    });
+    return 0;
+  }
+  if (name === 'forgetting-beside-load' && values.database) {
+    await forgettingBesideLoad({
+      url: values.database,
+      rows: Number(values.rows),
+      publishers: Number(values.publishers),
+      rounds,
+      windowMs: Number(values.window),
     });
     return 0;
   }

@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { TypeOrmModule, type TypeOrmModuleOptions, getDataSourceToken } from '@nestjs/typeorm';
+import { TypeOrmModule, getDataSourceToken } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
 import {
   BrokerService,
@@ -48,7 +48,7 @@ export async function openShop(database: BenchDatabase, options: IdempotentMqOpt
   class App {}
   Module({
     imports: [
-      TypeOrmModule.forRoot({ ...database.options, retryAttempts: 0 } as TypeOrmModuleOptions),
+      TypeOrmModule.forRoot({ ...database.options, retryAttempts: 0 }),
       IdempotentMqModule.forRoot({ schema: 'ensure', ...options }),
     ],
     providers: [CardIssuing],

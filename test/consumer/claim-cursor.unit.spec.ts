@@ -13,7 +13,11 @@ describe('the cursor of a worker', () => {
   });
 
   /** One step: what of the deliveries there is, is claimed. @returns behind which number it looked; undefined: no look back was due */
-  const step = ({ takes = 0, upTo, failed = false }: { takes?: number; upTo?: number; failed?: boolean } = {}) => {
+  const step = ({
+    takes = 0,
+    upTo,
+    failed = false,
+  }: { takes?: number; upTo?: number; failed?: boolean } = {}) => {
     const lookedBack = cursor.lookBackIfDue();
     const { after } = cursor;
     now += lookedBack && after === 0 ? takes : 0;
