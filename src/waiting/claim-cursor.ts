@@ -29,7 +29,7 @@ export class ClaimCursor {
     return this.at;
   }
 
-  /** @returns whether it went back, to the start or over its trail, because that is due */
+  /** Once a second: it goes back, to the start or over its trail. @returns whether that was due, and polling with it */
   lookBackIfDue(): boolean {
     const now = this.now();
     if (now - this.lookedBackAt < LOOK_BACK_MS) return false;
@@ -39,8 +39,9 @@ export class ClaimCursor {
       Object.assign(this.trail, { earlier: later, later: this.top, since: now });
     }
     this.wholeUnderWay = now - this.whole.beganAt >= this.restMs;
-    if (this.wholeUnderWay) this.whole.beganAt = now;
-    this.at = this.wholeUnderWay ? 0 : Math.min(this.at, this.trail.earlier);
+    if (this.wholeUnderWay) [this.whole.beganAt, this.at] = [now, 0];
+    // A worker that has begun just now has no trail yet: from the start, it would be a look at everything.
+    else if (this.trail.earlier > 0) this.at = Math.min(this.at, this.trail.earlier);
     return true;
   }
 
