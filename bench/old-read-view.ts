@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Connection as Session } from 'mysql2/promise';
 import type { QueryRunner } from 'typeorm';
 import {
@@ -29,6 +30,8 @@ export interface OldReadViewOptions {
   rounds: number;
 }
 
+/** After so many writes the server has pages to write for a while, with a read view or without. Milliseconds. */
+const SETTLE_MS = 10_000;
 const LIMIT = 100;
 const REPEATS = 9;
 const CHUNK = 1_000;
@@ -112,6 +115,7 @@ class OldReadViewBench {
     this.top = from + finished;
     for (const id of Object.values(this.subscriptions)) await this.finish(id, from);
     await this.takeNumber();
+    await pause(SETTLE_MS);
     const payments = Array.from({ length: backlog }, () => randomBytes(16).toString('hex'));
     const figures: Partial<Figures> = {};
     // A process that begins just now: what was finished by hand, within seconds, is no trail of its own.
