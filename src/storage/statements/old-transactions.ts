@@ -18,8 +18,8 @@ export interface OldTransaction {
   forMs: number;
 }
 
-/** Each statement has its own read view at READ COMMITTED, and none of them needs one at READ UNCOMMITTED. */
-const KEEP_THEIR_VIEW = new Set(['REPEATABLE READ', 'SERIALIZABLE']);
+/** At READ COMMITTED each statement has a read view of its own; at the other levels there is none: SERIALIZABLE locks. */
+const KEEPS_ITS_VIEW = 'REPEATABLE READ';
 const KEEPS_A_STATEMENTS_VIEW = 'READ COMMITTED';
 
 interface Transaction {
@@ -99,7 +99,7 @@ function keepsAView(
   { running, forMs }: ServerProcess,
   olderThanMs: number,
 ): boolean {
-  if (KEEP_THEIR_VIEW.has(isolation)) return true;
+  if (isolation === KEEPS_ITS_VIEW) return true;
   return isolation === KEEPS_A_STATEMENTS_VIEW && running !== undefined && forMs >= olderThanMs;
 }
 
