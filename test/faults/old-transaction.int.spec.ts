@@ -211,7 +211,7 @@ describeOnServers('an old transaction on %s', (engine) => {
   });
 
   it('has its time, by the clock of the server whatever time zone sessions have', async () => {
-    await app.dataSource.query("SET GLOBAL time_zone = '-11:00'");
+    await app.dataSource.query("SET GLOBAL time_zone = '+11:00'");
     try {
       const [looking] = await watching('root', MINUTE_MS);
       await other.query('START TRANSACTION WITH CONSISTENT SNAPSHOT');
