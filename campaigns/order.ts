@@ -13,7 +13,7 @@ export const LINES = 300;
 /** One death for so many messages, and one at least for each role. */
 const MESSAGES_A_DEATH = 80;
 /** One lost COMMIT of each kind at each place for so many messages. */
-const MESSAGES_A_LOSS = 1_000;
+const MESSAGES_A_LOSS = 500;
 /** When so much is published, all faults have happened but those that were missed. */
 const BY_THEN = 0.9;
 const LOOK_MS = 200;
