@@ -10,7 +10,7 @@ export const HISTORY = Symbol('history');
 
 /** Of the attempts, how many fail; of some payments most, until they are dead letters. */
 const FAILS = 0.04;
-const PERSISTENT = { share: 0.03, fails: 0.8 };
+const PERSISTENT = { share: 0.05, fails: 0.8 };
 /** How many become dead letters at once. */
 const REJECTS = 0.02;
 /** So few that what fails for long becomes a dead letter, and with waits that others would use to overtake. */
