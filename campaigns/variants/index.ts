@@ -7,7 +7,7 @@ import { newIdEachSend } from './new-id-each-send.js';
 import { noAcceptedIds } from './no-accepted-ids.js';
 import { noDedup } from './no-dedup.js';
 import { outboxWithoutLines } from './outbox-without-lines.js';
-import { requeuedBeside } from './requeued-beside.js';
+import { requeueWaits } from './requeue-waits.js';
 import { withoutKeys } from './without-keys.js';
 import type { Variant } from './variant.js';
 
@@ -22,7 +22,7 @@ export const variants: readonly Variant[] = [
   withoutKeys,
   outboxWithoutLines,
   backoffStepsAside,
-  requeuedBeside,
+  requeueWaits,
 ];
 
 /** @throws Error that names those which there are */
