@@ -118,7 +118,9 @@ function firstFailure({ handler, bizId, attempts, delayMs, stack }: Of<'retry-sc
 function deadLetter({ reason, handler, bizId, topic, group, error, stack }: Of<'dead-lettered'>): string {
   const whose = handler ?? `group ${group}, topic ${topic}`;
   const why = reason === 'process-lost' ? error : (stack ?? error);
-  return `Dead letter (${reason}): ${bizId} for ${whose}; broker.deadLetters lists and requeues it: ${why}`;
+  // A requeue of these meets the same answer.
+  const does = ['biz-id-conflict', 'too-old-to-judge'].includes(reason) ? 'lists' : 'lists and requeues';
+  return `Dead letter (${reason}): ${bizId} for ${whose}; broker.deadLetters ${does} it: ${why}`;
 }
 
 function conflict({

@@ -4,7 +4,13 @@ import { Forgetting, type ScenarioReport } from '../consumer/index.js';
 import { ConfigurationError } from '../errors/index.js';
 import { IdempotentMqEvents } from '../events/index.js';
 import { resolveOptions } from '../idempotent-mq.options.js';
-import { type LibraryConnections, databaseOf, makeSqliteSafe, openConnections } from '../storage/index.js';
+import {
+  type LibraryConnections,
+  checkSchema,
+  databaseOf,
+  makeSqliteSafe,
+  openConnections,
+} from '../storage/index.js';
 import { localTransport } from '../transport/local.transport.js';
 import { dataSourceOf } from './data-source.js';
 
@@ -15,7 +21,8 @@ export interface ForgettingFlags {
   slackMs: string | undefined;
 }
 
-const DAY_MS = 24 * 60 * 60 * 1000;
+const HOUR_MS = 60 * 60 * 1000;
+const DAY_MS = 24 * HOUR_MS;
 
 /** Says what would be forgotten, and why the rest stays. Changes nothing. */
 export async function forgettingCommand(dataSource: DataSource, flags: ForgettingFlags): Promise<void> {
@@ -32,6 +39,9 @@ export async function forgettingCommand(dataSource: DataSource, flags: Forgettin
   const open = async (of: DataSource): Promise<LibraryConnections> => {
     const database = databaseOf(of, flags.tablePrefix);
     if (database.dialect.engine === 'sqlite') makeSqliteSafe(of, { writeWaitMs: options.writeWaitMs });
+    // A path that is misspelt would make an empty database.
+    if (database.dialect.engine === 'sqlite' && !of.isInitialized)
+      of.setOptions({ fileMustExist: true });
     if (!of.isInitialized) await of.initialize();
     opened.unshift({ close: () => of.destroy() });
     const connections = await openConnections(of, database, {
@@ -42,6 +52,7 @@ export async function forgettingCommand(dataSource: DataSource, flags: Forgettin
       idleTimeoutSeconds: 60,
     });
     opened.unshift(connections);
+    await connections.control((on) => checkSchema(database, on));
     return connections;
   };
   try {
@@ -58,7 +69,7 @@ export async function forgettingCommand(dataSource: DataSource, flags: Forgettin
       connections,
       events,
       transport: localTransport(service),
-      retention: options.retention,
+      retention: { ...options.retention, asNoted: flags.dedupMs === undefined },
       intervalMs: DAY_MS,
       onError: () => undefined,
     });
@@ -73,13 +84,17 @@ export async function forgettingCommand(dataSource: DataSource, flags: Forgettin
 
 function inWords(report: ScenarioReport): string {
   const { scenario, kind, retentionMs, rows, wouldGo, kept, watermark, mark, heldBackBy } = report;
-  const days = (ms: number) => `${Number((ms / DAY_MS).toFixed(2))} days`;
   return [
-    `${scenario} (${kind}, kept for ${days(retentionMs)})`,
-    `  ${rows} rows, of which ${wouldGo} would go now, and ${kept} stay because a message of theirs waits`,
+    `${scenario} (${kind}, kept for ${inDays(retentionMs)})`,
+    `  ${rows} rows: ${wouldGo} would go now; ${kept} are kept by name, because a message with their biz-id still waits`,
     `  watermark ${watermark?.toISOString() ?? 'unknown'}, mark ${mark?.toISOString() ?? 'none yet'}`,
     ...(heldBackBy === undefined ? [] : [`  held back: ${heldBackBy}`]),
   ].join('\n');
+}
+
+function inDays(ms: number): string {
+  const [value, unit] = ms < DAY_MS ? [ms / HOUR_MS, 'hours'] : [ms / DAY_MS, 'days'];
+  return `${Number(value.toFixed(2))} ${unit}`;
 }
 
 function numberOf(flag: string, value: string): number {

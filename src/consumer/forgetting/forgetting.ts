@@ -21,6 +21,8 @@ export interface DedupRetention {
   slackMs: number;
   /** Scenarios of `IdempotentExecutor` that have a time of their own, in milliseconds. */
   executors: Readonly<Record<string, number>>;
+  /** Where a scenario's own processes have noted a time, that counts, and this process's is none of theirs. */
+  asNoted?: boolean;
 }
 
 export interface ForgettingDeps {
@@ -209,7 +211,9 @@ export class Forgetting {
 
   /** Not less than what any other process has been set to. */
   private retentionOf({ name, kind, retentionMs = 0 }: ScenarioRow): number {
-    return Math.max(retentionMs, ownRetention(this.deps.retention, name, kind));
+    const { retention } = this.deps;
+    if (retention.asNoted && retentionMs > 0) return retentionMs;
+    return Math.max(retentionMs, ownRetention(retention, name, kind));
   }
 
   private tellHeld({ scenario, reason, error }: Unanswered): void {

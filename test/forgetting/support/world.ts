@@ -169,6 +169,11 @@ export class World {
     if (this.looking) await letPass(this.looking, days * DAY_MS);
   }
 
+  /** As a process that is set to it does at start. */
+  async noteRetention(ms: number): Promise<void> {
+    await this.dataSource.query('UPDATE mq_scenario SET retention_ms = ?', [ms]);
+  }
+
   async forget(): Promise<ScenarioForgotten[]> {
     return this.forgetting.forget();
   }
