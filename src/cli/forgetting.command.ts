@@ -40,8 +40,7 @@ export async function forgettingCommand(dataSource: DataSource, flags: Forgettin
     const database = databaseOf(of, flags.tablePrefix);
     if (database.dialect.engine === 'sqlite') makeSqliteSafe(of, { writeWaitMs: options.writeWaitMs });
     // A path that is misspelt would make an empty database.
-    if (database.dialect.engine === 'sqlite' && !of.isInitialized)
-      of.setOptions({ fileMustExist: true });
+    if (database.dialect.engine === 'sqlite' && !of.isInitialized) of.setOptions({ fileMustExist: true });
     if (!of.isInitialized) await of.initialize();
     opened.unshift({ close: () => of.destroy() });
     const connections = await openConnections(of, database, {

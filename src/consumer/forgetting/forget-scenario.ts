@@ -37,31 +37,36 @@ export async function forgetScenario(
   signal?: AbortSignal,
 ): Promise<number> {
   const { database } = connections;
-  const raised = await connections.controlTransaction((on) => raiseMark(database, on, inquiry));
-  return raised ? deleteRows(connections, inquiry, retentionMs, signal) : 0;
+  const spared = await connections.controlTransaction((on) => raiseMark(database, on, inquiry));
+  return spared ? deleteRows(connections, inquiry, { retentionMs, spared }, signal) : 0;
 }
 
 /**
- * @returns false where another sweeper has been further, or the scenario has got another source meanwhile: what this one
- * knows must not take the place of what is newer
+ * Where the mark is this far already (another sweeper's, or one that died before it had deleted everything), it stays, with
+ * what is kept by name: what this inquiry knows must not take the place of what may be newer.
+ *
+ * @returns biz-ids that are kept besides those that wait, in hexadecimal digits; undefined where nothing may go: the
+ * scenario has got another source meanwhile, or is further by the broker's clock
  */
 async function raiseMark(
   database: LibraryConnections['database'],
   on: Connection,
   { scenario, sources, watermark, askedAt }: Inquiry,
-): Promise<boolean> {
+): Promise<Set<string> | undefined> {
   const { id } = scenario;
   const locked = await lockScenario(database, on, id);
-  if (!locked || locked.kind !== scenario.kind) return false;
-  if (locked.mark !== undefined && locked.mark >= watermark.at) return false;
+  if (!locked || locked.kind !== scenario.kind) return undefined;
   const current = await listSources(database, on, id);
-  if (!areSame(current, sources)) return false;
+  if (!areSame(current, sources)) return undefined;
+  const keptAlready = async () =>
+    new Set((await listKept(database, on, id)).map(({ bizId }) => bizId.toString('hex')));
+  if (locked.mark !== undefined && locked.mark >= watermark.at) return keptAlready();
   // Those are exact, while the own clock's is early by the time that the answer took: which of two is further, they tell.
   const marks = sources.map(({ source, answer }) => ({
     ...source,
     mark: byBrokersClock(watermark.at, askedAt, answer.now),
   }));
-  if (marks.some((source) => source.mark < (markIn(current, source) ?? 0))) return false;
+  if (marks.some((source) => source.mark < (markIn(current, source) ?? 0))) return undefined;
   const kept = keptOf(
     { sources, current, isFirst: locked.mark === undefined },
     await listKept(database, on, id),
@@ -71,7 +76,8 @@ async function raiseMark(
     await insertKept(database, on, id, kept.slice(from, from + KEPT_BATCH));
   for (const source of marks) await setSourceMark(database, on, id, source);
   await setScenarioMark(database, on, id, watermark.at);
-  return true;
+  // All of them wait.
+  return new Set();
 }
 
 /**
@@ -103,13 +109,13 @@ function keptOf(
 async function deleteRows(
   connections: LibraryConnections,
   { scenario, sources, watermark }: Inquiry,
-  retentionMs: number,
+  { retentionMs, spared }: { retentionMs: number; spared: ReadonlySet<string> },
   signal?: AbortSignal,
 ): Promise<number> {
   const { database } = connections;
   const scenarioId = scenario.id;
   const before = watermark.at - retentionMs * 1000;
-  const waiting = bizIdsOf(sources);
+  const waiting = new Set([...bizIdsOf(sources), ...spared]);
   let forgotten = 0;
   let after: ForgettableRow | undefined;
   while (!signal?.aborted) {

@@ -142,11 +142,18 @@ export class Forgetting {
     const { connections } = this.deps;
     const clock = await connections.control((on) => readClock(connections.database, on));
     const results: ScenarioForgotten[] = [];
+    const failures: unknown[] = [];
     for (const scenario of scenarios) {
       if (signal?.aborted) break;
       if (signal && this.wasJustForgotten(scenario, clock)) continue;
-      results.push(await this.passOver(await this.ask(scenario, scenarios), signal));
+      try {
+        results.push(await this.passOver(await this.ask(scenario, scenarios), signal));
+      } catch (error) {
+        // One that can't be forgotten keeps no other from it.
+        failures.push(error);
+      }
     }
+    if (failures.length > 0) throw failures[0];
     return results;
   }
 
