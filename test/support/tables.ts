@@ -13,6 +13,9 @@ type Table =
   | 'quarantine'
   | 'subscription'
   | 'group_limit'
+  | 'outbox'
+  | 'outbox_keyed'
+  | 'outbox_scheduled'
   | 'limited_lease';
 
 export async function countRows(dataSource: DataSource, table: Table, where = '1 = 1'): Promise<number> {
@@ -35,6 +38,14 @@ export async function tableSizes(dataSource: DataSource): Promise<Record<string,
     if (count > 0) sizes[table] = count;
   }
   return sizes;
+}
+
+/** What has not left the outbox. */
+export async function outboxSize(dataSource: DataSource): Promise<number> {
+  let size = 0;
+  for (const table of ['outbox', 'outbox_keyed', 'outbox_scheduled'] as const)
+    size += await countRows(dataSource, table);
+  return size;
 }
 
 /** Lets time pass for the library's tables: everything in them happened, or is due, that much earlier. */
