@@ -30,10 +30,11 @@ export class HttpServer {
     );
     this.server.maxHeadersCount = MAX_HEADERS;
     this.server.maxConnections = MAX_CONNECTIONS;
-    this.server.on('clientError', (_error, socket) => {
-      if (!socket.writable) return socket.destroy();
+    this.server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
       const head = `content-type: application/json\r\ncontent-length: ${MALFORMED.length}\r\nconnection: close`;
-      socket.end(`HTTP/1.1 400 Bad Request\r\n${head}\r\n\r\n${MALFORMED}`);
+      // Not only ended: who never closes his side would keep the socket.
+      socket.end(`HTTP/1.1 400 Bad Request\r\n${head}\r\n\r\n${MALFORMED}`, () => socket.destroy());
     });
   }
 

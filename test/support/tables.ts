@@ -13,6 +13,7 @@ type Table =
   | 'quarantine'
   | 'subscription'
   | 'group_limit'
+  | 'claim_answer'
   | 'outbox'
   | 'outbox_keyed'
   | 'outbox_scheduled'
@@ -57,6 +58,7 @@ export async function letPass(dataSource: DataSource, ms: number): Promise<void>
       'waiting.due_at',
       'parked.parked_at',
       'group_limit.refilled_at',
+      'claim_answer.expires_at',
     ],
     ...['dead_letter.dead_at', 'quarantine.quarantined_at', 'outbox_scheduled.due_at'],
     ...['dedup.created_at', 'scenario.mark', 'scenario_source.mark', 'dedup_kept.landed_at'],
