@@ -61,7 +61,8 @@ export class LandingWatch {
     this.waiters.add(waiter);
     try {
       for (const topic of topics) this.listen(topic);
-      if (cursor !== undefined) await this.catchUp(waiter, cursor);
+      if (cursor !== undefined) await this.catchUp(cursor);
+      else if (this.last === undefined) await this.check();
       if (waiter.found.size > 0 || ms === 0 || signal.aborted || this.stopped.signal.aborted)
         return waiter.found;
       this.looping ??= this.loop().finally(() => (this.looping = undefined));
@@ -94,11 +95,12 @@ export class LandingWatch {
     this.listening.set(topic, this.source.onLanded(topic, onLanded));
   }
 
-  /** What another instance has told of, and this one has not looked at yet. */
-  private async catchUp(waiter: Waiter, cursor: number): Promise<void> {
+  /** What has landed since whoever waits was told last, here or by another instance. */
+  private async catchUp(cursor: number): Promise<void> {
     if (this.last !== undefined && cursor >= this.last) return;
-    const { topics } = await this.source.landedSince(cursor);
-    this.tell(topics, [waiter]);
+    const { last, topics } = await this.source.landedSince(Math.min(cursor, this.last ?? cursor));
+    this.last = Math.max(last, this.last ?? 0);
+    this.tell(topics);
   }
 
   private async loop(): Promise<void> {
@@ -133,8 +135,8 @@ export class LandingWatch {
     this.tell(topics);
   }
 
-  private tell(landed: readonly LandedIn[], waiters: Iterable<Waiter> = this.waiters): void {
-    for (const waiter of waiters) {
+  private tell(landed: readonly LandedIn[]): void {
+    for (const waiter of this.waiters) {
       for (const { topic, keyed } of landed) {
         if (waiter.topics.has(topic)) waiter.found.set(topic, keyed || waiter.found.get(topic) === true);
       }

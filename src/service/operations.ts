@@ -191,7 +191,7 @@ export function operationsOf(broker: BrokerService, watch: LandingWatch): Operat
 function checkMessage({ bizId, orderingKey, body, headers }: SentMessageJson, i: number): void {
   encodeBizId(bizId, `messages.${i}.bizId must be`);
   if (orderingKey !== undefined) encodeOrderingKey(`messages.${i}.orderingKey`, orderingKey);
-  if (headers) encodeHeaders(new Map(headers));
+  if (headers) encodeHeaders(new Map(headers as [string, string][]));
   checkJsonText(`messages.${i}.body`, body);
 }
 

@@ -62,7 +62,7 @@ const Key = T.String({
   description: 'An ordering key; empty: before all of them.',
 });
 
-const Headers = T.Array(T.Tuple([T.String({ minLength: 1 }), T.String()]), {
+const Headers = T.Array(T.Array(T.String(), { minItems: 2, maxItems: 2 }), {
   maxItems: MAX_HEADERS,
   description: 'Pairs of a name and a value, in their order. 16 KiB at most.',
 });
