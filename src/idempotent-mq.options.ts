@@ -2,6 +2,7 @@ import { DataSource, type DataSourceOptions, type EntityManager } from 'typeorm'
 import {
   CONSUMER_DEFAULTS,
   type ConsumerSettings,
+  type IdempotentSettings,
   JUDGED_FROM_MS,
   resolveConsumerOptions,
 } from './consumer/index.js';
@@ -34,6 +35,9 @@ import { DEFAULT_PAYLOAD_LIMITS, NAME_RULE, type AnyTopic, checkTopic, isName } 
  * mark           what landed before it may have lost its dedup row: it is judged by nothing any more, and not run
  * watermark      whatever can still come has landed after it, but for what waits and is known by name
  * slack          longer than any publishing transaction: what landed that long ago is there for all to see
+ * fingerprint    16 bytes that stand for what a body says; kept in the dedup row where its consumer asks for it
+ * conflict       a biz-id that comes again with another body than the one that took effect
+ * contract       how a topic's biz-ids are read from its bodies, as a scenario remembers it
  * witness        the ACK as the last statement of the consumer's transaction, taken only if the dedup row is there
  * waiting        a delivery that is set aside until a time
  * parked         a message that found no group
@@ -83,24 +87,25 @@ export interface IdempotentMqOptions {
   /** What this process does. @default all of it */
   roles?: { consume?: boolean; relay?: boolean; sweep?: boolean };
   /** Settings for all consumers; each may have its own. */
-  consumers?: ConsumerSettings & {
-    /**
-     * Connections for handlers, and as many again for `IdempotentExecutor`, beside the app's pool (MySQL and MariaDB). At
-     * least the concurrency of each consumer; consumers share them.
-     *
-     * @default the app's pool size (or 10), or `concurrency` where that is more
-     */
-    connections?: number;
-    /**
-     * How often an idle worker asks for deliveries, in milliseconds. Within a process, and by a broker service, it is told at
-     * once.
-     *
-     * @default 200; 500 with a broker service
-     */
-    pollMs?: number;
-    /** Leases that a delivery may lose while it runs alone in a process; with this many it goes to the dead letters. @default 5 */
-    maxLostLeases?: number;
-  };
+  consumers?: ConsumerSettings &
+    IdempotentSettings & {
+      /**
+       * Connections for handlers, and as many again for `IdempotentExecutor`, beside the app's pool (MySQL and MariaDB). At
+       * least the concurrency of each consumer; consumers share them.
+       *
+       * @default the app's pool size (or 10), or `concurrency` where that is more
+       */
+      connections?: number;
+      /**
+       * How often an idle worker asks for deliveries, in milliseconds. Within a process, and by a broker service, it is told at
+       * once.
+       *
+       * @default 200; 500 with a broker service
+       */
+      pollMs?: number;
+      /** Leases that a delivery may lose while it runs alone in a process; with this many it goes to the dead letters. @default 5 */
+      maxLostLeases?: number;
+    };
   payload?: {
     /** Longest body, in bytes of JSON. @default 1048576 */
     maxBytes?: number;
@@ -238,7 +243,10 @@ const KNOWN: Record<string, readonly string[]> = {
   broker: ['dataSource', 'url', 'token', 'timeoutMs', 'through'],
   relay: ['batch', 'ackTimeoutMs', 'pollMs', 'delayMs', 'maxDelayMs'],
   roles: ['consume', 'relay', 'sweep'],
-  consumers: ['concurrency', 'leaseMs', 'timeoutMs', 'retry', 'connections', 'pollMs', 'maxLostLeases'],
+  consumers: [
+    ...['concurrency', 'leaseMs', 'timeoutMs', 'fingerprint', 'retry'],
+    ...['connections', 'pollMs', 'maxLostLeases'],
+  ],
   'consumers.retry': ['attempts', 'delayMs', 'maxDelayMs', 'retryIf'],
   payload: ['maxBytes', 'maxDepth'],
   retention: [

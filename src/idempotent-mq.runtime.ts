@@ -5,6 +5,7 @@ import { DROP_DELAY_MS, LANDING_ROWS, SWEEP_INTERVAL_MS, statementLimits } from 
 import { BrokerOverHttp, remoteBroker } from './broker-over-http.js';
 import { BrokerSide, checkDatabase, isInMemory } from './broker-side.js';
 import {
+  ContractWatch,
   Forgetting,
   IdempotentExecutor,
   ScenarioSources,
@@ -64,6 +65,7 @@ export class IdempotentMqRuntime {
   readonly executing = new WorksUnderWay();
   readonly scenarios: Scenarios;
   readonly sources: ScenarioSources;
+  readonly contracts: ContractWatch;
   readonly forgetting: Forgetting;
   private closing: Promise<void> | undefined;
 
@@ -116,6 +118,7 @@ export class IdempotentMqRuntime {
       ownRetention(options.retention, name, kind);
     this.scenarios = new Scenarios(connections, 'unknown', keptFor('consumer'));
     this.sources = new ScenarioSources(connections, this.transport, this.scenarios);
+    this.contracts = new ContractWatch(connections, this.scenarios, this.events);
     this.forgetting = new Forgetting({
       connections,
       transport: this.transport,
@@ -134,6 +137,7 @@ export class IdempotentMqRuntime {
       scenarios: new Scenarios(connections, 'executor', keptFor('executor')),
       timeoutMs: options.consumers.timeoutMs,
       works: this.executing,
+      events: this.events,
     });
   }
 

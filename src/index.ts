@@ -67,6 +67,7 @@ export {
   type IdempotentKey,
   type IdempotentResult,
   type IdempotentRunOptions,
+  type IdempotentSettings,
   type IdempotentWork,
   type IdempotentWorkContext,
   type RetryOptions,
@@ -95,6 +96,7 @@ export {
   OutboxScheduledEntity,
   ParkedEntity,
   QuarantineEntity,
+  ScenarioContractEntity,
   ScenarioEntity,
   ScenarioSourceEntity,
   SqliteConnectionClosedError,
@@ -110,6 +112,7 @@ export {
 export {
   AckMissingError,
   AckTimeoutError,
+  BizIdConflictError,
   CommitUnknownError,
   ConfigurationError,
   DedupKeyInProgressError,
@@ -143,5 +146,6 @@ export {
   TransactionRequiredError,
   UnsettledQueryError,
   UnsupportedDatabaseError,
+  type BizIdConflict,
   type IdempotentMqErrorCode,
 } from './errors/index.js';

@@ -15,6 +15,11 @@ export function logEvents(
     (handler) => `first failures of ${handler}`,
     after,
   );
+  const conflicts = new LinesAMinute(
+    (line) => logger.warn(line),
+    (scenario) => `conflicts of the scenario ${scenario}`,
+    after,
+  );
   const failing = new Set<string>();
   const unheard = new Set<string>();
   const parking = new Set<string>();
@@ -22,6 +27,13 @@ export function logEvents(
     switch (event.type) {
       case 'consuming':
         logger.log(`Consuming: ${event.handler}`);
+        return;
+      case 'contract-changed':
+        logger.warn(contractChanged(event));
+        return;
+      case 'biz-id-conflict':
+        // A delivery's is told by its dead letter.
+        if (event.group === undefined) conflicts.add(event.scenario, () => conflict(event));
         return;
       case 'parked':
         if (!isNew(parking, event.topic)) return;
@@ -85,7 +97,10 @@ export function logEvents(
       default:
     }
   };
-  events$.subscribe({ next: log, complete: () => firstFailures.close() });
+  events$.subscribe({
+    next: log,
+    complete: () => [firstFailures, conflicts].forEach((lines) => lines.close()),
+  });
 }
 
 function isNew(known: Set<string>, name: string): boolean {
@@ -104,4 +119,26 @@ function deadLetter({ reason, handler, bizId, topic, group, error, stack }: Of<'
   const whose = handler ?? `group ${group}, topic ${topic}`;
   const why = reason === 'process-lost' ? error : (stack ?? error);
   return `Dead letter (${reason}): ${bizId} for ${whose}; broker.deadLetters lists and requeues it: ${why}`;
+}
+
+function conflict({
+  bizId,
+  scenario,
+  fingerprint,
+  knownFingerprint,
+  tookEffectAt,
+}: Of<'biz-id-conflict'>): string {
+  return (
+    `IdempotentExecutor was called for ${bizId} of the scenario ${scenario} with another fingerprint (${fingerprint}) than ` +
+    `when that took effect at ${tookEffectAt.toISOString()} (${knownFingerprint}): its caller got BIZ_ID_CONFLICT.`
+  );
+}
+
+function contractChanged({ topic, group, was, now }: Of<'contract-changed'>): string {
+  return (
+    `The bizId of ${topic} is not what it was when group ${group} last started: it was ${was}, and is ${now}. ` +
+    'If it gives the same ids as before (it is written otherwise, or another build prints it so), there is nothing to do. ' +
+    'If not, an id of the new kind may equal one of the old kind, and its message would be skipped as a repeat: give the new kind a topic, or a scenario, of its own. ' +
+    'See docs/changing-the-contract.md. This is said once a change.'
+  );
 }

@@ -15,7 +15,9 @@ export const deleteBeforeAck: Variant = {
     return changedSending(async (shipment) => {
       const ids = shipment.messages.map(({ innerMsgId }) => innerMsgId);
       const those = ids.map(() => '?').join(', ');
-      await raw.query(`DELETE FROM mq_outbox WHERE inner_msg_id IN (${those})`, ids);
+      for (const table of ['mq_outbox', 'mq_outbox_keyed']) {
+        await raw.query(`DELETE FROM ${table} WHERE inner_msg_id IN (${those})`, ids);
+      }
       return shipment;
     });
   },

@@ -27,6 +27,7 @@ const REASONS: Record<DeadLetterReason, true> = {
   expired: true,
   unrouted: true,
   'too-old-to-judge': true,
+  'biz-id-conflict': true,
 };
 
 /** @throws InvalidOptionError naming what came: an operator's mistake must not touch every dead letter there is */

@@ -10,7 +10,12 @@ import type { Outcome } from './outcome.js';
 /** How the ACK (5) of an idempotent consumer gets to the broker: with the COMMIT of its effect, or after it. */
 export interface AckPath {
   /** The dedup row, as the first statement of the transaction; undefined when the key is there already. */
-  begin(scope: GuardedScope, key: DedupKey, held: HeldDelivery): Promise<WriteResult | undefined>;
+  begin(
+    scope: GuardedScope,
+    key: DedupKey,
+    held: HeldDelivery,
+    fingerprint: Buffer | undefined,
+  ): Promise<WriteResult | undefined>;
   /** The last statement before COMMIT, which proves that the dedup row and the effect stand or fall together. */
   witness(
     scope: GuardedScope,
@@ -33,7 +38,8 @@ export function ackPathOf(transport: Transport, database: Database, leaseMs: num
 /** Effect, dedup row and ACK are one commit. */
 function ackWithCommit(colocated: ColocatedBroker, database: Database): AckPath {
   return {
-    begin: (scope, key, { claimed }) => insertDedup(database, scope.own, key, claimed),
+    begin: (scope, key, { claimed }, fingerprint) =>
+      insertDedup(database, scope.own, key, { ...claimed, fingerprint }),
     async witness(scope, mark, { claimed }) {
       const { acknowledged, autocommit } = await colocated.acknowledgeWithEffect(scope.own, claimed, mark);
       return { isProven: acknowledged, autocommit };
@@ -68,8 +74,8 @@ function ackAfterCommit(
     return { kind: outcome };
   };
   return {
-    begin: (scope, key, { claimed }) =>
-      insertDedup(database, scope.own, key, { ...claimed, unfinished: true }),
+    begin: (scope, key, { claimed }, fingerprint) =>
+      insertDedup(database, scope.own, key, { ...claimed, fingerprint, unfinished: true }),
     async witness(scope, mark) {
       const { affected, session } = await markDone(database, scope.own, mark, mark.token);
       return { isProven: affected === 1, autocommit: session?.autocommit ?? false };

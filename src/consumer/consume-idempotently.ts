@@ -1,10 +1,11 @@
 import type { DataSource } from 'typeorm';
-import { AckMissingError, ScenarioSharedError, ScopeDoomedError, ScopeTornError } from '../errors/index.js';
-import { type DedupKey, type DedupRow, type LibraryConnections, readDedup } from '../storage/index.js';
-import { decodePayload, validatePayload } from '../topic/index.js';
+import { AckMissingError } from '../errors/index.js';
+import type { DedupKey, LibraryConnections } from '../storage/index.js';
+import { decodePayload, fingerprintOf, validatePayload } from '../topic/index.js';
 import { type DedupMark, GuardedScope } from '../transaction/index.js';
 import type { Transport } from '../transport/port.js';
 import type { DiscoveredConsumer } from './consumer.explorer.js';
+import { absorbDuplicate } from './absorb-duplicate.js';
 import { findTooOld } from './judge-age.js';
 import { type AckPath, ackPathOf, notProven } from './ack-path.js';
 import { idempotentDelivery } from './delivery.js';
@@ -14,6 +15,7 @@ import { noteUnderWay } from './keys-under-way.js';
 import { type Outcome, outcomeOfError, outcomeOfHandler } from './outcome.js';
 import type { Scenarios } from './scenario.js';
 import { COMES_AGAIN, ROLLED_BACK, untilAbandoned, withinTimeLimit } from './time-limit.js';
+import { tornOutcome } from './torn.js';
 
 export interface ConsumptionDeps {
   dataSource: DataSource;
@@ -40,11 +42,15 @@ export async function consumeIdempotently(
   const { dialect } = database;
   const path = ackPathOf(deps.transport, database, consumer.settings.leaseMs);
   let payload: unknown;
+  let fingerprint: Buffer | undefined;
   let key: DedupKey;
   let scope: GuardedScope;
   try {
     const { name, settings } = consumer;
-    const validated = validatePayload(consumer.topic, decodePayload(held.claimed.body));
+    const body = decodePayload(held.claimed.body);
+    // Of the body as published, and before a schema has had it in its hands.
+    if (settings.fingerprint) fingerprint = fingerprintOf(body);
+    const validated = validatePayload(consumer.topic, body);
     payload = await withinTimeLimit(validated, held, {
       name: `The schema of ${name}`,
       timeoutMs: settings.timeoutMs,
@@ -61,9 +67,10 @@ export async function consumeIdempotently(
     return { kind: 'not-run', error };
   }
   try {
-    const inserted = path.begin(scope, key, held);
+    const inserted = path.begin(scope, key, held, fingerprint);
     // It waits for whoever has the same biz-id under way.
-    if (!(await untilAbandoned(inserted, held))) return await absorbDuplicate(deps, path, scope, key, held);
+    if (!(await untilAbandoned(inserted, held)))
+      return await absorbDuplicate(deps, path, scope, { consumer, held, key, fingerprint });
     const tooOld = await findTooOld(database, scope.own, key, held, deps.sources);
     if (tooOld) {
       await scope.rollback();
@@ -87,7 +94,7 @@ export async function consumeIdempotently(
   } catch (error) {
     await scope.rollback();
     return (
-      (await tornOutcome(deps, scope, mark, held, error)) ??
+      (await tornOutcome(deps.connections, scope, mark, held, error)) ??
       outcomeOfHandler(dialect, error, scope.session.doomedBy)
     );
   }
@@ -110,45 +117,6 @@ async function openScope(
   });
   held.abandon = () => scope.destroy();
   return scope;
-}
-
-/** The biz-id is in the dedup log, or was a moment ago. */
-async function absorbDuplicate(
-  { connections, transport }: ConsumptionDeps,
-  path: AckPath,
-  scope: GuardedScope,
-  key: DedupKey,
-  held: HeldDelivery,
-): Promise<Outcome> {
-  const row = await readDedup(connections.database, scope.own, key);
-  if (row && isOwnRow(row, held) && isTorn(row)) {
-    await scope.rollback();
-    return { kind: 'torn', error: tornError(scope.name) };
-  }
-  if (!row) {
-    // Forgotten just now, or the key was another table's (a trigger): it is not a duplicate as far as anyone can see.
-    await scope.rollback();
-    return { kind: 'not-run', error: new ScopeDoomedError(`${scope.name}: its dedup row is gone again`) };
-  }
-  const other = await otherGroup(transport, row, held);
-  if (other !== undefined) {
-    await scope.rollback();
-    return { kind: 'rejected', error: new ScenarioSharedError(scope.name, other) };
-  }
-  return path.absorb(scope, held);
-}
-
-/**
- * Whose effect of this very message stands in the dedup log, if it is another group's. A former subscription of this
- * group, which was removed and came back, is nobody else.
- */
-async function otherGroup(
-  transport: Transport,
-  { seq, subscriptionId }: DedupRow,
-  { claimed }: HeldDelivery,
-): Promise<string | undefined> {
-  if (seq !== claimed.seq || subscriptionId === claimed.subscriptionId) return undefined;
-  return transport.groupOf(subscriptionId);
 }
 
 async function runHandler(
@@ -192,13 +160,13 @@ async function commitAndAck(
     scope.throwIfDoomed();
   } catch (error) {
     await scope.rollback();
-    return (await tornOutcome(deps, scope, mark, held, error)) ?? outcomeOfError(dialect, error);
+    return (await tornOutcome(deps.connections, scope, mark, held, error)) ?? outcomeOfError(dialect, error);
   }
   if (!witness.isProven || witness.autocommit) {
     scope.session.autocommitSeen ||= witness.autocommit;
     await scope.rollback();
     const error = notProven(scope.name);
-    return (await tornOutcome(deps, scope, mark, held, error)) ?? { kind: 'failed', error };
+    return (await tornOutcome(deps.connections, scope, mark, held, error)) ?? { kind: 'failed', error };
   }
   try {
     await scope.commit();
@@ -207,47 +175,4 @@ async function commitAndAck(
     return dialect.engine === 'sqlite' ? outcomeOfError(dialect, error) : { kind: 'commit-unknown', error };
   }
   return path.afterCommit(held);
-}
-
-/**
- * Whether a dedup row of this very delivery says that its transaction was broken from within: a proper commit would have
- * taken the delivery along, or would have marked the row where the ACK comes after it. The row may be from before the
- * broker got, or lost, a database of its own.
- */
-function isTorn({ unfinished, result }: DedupRow): boolean {
-  return unfinished || result === null;
-}
-
-/** Of this very delivery: a message that was parked may come again to a group that was removed and returned. */
-function isOwnRow(row: DedupRow, { claimed }: HeldDelivery): boolean {
-  return row.seq === claimed.seq && row.subscriptionId === claimed.subscriptionId;
-}
-
-/** Whether the handler made part of its effect durable by itself. */
-async function tornOutcome(
-  { connections }: ConsumptionDeps,
-  scope: GuardedScope,
-  mark: DedupMark,
-  held: HeldDelivery,
-  cause: unknown,
-): Promise<Outcome | undefined> {
-  const { autocommitSeen, endedWithin, mayBeDurable } = scope.session;
-  if (autocommitSeen || mayBeDurable) return { kind: 'torn', error: tornError(scope.name, cause) };
-  if (!endedWithin) return undefined;
-  try {
-    const row = await connections.control((on) => readDedup(connections.database, on, mark));
-    const isOwn = row && isOwnRow(row, held) && mark.isOn(row);
-    return isOwn ? { kind: 'torn', error: tornError(scope.name, cause) } : undefined;
-  } catch (error) {
-    // The redelivery looks again.
-    return { kind: 'not-run', error };
-  }
-}
-
-function tornError(name: string, cause?: unknown): ScopeTornError {
-  return new ScopeTornError(
-    `${name} committed by itself (DDL, COMMIT, SET autocommit, or a procedure that does) and did not finish: ` +
-      'part of its effect may be durable, so it is not run again. docs/guarantees.md says how to put it right.',
-    { cause },
-  );
 }

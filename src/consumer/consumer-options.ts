@@ -44,7 +44,19 @@ export interface ConsumerOptions extends ConsumerSettings {
 
 export type AtLeastOnceConsumerOptions = ConsumerOptions;
 
-export interface IdempotentConsumerOptions extends ConsumerOptions {
+/** What can be set for all idempotent consumers and for each, beside {@link ConsumerSettings}. */
+export interface IdempotentSettings {
+  /**
+   * Keeps 16 bytes in each dedup row that stand for the body as published, and compares them when its biz-id comes again:
+   * another body is no repeat, but a mistake of the sender. It is dead-lettered (`biz-id-conflict`) and not skipped. For
+   * bodies that a repeat has the same; a time of sending or the like belongs into headers then.
+   *
+   * @default false
+   */
+  fingerprint?: boolean;
+}
+
+export interface IdempotentConsumerOptions extends ConsumerOptions, IdempotentSettings {
   /**
    * The namespace of biz-ids. Give it only to share one across topics of a group: a biz-id that took effect in one of
    * them is then a duplicate in the others.
@@ -61,6 +73,7 @@ export interface ResolvedConsumerOptions {
   concurrency: number;
   leaseMs: number;
   timeoutMs: number;
+  fingerprint: boolean;
   retry: Required<RetryOptions>;
 }
 
@@ -68,6 +81,7 @@ export const CONSUMER_DEFAULTS: ResolvedConsumerOptions = {
   concurrency: 10,
   leaseMs: 30_000,
   timeoutMs: 60_000,
+  fingerprint: false,
   retry: { attempts: 20, delayMs: 1_000, maxDelayMs: 300_000, retryIf: () => true },
 };
 
@@ -78,7 +92,7 @@ const MIN_LEASE_MS = 100;
 /** @throws InvalidOptionError naming the option and what came */
 export function resolveConsumerOptions(
   where: string,
-  given: ConsumerSettings,
+  given: ConsumerSettings & IdempotentSettings,
   defaults: ResolvedConsumerOptions = CONSUMER_DEFAULTS,
 ): ResolvedConsumerOptions {
   const { retry = {} } = given;
@@ -92,6 +106,10 @@ export function resolveConsumerOptions(
       (retry as Record<string, unknown>)[unknown],
       `left out: it is not an option. Known are ${Object.keys(CONSUMER_DEFAULTS.retry).join(', ')}`,
     );
+  }
+  const { fingerprint = defaults.fingerprint } = given;
+  if (typeof fingerprint !== 'boolean') {
+    throw new InvalidOptionError(`${where}.fingerprint`, fingerprint, 'a boolean');
   }
   const positive = (
     name: string,
@@ -133,6 +151,7 @@ export function resolveConsumerOptions(
     concurrency: positive('concurrency', given.concurrency, defaults.concurrency, 1_000),
     leaseMs: positive('leaseMs', given.leaseMs, defaults.leaseMs, MAX_TIMER_MS, MIN_LEASE_MS),
     timeoutMs: positive('timeoutMs', given.timeoutMs, defaults.timeoutMs),
+    fingerprint,
     retry: {
       attempts: positive('retry.attempts', retry.attempts, defaults.retry.attempts, 10_000),
       delayMs,

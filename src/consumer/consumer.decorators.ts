@@ -49,7 +49,7 @@ export function IdempotentConsumer<T extends AnyTopic>(
   topic: T,
   options: IdempotentConsumerOptions,
 ): HandlerDecorator<(payload: PayloadOf<T>, delivery: DeliveryContext) => unknown> {
-  check('@IdempotentConsumer', topic, options, [...SHARED_OPTIONS, 'scenario', 'ack']);
+  check('@IdempotentConsumer', topic, options, [...SHARED_OPTIONS, 'scenario', 'ack', 'fingerprint']);
   if (options.scenario !== undefined) checkName('@IdempotentConsumer scenario', options.scenario);
   if (options.ack !== undefined && options.ack !== 'return' && options.ack !== 'manual') {
     throw new InvalidOptionError('@IdempotentConsumer ack', options.ack, "'return' or 'manual'");

@@ -10,6 +10,7 @@ import { isUnreachable } from '../storage/index.js';
 import type { Transport } from '../transport/port.js';
 import { backoffMs } from '../waiting/index.js';
 import type { DiscoveredConsumer } from './consumer.explorer.js';
+import type { ContractWatch } from './contract-watch.js';
 import { DeliveryProcessor, type ProcessorDeps } from './delivery-processor.js';
 import type { ScenarioSources } from './forgetting/scenario-sources.js';
 import { IsolationGate } from './isolation-gate.js';
@@ -27,7 +28,7 @@ export class Consumers {
 
   constructor(
     private readonly transport: Transport,
-    private readonly deps: ProcessorDeps & { sources: ScenarioSources },
+    private readonly deps: ProcessorDeps & { sources: ScenarioSources; contracts: ContractWatch },
     private readonly options: WorkerOptions,
   ) {}
 
@@ -61,7 +62,10 @@ export class Consumers {
     for (const consumer of consumers) {
       const { group, subscriptionVersion: version = 1 } = consumer.options;
       const subscription = await this.transport.subscribe({ topic: consumer.topic.name, group, version });
-      if (consumer.kind === 'idempotent') await this.deps.sources.register(consumer.scenario, subscription);
+      if (consumer.kind === 'idempotent') {
+        await this.deps.sources.register(consumer.scenario, subscription);
+        await this.checkContract(consumer);
+      }
       const processor = new DeliveryProcessor(this.deps, consumer);
       const { events } = this.deps;
       workers.push(
@@ -75,6 +79,17 @@ export class Consumers {
     if (this.stopped.signal.aborted) return;
     this.workers.push(...workers);
     for (const worker of workers) worker.start();
+  }
+
+  /** No consumer stays away for a warning that could not be given. */
+  private async checkContract(consumer: DiscoveredConsumer): Promise<void> {
+    try {
+      await this.deps.contracts.check(consumer);
+    } catch (error) {
+      this.options.warn(
+        `Whether the biz-ids of ${consumer.name} are still read as before could not be found out: ${describeError(error)}`,
+      );
+    }
   }
 
   private async beginLater(consumers: readonly DiscoveredConsumer[]): Promise<void> {

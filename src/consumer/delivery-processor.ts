@@ -1,5 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import {
+  type BizIdConflict,
+  type BizIdConflictError,
   ConnectionLostError,
   InvalidOptionError,
   describeError,
@@ -135,6 +137,8 @@ export class DeliveryProcessor {
         return this.deadLetter(held, 'rejected', outcome.error);
       case 'too-old':
         return this.deadLetter(held, 'too-old-to-judge', outcome.error);
+      case 'conflict':
+        return this.conflict(held, outcome.error);
       case 'torn':
         return this.deadLetter(held, 'torn', outcome.error);
       case 'commit-unknown':
@@ -246,18 +250,33 @@ export class DeliveryProcessor {
     }
   }
 
+  private async conflict(held: HeldDelivery, error: BizIdConflictError): Promise<void> {
+    if (!(await this.putToDeadLetters(held, 'biz-id-conflict', error))) return;
+    const { fingerprint, knownFingerprint, tookEffectAt } = error;
+    const { scenario } = this.consumer;
+    this.emit(held, { type: 'biz-id-conflict', scenario, fingerprint, knownFingerprint, tookEffectAt });
+  }
+
   private async deadLetter(held: HeldDelivery, reason: DeadLetterReason, error: unknown): Promise<void> {
+    await this.putToDeadLetters(held, reason, error);
+  }
+
+  /** @returns whether it is there now: not where the lease was lost */
+  private async putToDeadLetters(
+    held: HeldDelivery,
+    reason: DeadLetterReason,
+    error: unknown,
+  ): Promise<boolean> {
     const { failures, lostLeases } = held.claimed;
     const attempt = {
       failures: failures + (reason === 'failed' ? 1 : 0),
       lostLeases,
       errors: withError(held.claimed.errors, error),
     };
-    if (await this.deps.transport.deadLetter(held.claimed, attempt, reason)) {
-      this.emit(held, { type: 'dead-lettered', reason, ...this.about(error) });
-    } else {
-      this.emit(held, { type: 'lease-lost' });
-    }
+    const isDead = await this.deps.transport.deadLetter(held.claimed, attempt, reason);
+    if (isDead) this.emit(held, { type: 'dead-lettered', reason, ...this.about(error) });
+    else this.emit(held, { type: 'lease-lost' });
+    return isDead;
   }
 
   private about(error: unknown) {
@@ -294,6 +313,7 @@ type DeliveryEvent =
       delayMs: number;
     } & AboutError)
   | ({ type: 'dead-lettered'; reason: DeadLetterReason } & AboutError)
+  | ({ type: 'biz-id-conflict'; scenario: string } & BizIdConflict)
   | { type: 'commit-unknown' | 'ack-lost'; error: string };
 
 interface AboutError {

@@ -2,15 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import {
+  BizIdConflictError,
   CommitUnknownError,
-  ConnectionLostError,
   DeliveryTimeoutError,
   DedupKeyInProgressError,
   InvalidOptionError,
   ScopeDoomedError,
-  ScopeTornError,
-  describeError,
 } from '../errors/index.js';
+import type { IdempotentMqEvents } from '../events/index.js';
 import {
   type Connection,
   type DedupKey,
@@ -30,27 +29,15 @@ import {
   isGuarded,
 } from '../transaction/index.js';
 import { checkName } from './consumer-options.js';
+import { type IdempotentKey, describeKey, lostOr, torn } from './executor-key.js';
 import { isUnderWay, noteUnderWay } from './keys-under-way.js';
-import { hasLostConnection } from './outcome.js';
 import { contentionDelayMs } from './retry-policy.js';
-import { type IdempotentRunOptions, timeoutOf } from './run-options.js';
+import { type IdempotentRunOptions, type ResolvedRunOptions, resolveRunOptions } from './run-options.js';
 import { type Scenarios, namedScenario } from './scenario.js';
 import type { Stoppable } from './stoppable.js';
+import { type IdempotentResult, decodeResult, encodeResult, storedResult } from './stored-result.js';
 import { ROLLED_BACK, untilAbandoned, withinTimeLimit } from './time-limit.js';
 import type { WorksUnderWay } from './works-under-way.js';
-
-export interface IdempotentKey {
-  /** The namespace of the biz-id: a name of the contract, like a topic's. */
-  scenario: string;
-  bizId: string;
-}
-
-export interface IdempotentResult<T> {
-  /** False when the biz-id had taken effect before, and the work was not run. */
-  executed: boolean;
-  /** What the work returned, this time or when it took effect, as JSON brings it back: the first time too. */
-  result: T;
-}
 
 export type IdempotentWork<T> = (manager: EntityManager, context: IdempotentWorkContext) => Promise<T>;
 
@@ -59,9 +46,8 @@ export interface IdempotentWorkContext {
   signal: AbortSignal;
 }
 
-interface Limits {
+interface Limits extends ResolvedRunOptions {
   running: Stoppable;
-  timeoutMs: number;
 }
 
 export interface IdempotentExecutorDeps {
@@ -72,12 +58,12 @@ export interface IdempotentExecutorDeps {
   /** For works that are given no time of their own. */
   timeoutMs: number;
   works: WorksUnderWay;
+  events: Pick<IdempotentMqEvents, 'emit'>;
   onStray: (error: Error) => void;
 }
 
 const CONTENTION_RETRIES = 10;
 const NO_DELIVERY = { seq: 0, subscriptionId: 0 };
-const UNDEFINED = Buffer.alloc(0);
 
 /**
  * The dedup of `@IdempotentConsumer` for whatever brings a biz-id some other way: a webhook's controller, an
@@ -96,6 +82,7 @@ export class IdempotentExecutor {
    * @throws ConnectionLostError when its connection was lost; nothing of it is left then
    * @throws NoConnectionError when all connections stayed in use; it was not run
    * @throws CommitUnknownError when COMMIT got no answer: call again
+   * @throws BizIdConflictError when the biz-id took effect before with another `fingerprint`; the work was not run
    * @throws ScopeTornError when the work committed by itself and did not finish
    */
   async run<T>(
@@ -111,13 +98,17 @@ export class IdempotentExecutor {
     if (typeof work !== 'function') {
       throw new InvalidOptionError('IdempotentExecutor.run(key, work)', work, 'a function of the manager');
     }
-    const timeoutMs = timeoutOf('IdempotentExecutor.run(key, work, options)', options, this.deps.timeoutMs);
+    const where = 'IdempotentExecutor.run(key, work, options)';
+    const resolved = resolveRunOptions(where, options, this.deps.timeoutMs);
+    const { fingerprint } = resolved;
     const scope = currentScope();
-    if (scope?.dataSource === this.deps.dataSource) return this.runWithin(scope, key, bizId, work);
+    if (scope?.dataSource === this.deps.dataSource) {
+      return this.runWithin(scope, key, { bizId, fingerprint }, work);
+    }
     return this.deps.works.during(async (running) => {
       const dedup = { scenarioId: await this.deps.scenarios.idOf(namedScenario(key.scenario)), bizId };
       for (let attempt = 1; ; attempt++) {
-        const limits = { running, timeoutMs, isLastTry: attempt >= CONTENTION_RETRIES };
+        const limits = { ...resolved, running, isLastTry: attempt >= CONTENTION_RETRIES };
         const result = await this.tryRun(key, dedup, work, limits);
         if (result) return result;
         await pause(contentionDelayMs());
@@ -130,9 +121,10 @@ export class IdempotentExecutor {
     key: IdempotentKey,
     dedup: DedupKey,
     work: IdempotentWork<T>,
-    { running, timeoutMs, isLastTry }: Limits & { isLastTry: boolean },
+    { isLastTry, ...limits }: Limits & { isLastTry: boolean },
   ): Promise<IdempotentResult<T> | undefined> {
     const { database } = this.deps.connections;
+    const { running, fingerprint } = limits;
     const token = randomBytes(16);
     const scope = await GuardedScope.open(this.deps.connections, {
       ...this.deps,
@@ -143,12 +135,12 @@ export class IdempotentExecutor {
     });
     running.abandon = () => scope.destroy();
     try {
-      const inserted = insertDedup(database, scope.own, dedup, { token, ...NO_DELIVERY });
+      const inserted = insertDedup(database, scope.own, dedup, { token, fingerprint, ...NO_DELIVERY });
       // It waits for whoever has the same biz-id under way.
       if (!(await untilAbandoned(inserted, running))) {
         const row = await readDedup(database, scope.own, dedup);
         await scope.rollback();
-        if (row) return storedResult<T>(row, key);
+        if (row) return this.resultOf<T>(row, key, fingerprint);
         if (!isLastTry) return undefined;
         throw new ScopeDoomedError(
           `${describeKey(key)}: its key is taken, but no dedup row is there (a trigger on the table?).`,
@@ -159,7 +151,7 @@ export class IdempotentExecutor {
       if (isLastTry || !database.dialect.isContention(error)) throw lostOr(error, key);
       return undefined;
     }
-    return this.runNew(scope, key, dedup, token, work, { running, timeoutMs });
+    return this.runNew(scope, key, dedup, token, work, limits);
   }
 
   private async runNew<T>(
@@ -234,7 +226,7 @@ export class IdempotentExecutor {
   private async runWithin<T>(
     scope: AmbientScope,
     key: IdempotentKey,
-    bizId: Buffer,
+    { bizId, fingerprint }: { bizId: Buffer; fingerprint: Buffer | undefined },
     work: IdempotentWork<T>,
   ): Promise<IdempotentResult<T>> {
     const { database } = this.deps.connections;
@@ -250,10 +242,10 @@ export class IdempotentExecutor {
     }
     return scope.manager.transaction(async (manager) => {
       const token = randomBytes(16);
-      if (!(await insertDedup(database, runner, dedup, { token, ...NO_DELIVERY }))) {
+      if (!(await insertDedup(database, runner, dedup, { token, fingerprint, ...NO_DELIVERY }))) {
         const row = await readDedup(database, runner, dedup);
         if (!row) throw new ScopeDoomedError(`${describeKey(key)}: its dedup row is gone again; try again.`);
-        return storedResult<T>(row, key);
+        return storedResult<T>(row, key, fingerprint);
       }
       const takeBack = noteUnderWay(scope, database, dedup);
       let result: T;
@@ -276,6 +268,28 @@ export class IdempotentExecutor {
     });
   }
 
+  /** The conflict is told as an event too, because a caller may well answer it and be done. */
+  private resultOf<T>(
+    row: DedupRow,
+    key: IdempotentKey,
+    fingerprint: Buffer | undefined,
+  ): IdempotentResult<T> {
+    try {
+      return storedResult<T>(row, key, fingerprint);
+    } catch (error) {
+      if (error instanceof BizIdConflictError) {
+        const { knownFingerprint, tookEffectAt } = error;
+        const about = {
+          scenario: namedScenario(key.scenario),
+          bizId: key.bizId,
+          fingerprint: error.fingerprint,
+        };
+        this.deps.events.emit({ type: 'biz-id-conflict', ...about, knownFingerprint, tookEffectAt });
+      }
+      throw error;
+    }
+  }
+
   /** Leaves a dedup row behind then, also where the work has rolled its own back: without one the next call would run it again. */
   private async isTorn(session: GuardedScope['session'], mark: DedupMark): Promise<boolean> {
     const { connections } = this.deps;
@@ -292,59 +306,4 @@ export class IdempotentExecutor {
     const row = await connections.control((on) => readDedup(database, on, mark));
     return row !== undefined && mark.isOn(row);
   }
-}
-
-/** An executor's row without a result was committed by the work itself, which then didn't come to its end. */
-function storedResult<T>(row: DedupRow, key: IdempotentKey): IdempotentResult<T> {
-  // A consumer that shares the scenario stores no result.
-  if (row.unfinished || (row.result === null && row.seq === NO_DELIVERY.seq)) throw torn(key);
-  return { executed: false, result: decodeResult<T>(row.result ?? UNDEFINED) };
-}
-
-/** For the first caller too: a Date that is a string only for those who come later is found in production. */
-function decodeResult<T>(stored: Buffer): T {
-  return (stored.length === 0 ? undefined : JSON.parse(stored.toString('utf8'))) as T;
-}
-
-function encodeResult(result: unknown, key: IdempotentKey): Buffer {
-  if (result === undefined) return UNDEFINED;
-  const json = jsonOf(result);
-  if (json === undefined) {
-    throw new InvalidOptionError(
-      `The result of ${describeKey(key)}`,
-      result,
-      'something that JSON can carry',
-    );
-  }
-  return Buffer.from(json, 'utf8');
-}
-
-function jsonOf(value: unknown): string | undefined {
-  try {
-    return JSON.stringify(value);
-  } catch {
-    // A BigInt, a cycle, or a toJSON() that throws.
-    return undefined;
-  }
-}
-
-/** The driver's own error has no code when the connection was lost between two statements. */
-function lostOr(error: unknown, key: IdempotentKey): unknown {
-  if (!hasLostConnection(error)) return error;
-  return new ConnectionLostError(
-    `A connection was lost under the work for ${describeKey(key)} (${describeError(error)}). Nothing of it is left: call again.`,
-    { cause: error },
-  );
-}
-
-function torn(key: IdempotentKey, cause?: unknown): ScopeTornError {
-  return new ScopeTornError(
-    `${describeKey(key)} committed by itself (DDL, COMMIT, SET autocommit, or a procedure that does) and did not finish: ` +
-      'part of its effect may be durable, so it is not run again. Put its effect right by hand, then delete its dedup row.',
-    { cause },
-  );
-}
-
-function describeKey({ scenario, bizId }: IdempotentKey): string {
-  return `biz-id ${bizId} of scenario ${scenario}`;
 }

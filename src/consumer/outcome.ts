@@ -1,4 +1,4 @@
-import { checkDelay, isLibraryError } from '../errors/index.js';
+import { type BizIdConflictError, checkDelay, isLibraryError } from '../errors/index.js';
 import { type Dialect, isConnectionLost } from '../storage/index.js';
 
 /** How an attempt ended. Each kind says what becomes of the delivery, and what that costs it. */
@@ -27,6 +27,8 @@ export type Outcome =
   | { kind: 'ack-lost'; error: unknown }
   /** It found no dedup row, and the one that it would be judged by may have been forgotten. */
   | { kind: 'too-old'; error: unknown }
+  /** Its biz-id had taken effect before, with another body. */
+  | { kind: 'conflict'; error: BizIdConflictError }
   /** Somebody else has it by now. */
   | { kind: 'lease-lost' };
 

@@ -120,3 +120,36 @@ export class TooOldToJudgeError extends IdempotentMqError {
     );
   }
 }
+
+/** Two bodies under one biz-id. Fingerprints are 16 bytes in hexadecimal digits. */
+export interface BizIdConflict {
+  /** Of the body that was not run. */
+  fingerprint: string;
+  /** Of the body that had taken effect before. */
+  knownFingerprint: string;
+  /** When that one's dedup row was written, by the receiver's database. */
+  tookEffectAt: Date;
+}
+
+/**
+ * A biz-id came again with another body than the one that took effect, and its consumer (or the caller of
+ * `IdempotentExecutor`) asked to be told: it is not run, and not taken for a repeat.
+ */
+export class BizIdConflictError extends IdempotentMqError implements BizIdConflict {
+  readonly code = 'BIZ_ID_CONFLICT';
+  readonly fingerprint: string;
+  readonly knownFingerprint: string;
+  readonly tookEffectAt: Date;
+
+  /** @param remedy what to do about it where it came */
+  constructor(what: string, conflict: BizIdConflict, remedy: string) {
+    const { fingerprint, knownFingerprint, tookEffectAt } = conflict;
+    super(
+      `${what}: this biz-id took effect at ${tookEffectAt.toISOString()} with another body (fingerprint ${knownFingerprint}; this one has ${fingerprint}), ` +
+        `so this is no repeat, and it was not run. ${remedy}`,
+    );
+    this.fingerprint = fingerprint;
+    this.knownFingerprint = knownFingerprint;
+    this.tookEffectAt = tookEffectAt;
+  }
+}

@@ -2,6 +2,7 @@
 export type IdempotentMqErrorCode =
   | 'ACK_MISSING'
   | 'ACK_TIMEOUT'
+  | 'BIZ_ID_CONFLICT'
   | 'BIZ_ID_INVALID'
   | 'COMMIT_UNKNOWN'
   | 'CONNECTION_LOST'

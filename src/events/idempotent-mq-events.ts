@@ -29,6 +29,11 @@ interface AboutHandler {
 export type IdempotentMqEvent =
   /** At start: messages of this topic are handed to this handler from here on. */
   | { type: 'consuming'; topic: string; group: string; handler: string }
+  /**
+   * At start, once a change: a topic's `bizId` is not what it was when a scenario's messages were last consumed. Both as
+   * text, without white space.
+   */
+  | { type: 'contract-changed'; topic: string; group: string; scenario: string; was: string; now: string }
   /** Their transaction has committed. */
   | { type: 'published'; topic: string; count: number }
   /** A relay sends it to a broker in another database; `sends` counts, and from 2 on it is the same inner-msg-id again. */
@@ -75,6 +80,21 @@ export type IdempotentMqEvent =
   | ({ type: 'delivered'; attempt: number; redelivered: boolean } & AboutDelivery)
   | ({ type: 'acknowledged' } & AboutDelivery)
   | ({ type: 'duplicate-absorbed' } & AboutDelivery)
+  /**
+   * A biz-id came again with another body than the one that took effect. Of a delivery, it is a dead letter by now; where
+   * `IdempotentExecutor` was called, that has thrown, and there is neither topic nor group.
+   */
+  | {
+      type: 'biz-id-conflict';
+      scenario: string;
+      bizId: string;
+      topic?: string;
+      group?: string;
+      /** Of the body that was not run, and of the one that had taken effect. In hexadecimal digits. */
+      fingerprint: string;
+      knownFingerprint: string;
+      tookEffectAt: Date;
+    }
   | ({ type: 'given-back'; reason: string; delayMs: number } & AboutDelivery)
   | ({
       type: 'retry-scheduled';
@@ -114,6 +134,8 @@ export type DeadLetterReason =
   | 'process-lost'
   /** Its time was over (`expiresAt`) before a handler began. */
   | 'expired'
+  /** Its biz-id took effect before, with another body. */
+  | 'biz-id-conflict'
   /** It landed before what may have been forgotten of its scenario, so nobody can tell whether it is a repeat. */
   | 'too-old-to-judge'
   /** No group subscribed in time: the event's group is empty. */

@@ -20,6 +20,7 @@ export const TABLES = [
   'claim_answer',
   'scenario',
   'scenario_source',
+  'scenario_contract',
   'dedup',
   'dedup_kept',
   'outbox',

@@ -3,6 +3,8 @@ export * from './check-topic.js';
 export * from './define-topic.js';
 export * from './standard-schema.js';
 export * from './biz-id.js';
+export * from './contract.js';
+export * from './fingerprint.js';
 export * from './ordering-key.js';
 export * from './payload.codec.js';
 export * from './headers.codec.js';

@@ -29,9 +29,12 @@ import { eventsOf } from './seen-events.js';
 
 /** The code of the README and of the guides is cut out of files in examples/, which run here. */
 describe('the code of the README and of the guides', () => {
-  const regions = ['examples/readme', 'examples/testing'].flatMap(filesBelow).flatMap(regionsOf);
+  const regions = ['examples/readme', 'examples/testing', 'examples/contract']
+    .flatMap(filesBelow)
+    .flatMap(regionsOf);
   const documents = [
     'README.md',
+    'docs/changing-the-contract.md',
     'docs/operations.md',
     'docs/testing.md',
     'docs/transactions-of-other-libraries.md',

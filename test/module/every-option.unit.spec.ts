@@ -43,7 +43,7 @@ const NUMBERS = [
   ...['retention.dedupMs', 'retention.slackMs', 'retention.deadLetterMs', 'retention.quarantineMs'],
   ...['shutdownTimeoutMs', 'statementTimeoutMs', 'sqlite.writeWaitMs'],
 ];
-const BOOLEANS = ['roles.consume', 'roles.sweep', 'sqlite.leaveDataSourceAlone'];
+const BOOLEANS = ['consumers.fingerprint', 'roles.consume', 'roles.sweep', 'sqlite.leaveDataSourceAlone'];
 
 const each = (options: string[], values: [unknown, string][]) =>
   options.flatMap((option) => values.map(([value, shown]) => [option, shown, value] as const));
@@ -93,5 +93,18 @@ describe.each([
     expect(decorate).toThrow(`(got ${shown})`);
     expect(decorate).toThrow(name);
     expect(decorate).toThrow(option);
+  });
+});
+
+describe('the fingerprint of a consumer', () => {
+  it.each(NO_BOOLEANS)('is refused where it is %j', (value) => {
+    const decorate = () =>
+      IdempotentConsumer(PaymentSucceeded, { group: 'g', fingerprint: value as boolean });
+    expect(decorate).toThrow(/@IdempotentConsumer.*fingerprint must be a boolean/);
+  });
+
+  it('is refused where no dedup row is written', () => {
+    const options = { group: 'g', fingerprint: true };
+    expect(() => AtLeastOnceConsumer(PaymentSucceeded, options)).toThrow('fingerprint');
   });
 });

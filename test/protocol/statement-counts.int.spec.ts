@@ -84,11 +84,14 @@ describe.each(engines)('statements on %s', (engine) => {
   }
 
   /** Its polls are too rare to come between. The first delivery sets up connections, so it is not counted. */
-  async function startConsuming(provider: typeof CardIssuing | typeof Texting): Promise<void> {
+  async function startConsuming(
+    provider: typeof CardIssuing | typeof Texting,
+    { fingerprint = false } = {},
+  ): Promise<void> {
     app = await startApp(recording.database, {
       entities: [PaymentTable, CardTable],
       providers: [provider],
-      options: { consumers: { connections: 1, concurrency: 1, pollMs: 60_000 } },
+      options: { consumers: { fingerprint, connections: 1, concurrency: 1, pollMs: 60_000 } },
     });
     await app.outbox.publish(PaymentSucceeded, payment('warm-up'), { standalone: true });
     await app.events('message-dropped');
@@ -221,18 +224,27 @@ describe.each(engines)('statements on %s', (engine) => {
     expect(await during(() => claim(app, cards))).toEqual([...allow, 'DELETE mq_limited_lease', ...lease]);
   });
 
-  it('a consume is four: dedup row, the effect, the ACK that is the witness, COMMIT', async () => {
-    await startConsuming(CardIssuing);
-    expect(await consumed('P-1', 2, /^INSERT INTO .mq_dedup/)).toEqual([
-      'INSERT mq_dedup',
-      'INSERT card',
-      'DELETE mq_delivery mq_dedup',
-      'COMMIT',
-    ]);
-  });
+  it.each([
+    ['', false],
+    [', with a fingerprint as well', true],
+  ])(
+    'a consume is four: dedup row, the effect, the ACK that is the witness, COMMIT%s',
+    async (_, fingerprint) => {
+      await startConsuming(CardIssuing, { fingerprint });
+      expect(await consumed('P-1', 2, /^INSERT INTO .mq_dedup/)).toEqual([
+        'INSERT mq_dedup',
+        'INSERT card',
+        'DELETE mq_delivery mq_dedup',
+        'COMMIT',
+      ]);
+    },
+  );
 
-  it('a duplicate is four, none of them the handler’s', async () => {
-    await startConsuming(CardIssuing);
+  it.each([
+    ['', false],
+    [', with a fingerprint as well', true],
+  ])('a duplicate is four, none of them the handler’s%s', async (_, fingerprint) => {
+    await startConsuming(CardIssuing, { fingerprint });
     expect(await consumed('warm-up', 2, /^INSERT INTO .mq_dedup/)).toEqual([
       'INSERT mq_dedup',
       'SELECT mq_dedup',
@@ -244,6 +256,14 @@ describe.each(engines)('statements on %s', (engine) => {
   it('an ACK without dedup is one, and its transaction', async () => {
     await startConsuming(Texting);
     expect(await consumed('P-1', 2, /^DELETE FROM .mq_delivery/)).toEqual(['DELETE mq_delivery', 'COMMIT']);
+  });
+
+  it('a start that finds the contract as it was asks for it once, and writes nothing', async () => {
+    await startConsuming(CardIssuing);
+    await app.close();
+    const ofContract = async () =>
+      (await during(() => startConsuming(CardIssuing))).filter((sql) => / mq_scenario_contract$/.test(sql));
+    expect(await ofContract()).toEqual(['SELECT mq_scenario_contract']);
   });
 
   it('an idle group asks at most five times a second, one statement each time', async () => {

@@ -14,6 +14,7 @@ import {
   type PayloadOf,
   RejectMessageError,
   RetryLaterError,
+  ScenarioContractEntity,
   ScenarioEntity,
   SubscriptionEntity,
   TopicEntity,
@@ -21,6 +22,7 @@ import {
   defineTopic,
   idempotentMqEntities,
 } from '../../src/index.js';
+import { fingerprintOf } from '../../src/topic/index.js';
 import { type TestApp, startApp } from '../support/app.js';
 import { PaymentSucceeded, payment } from '../support/cards.js';
 import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
@@ -61,7 +63,11 @@ describe.each(engines)("the library's entities in an app's DataSource on %s", (e
 
   it.each(['mq_', 'queue_'])('read the tables called %s… through repositories', async (tablePrefix) => {
     const entities = idempotentMqEntities(type, { tablePrefix });
-    app = await startApp(database, { entities, providers: [Groups], options: { tablePrefix } });
+    app = await startApp(database, {
+      entities,
+      providers: [Groups],
+      options: { tablePrefix, consumers: { fingerprint: true } },
+    });
     await app.broker.subscribe({ topic: PaymentSucceeded.name, group: 'nobody-works', version: 1 });
     await app.outbox.publish(PaymentSucceeded, payment('P-1'), {
       standalone: true,
@@ -117,10 +123,18 @@ describe.each(engines)("the library's entities in an app's DataSource on %s", (e
       expect.objectContaining({ topicId: topicId('unheard'), seq: unheard.seq, taken: 0 }),
     ]);
     const dedup = await all(DedupEntity);
-    expect(dedup).toEqual([expect.objectContaining({ seq, result: null })]);
+    expect(dedup).toEqual([
+      expect.objectContaining({ seq, result: null, fingerprint: fingerprintOf(payment('P-1')) }),
+    ]);
     expect(dedup[0]!.bizId.toString()).toBe('P-1');
     const scenarios = await all(ScenarioEntity);
     expect(scenarios.map(({ id }) => id)).toContain(dedup[0]!.scenarioId);
+    const { scenarioId } = dedup[0]!;
+    const contracts = await all(ScenarioContractEntity);
+    const own = contracts.find((contract) => contract.scenarioId === scenarioId)!;
+    expect(own).toMatchObject({ hash: expect.any(Buffer), seenAt: expect.stringMatching(/^\d{16}$/) });
+    expect(own.topic.toString()).toBe(PaymentSucceeded.name);
+    expect(own.selector.toString()).toMatch(/^\w+=>\w+\.paymentId$/);
 
     const id = subscriptionId('nobody-works');
     const subscription = { id, topic: PaymentSucceeded.name, group: 'nobody-works' };

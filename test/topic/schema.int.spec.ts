@@ -1,13 +1,17 @@
 import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import {
+  AtLeastOnceConsumer,
+  AtLeastOnceDelivery,
   DeliveryContext,
   IdempotentConsumer,
   InvalidPayloadError,
   type PayloadOf,
   type PublishedBy,
+  type StandardSchemaV1,
   defineTopic,
 } from '../../src/index.js';
+import { fingerprintOf } from '../../src/topic/index.js';
 import { type TestApp, startApp } from '../support/app.js';
 import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
 import { NOTHING, publishedRows } from './support/anything.js';
@@ -31,6 +35,41 @@ const AsyncChecked = defineTopic({
   bizId: ({ id }) => id,
   schema: z.object({ id: z.string() }).refine(async ({ id }) => id !== 'refused', 'not this one'),
 });
+
+/** A Standard Schema by hand, whose output has nothing of its input's names, and which spoils what it was given. */
+const byHand: StandardSchemaV1<{ id: string }, { order: string; source: string }> = {
+  '~standard': {
+    version: 1,
+    vendor: 'by-hand',
+    validate: (value) => {
+      const body = value as { id?: string };
+      const order = body.id!.trim();
+      delete body.id;
+      return { value: { order, source: 'shop' } };
+    },
+  },
+};
+const Renamed = defineTopic({ name: 'order.renamed', bizId: ({ id }) => id, schema: byHand });
+
+@Injectable()
+class Renaming {
+  private readonly handled: [string, string, unknown][] = [];
+
+  get got() {
+    return [...this.handled].sort();
+  }
+
+  @IdempotentConsumer(Renamed, { group: 'orders' })
+  take(order: PayloadOf<typeof Renamed>, { group, bizId }: DeliveryContext) {
+    this.handled.push([group, bizId, order]);
+  }
+
+  @AtLeastOnceConsumer(Renamed, { group: 'texts' })
+  async text(order: PayloadOf<typeof Renamed>, delivery: AtLeastOnceDelivery) {
+    this.handled.push([delivery.group, delivery.bizId, order]);
+    return delivery.ack();
+  }
+}
 
 @Injectable()
 class Orders {
@@ -76,6 +115,32 @@ describe.each(engines)('a topic with a schema, on %s', (engine) => {
     const output = { ...order, placedAt: new Date('2024-05-01T10:00:00Z'), currency: 'EUR' };
     expect(placed).toEqual([output]);
     expect(again).toEqual([output]);
+  });
+
+  it('reads the biz-id from what was published, whatever the schema makes of it', async () => {
+    app = await startApp(database, { providers: [Renaming], options: { consumers: { fingerprint: true } } });
+    await app.outbox.publish(Renamed, { id: '  O-1  ' }, { standalone: true });
+    await app.events('acknowledged', 2);
+    const { got } = app.nest.get(Renaming);
+    expect(got).toEqual([
+      ['orders', '  O-1  ', { order: 'O-1', source: 'shop' }],
+      ['texts', '  O-1  ', { order: 'O-1', source: 'shop' }],
+    ]);
+    const [{ biz_id, fingerprint }] = await app.dataSource.query('SELECT biz_id, fingerprint FROM mq_dedup');
+    expect(biz_id.toString('utf8')).toBe('  O-1  ');
+    expect(fingerprint).toEqual(fingerprintOf({ id: '  O-1  ' }));
+  });
+
+  it('stores what the publisher passed in an outbox too', async () => {
+    const broker = await createDatabase(engine);
+    app = await startApp(database, {
+      options: { roles: { consume: false, relay: false }, broker: { dataSource: broker.options } },
+    });
+    await app.outbox.publish(OrderPlaced, order, { standalone: true });
+    const [{ body }] = await app.dataSource.query('SELECT body FROM mq_outbox');
+    expect(body.toString('utf8')).toBe(JSON.stringify(order));
+    await app.close();
+    await broker.drop();
   });
 
   it('refuses to publish what does not fit, listing each problem', async () => {

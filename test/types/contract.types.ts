@@ -121,12 +121,28 @@ export class DoesNotFit {
   @IdempotentConsumer(PaymentSucceeded, {})
   noGroup(_paid: Payment) {}
 
+  @IdempotentConsumer(PaymentSucceeded, { group: 'compared', fingerprint: true })
+  compared(_paid: Payment) {}
+
+  // @ts-expect-error without a dedup row there is nothing to compare with
+  @AtLeastOnceConsumer(PaymentSucceeded, { group: 'not-compared', fingerprint: true })
+  async notCompared(_paid: Payment, delivery: AtLeastOnceDelivery) {
+    return delivery.ack();
+  }
+
   // @ts-expect-error without a dedup row there is no scenario
   @AtLeastOnceConsumer(PaymentSucceeded, { group: 'no-dedup', scenario: 'payments' })
   async noDedup(_paid: Payment, delivery: AtLeastOnceDelivery) {
     return delivery.ack();
   }
 }
+
+defineTopic({
+  name: 'schema.biz-id',
+  schema: z.object({ id: z.string(), at: z.string().transform((iso) => new Date(iso)) }),
+  // @ts-expect-error the biz-id is read from the schema's input, where it is a text
+  bizId: (order) => order.at.toISOString(),
+});
 
 export async function publishing(outbox: OutboxPublisher) {
   await outbox.publish(PaymentSucceeded, { paymentId: 'P-1', userId: 'U-1', amount: 1 });

@@ -126,6 +126,16 @@ export class ScenarioSourceEntity {
   mark!: string | null;
 }
 
+/** How the biz-ids of a topic were read from its bodies when a process last started with that. */
+export class ScenarioContractEntity {
+  scenarioId!: number;
+  topic!: Buffer;
+  hash!: Buffer;
+  /** The topic's `bizId`, as text. */
+  selector!: Buffer;
+  seenAt!: string;
+}
+
 /** A biz-id that took effect in a scenario. */
 export class DedupEntity {
   scenarioId!: number;
@@ -134,6 +144,8 @@ export class DedupEntity {
   seq!: string;
   subscriptionId!: number;
   createdAt!: string;
+  /** Of the body that took effect, where its consumer asked for it. */
+  fingerprint!: Buffer | null;
   result!: Buffer | null;
 }
 
@@ -400,6 +412,13 @@ export function idempotentMqEntities(
       groupName: column('bytes', 'group_name'),
       mark: column('big', 'mark', optional),
     }),
+    entity(ScenarioContractEntity, 'scenario_contract', {
+      scenarioId: column('int', 'scenario_id', key),
+      topic: column('bytes', 'topic', key),
+      hash: column('bytes16', 'hash', key),
+      selector: column('blob', 'selector'),
+      seenAt: column('big', 'seen_at'),
+    }),
     entity(DedupEntity, 'dedup', {
       scenarioId: column('int', 'scenario_id', key),
       bizId: column('bytes', 'biz_id', key),
@@ -407,6 +426,7 @@ export function idempotentMqEntities(
       seq: column('big', 'seq'),
       subscriptionId: column('int', 'subscription_id'),
       createdAt: column('big', 'created_at'),
+      fingerprint: column('bytes16', 'fingerprint', optional),
       result: column('blob', 'result', optional),
     }),
     entity(DedupKeptEntity, 'dedup_kept', {

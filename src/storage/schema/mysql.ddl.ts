@@ -141,6 +141,14 @@ export function mysqlTables(t: Database['tables']): string[] {
       mark BIGINT NULL,
       PRIMARY KEY (scenario_id, broker, subscription_id)
     ) ${engine}`,
+    `CREATE TABLE IF NOT EXISTS ${t.scenario_contract} (
+      scenario_id INT UNSIGNED NOT NULL,
+      topic VARBINARY(200) NOT NULL,
+      hash BINARY(16) NOT NULL,
+      selector BLOB NOT NULL,
+      seen_at BIGINT NOT NULL,
+      PRIMARY KEY (scenario_id, topic, hash)
+    ) ${engine}`,
     `CREATE TABLE IF NOT EXISTS ${t.dedup} (
       scenario_id INT UNSIGNED NOT NULL,
       biz_id VARBINARY(255) NOT NULL,
@@ -148,6 +156,7 @@ export function mysqlTables(t: Database['tables']): string[] {
       seq BIGINT UNSIGNED NOT NULL,
       subscription_id INT UNSIGNED NOT NULL DEFAULT 0,
       created_at BIGINT NOT NULL,
+      fingerprint BINARY(16) NULL,
       result MEDIUMBLOB NULL,
       PRIMARY KEY (scenario_id, biz_id),
       KEY dedup_created_at (scenario_id, created_at)

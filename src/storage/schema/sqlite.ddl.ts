@@ -126,6 +126,14 @@ export function sqliteTables(t: Database['tables']): string[] {
       mark INTEGER NULL,
       PRIMARY KEY (scenario_id, broker, subscription_id)
     ) WITHOUT ROWID`,
+    `CREATE TABLE IF NOT EXISTS ${t.scenario_contract} (
+      scenario_id INTEGER NOT NULL,
+      topic BLOB NOT NULL,
+      hash BLOB NOT NULL,
+      selector BLOB NOT NULL,
+      seen_at INTEGER NOT NULL,
+      PRIMARY KEY (scenario_id, topic, hash)
+    ) WITHOUT ROWID`,
     `CREATE TABLE IF NOT EXISTS ${t.dedup} (
       scenario_id INTEGER NOT NULL,
       biz_id BLOB NOT NULL,
@@ -133,6 +141,7 @@ export function sqliteTables(t: Database['tables']): string[] {
       seq INTEGER NOT NULL,
       subscription_id INTEGER NOT NULL DEFAULT 0,
       created_at INTEGER NOT NULL,
+      fingerprint BLOB NULL,
       result BLOB NULL,
       PRIMARY KEY (scenario_id, biz_id),
       UNIQUE (scenario_id, created_at, biz_id)

@@ -10,6 +10,7 @@ export * from './landings.js';
 export * from './drop.js';
 export * from './dedup.js';
 export * from './scenarios.js';
+export * from './contracts.js';
 export * from './kept.js';
 export * from './forget-dedup.js';
 export * from './set-aside.js';

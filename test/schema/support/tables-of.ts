@@ -23,6 +23,7 @@ export const TABLES = [
   'paused',
   'quarantine',
   'scenario',
+  'scenario_contract',
   'scenario_source',
   'schema_version',
   'subscription',
