@@ -2,22 +2,23 @@ import { parseArgs } from 'node:util';
 import { engineOf } from './databases/create.js';
 import type { Shape } from './databases/pair.js';
 import { variantNamed } from './variants/index.js';
-import type { CampaignName } from './variants/variant.js';
+import { CAMPAIGNS, type CampaignName } from './variants/variant.js';
 
 export const USAGE = `npm run campaign -- NAME --seed S --size N [options]
 
   NAME            kill: processes are killed with -9; N counts kills
                   commit: COMMITs are lost; N counts each kind of loss at each place
+                  order: messages of 50 ordering keys, under both; N counts messages
   --seed S        what is drawn by chance, is drawn from this
-  --size N        faults, for each shape
-  --shape 1|2     1: one database; 2: business and broker apart (both unless given)
+  --size N        faults or messages, for each shape
+  --shape 1|2     1: one database; 2: business and broker apart (both unless given; order: 2)
   --database URL  mariadb://user:password@host:port/ or mysql://…; SQLite unless given
-  --chunk K       faults in each pair of databases (N unless given)
+  --chunk K       of N in each pair of databases (N unless given)
   --log FILE      a line for each chunk; started again with it, a campaign goes on where it stopped
   --variant NAME  a broken variant in place of the library as it is
   --variants      every broken variant: fails if one is not caught
 
-exit status: 0 nothing lost or doubled; 1 something was; 2 void, a fault never happened; 3 called wrongly, or it could not be run`;
+exit status: 0 nothing lost, doubled or out of its order; 1 something was; 2 void, a fault never happened; 3 called wrongly, or it could not be run`;
 
 export interface Arguments {
   campaign: CampaignName;
@@ -48,8 +49,8 @@ export function readArguments(argv: readonly string[]): Arguments {
     },
   });
   const [campaign] = positionals;
-  if (positionals.length !== 1 || (campaign !== 'kill' && campaign !== 'commit')) {
-    throw new Error(`NAME must be kill or commit (got ${positionals.join(' ') || 'none'}).`);
+  if (positionals.length !== 1 || !isCampaign(campaign)) {
+    throw new Error(`NAME must be kill, commit or order (got ${positionals.join(' ') || 'none'}).`);
   }
   if (values.seed === undefined) throw new Error('--seed must be given.');
   const size = wholeNumber('--size', values.size);
@@ -60,7 +61,7 @@ export function readArguments(argv: readonly string[]): Arguments {
     seed: values.seed,
     size,
     chunk: values.chunk === undefined ? size : wholeNumber('--chunk', values.chunk),
-    shapes: shapesOf(values.shape),
+    shapes: shapesOf(values.shape, campaign),
     url: values.database,
     log: values.log,
     variant: values.variant,
@@ -74,8 +75,12 @@ function wholeNumber(option: string, value: string | undefined): number {
   throw new Error(`${option} must be a whole number from 1 (got ${value ?? 'none'}).`);
 }
 
-function shapesOf(value: string | undefined): readonly Shape[] {
-  if (value === undefined) return [1, 2];
+function isCampaign(name: string | undefined): name is CampaignName {
+  return CAMPAIGNS.some((each) => each === name);
+}
+
+function shapesOf(value: string | undefined, campaign: CampaignName): readonly Shape[] {
+  if (value === undefined) return campaign === 'order' ? [2] : [1, 2];
   if (value === '1') return [1];
   if (value === '2') return [2];
   throw new Error(`--shape must be 1 or 2 (got ${value}).`);

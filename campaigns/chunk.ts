@@ -2,17 +2,22 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Findings, check } from './checker/check.js';
-import { type Histories, readHistories } from './checker/histories.js';
-import { readRows } from './checker/rows.js';
+import { type Attempt, type Histories, readHistories } from './checker/histories.js';
+import { type Judged, judgeOrder } from './checker/judge-order.js';
+import { type Rows, readRows } from './checker/rows.js';
 import { breakCommits, dieAtCommits } from './commit.js';
 import { type Pair, type Shape, createPair } from './databases/pair.js';
 import { DRAIN_MS, drain } from './drain.js';
+import { crewOf } from './fleet/crew.js';
 import { Fleet } from './fleet/fleet.js';
 import { keepPace } from './fleet/pacing.js';
 import { type FaultCounts, killSome } from './kill.js';
-import { GROUPS } from './processes/task.js';
+import { LINES, disturbOrder, lossesFor, published } from './order.js';
+import { historyIn } from './processes/history.js';
+import { ATTEMPTS, GROUPS } from './processes/task.js';
 import { CommitFaults } from './proxy/commit-faults.js';
 import { Seeded } from './seeded.js';
+import { variantNamed } from './variants/index.js';
 import type { CampaignName } from './variants/variant.js';
 
 export interface ChunkPlan {
@@ -21,7 +26,7 @@ export interface ChunkPlan {
   url: string | undefined;
   shape: Shape;
   seed: string;
-  /** Kills; or faults of each kind at each place. */
+  /** Kills; or faults of each kind at each place; or messages. */
   size: number;
   variant: string | undefined;
   program: string;
@@ -31,65 +36,109 @@ export interface ChunkOutcome {
   faults: FaultCounts;
   publishes: Record<'attempted' | 'acknowledged' | 'unknown' | 'failed', number>;
   effects: number;
+  /** What there was to judge of the order of keys. */
+  judged: Judged;
   /** What the faults led to, by the library's own account. */
   events: Map<string, number>;
   drainMs: number | undefined;
   findings: Findings;
+  /** Where the histories are that tell how it came to them. */
+  kept: string | undefined;
 }
+
+/** Deliveries and outbox rows that may wait: a backlog only makes the end longer. */
+const MOST_WAITING = 100;
+
+const ORDER_FINDINGS = ['disordered', 'overlapped', 'unfounded'] as const;
 
 /** One run on fresh databases: faults, then none, then a look at what is there. */
 export async function runChunk(plan: ChunkPlan): Promise<ChunkOutcome> {
   const pair = await createPair(plan.url, plan.shape);
   const folder = mkdtempSync(join(tmpdir(), 'mq-histories-'));
+  let kept: string | undefined;
   try {
+    await variantNamed(plan.variant)?.spoil?.(pair);
     const { faults, drainMs, accidents } = await play(plan, pair, folder);
     const histories = readHistories(folder);
     const rows = await readRows(pair);
     const findings = check(histories, rows, { groups: GROUPS, isThrough: drainMs !== undefined });
     if (drainMs === undefined) findings.left.push(`not through after ${DRAIN_MS / 1000} s`);
     findings.left.push(...accidents);
+    const order =
+      plan.campaign === 'order' &&
+      judgeOrder(histories, rows, {
+        groups: GROUPS,
+        attempts: ATTEMPTS,
+        overlap: pair.business.engine !== 'sqlite',
+      });
+    if (order) for (const kind of ORDER_FINDINGS) findings[kind].push(...order.found[kind]);
+    if (!plan.variant && Object.values(findings).some((found: string[]) => found.length > 0)) kept = folder;
     const cards = [...rows.cards.values()].flatMap((ofGroups) => [...ofGroups.values()]);
     return {
-      faults,
+      faults: new Map([...faults, ...(order ? troublesOf(histories, rows) : [])]),
       publishes: countOutcomes(histories),
       effects: cards.reduce((sum, n) => sum + n, 0),
+      judged: order ? order.judged : new Map(),
       events: histories.events,
       drainMs,
       findings,
+      kept,
     };
   } finally {
     await pair.drop();
-    rmSync(folder, { recursive: true, force: true });
+    if (!kept) rmSync(folder, { recursive: true, force: true });
   }
 }
 
-async function play(
-  { campaign, shape, seed, size, variant, program }: ChunkPlan,
-  pair: Pair,
-  folder: string,
-) {
-  const chance = new Seeded(seed);
-  const onServer = pair.business.engine !== 'sqlite';
-  const breaks = campaign === 'commit' && onServer;
-  const commitFaults = breaks ? new CommitFaults(shape, size, chance.child('commits')) : undefined;
+async function play(plan: ChunkPlan, pair: Pair, folder: string) {
+  const { campaign, shape, size } = plan;
+  const chance = new Seeded(plan.seed);
+  const losses = lossesOf(plan, pair);
   const accidents: string[] = [];
   const onAccident = (what: string) => void accidents.push(what);
-  const around = { pair, program, folder, seed, variant, faults: commitFaults, onAccident };
-  const fleet = await Fleet.start(around);
-  const stopPacing = keepPace(fleet, pair);
+  const write = historyIn(join(folder, 'fleet.jsonl'));
+  const around = { ...plan, pair, folder, faults: losses, write, onAccident };
+  const fleet = await Fleet.start(around, crewOf(campaign, shape, size));
+  const stopPacing = keepPace(fleet, pair, campaign === 'order' ? LINES : MOST_WAITING);
   try {
-    const faults = commitFaults
-      ? await breakCommits(commitFaults)
-      : campaign === 'commit'
-        ? await dieAtCommits(fleet, shape, size, chance)
-        : await killSome(fleet, size, chance);
+    const faults = await meetFaults(plan, { fleet, pair, losses, chance });
     await stopPacing();
     await fleet.stopPublishing();
+    const messages = campaign === 'order' ? await published(pair) : size;
+    if (messages < size) accidents.push(`only ${messages} of ${size} messages were published`);
     return { faults, drainMs: await drain(fleet, pair), accidents };
   } finally {
     await stopPacing();
     await fleet.close();
   }
+}
+
+/** What a proxy does to COMMITs: nothing on SQLite, where it stands in nobody's way. */
+function lossesOf({ campaign, shape, seed, size }: ChunkPlan, pair: Pair): CommitFaults | undefined {
+  if (pair.business.engine === 'sqlite' || campaign === 'kill') return undefined;
+  const ofEach = campaign === 'order' ? lossesFor(size) : size;
+  return new CommitFaults(shape, ofEach, new Seeded(seed).child('commits'));
+}
+
+function meetFaults(
+  { campaign, shape, size }: ChunkPlan,
+  { fleet, pair, losses, chance }: { fleet: Fleet; pair: Pair; losses?: CommitFaults; chance: Seeded },
+): Promise<FaultCounts> {
+  if (campaign === 'order') return disturbOrder(fleet, pair, size, chance, losses);
+  if (campaign === 'kill') return killSome(fleet, size, chance);
+  return losses ? breakCommits(losses) : dieAtCommits(fleet, shape, size, chance);
+}
+
+/** The faults of campaign `order` that are its handlers' and its operator's. */
+function troublesOf({ attempts, requeues }: Histories, { deaths }: Rows): FaultCounts {
+  const ended = (how: Attempt['ended']) => attempts.filter((attempt) => attempt.ended === how).length;
+  return new Map([
+    ['handler failed', ended('failed')],
+    ['handler rejected', ended('rejected')],
+    ['dead letter, failed', deaths.filter(({ reason }) => reason === 'failed').length],
+    ['dead letter, rejected', deaths.filter(({ reason }) => reason === 'rejected').length],
+    ['requeued', requeues.filter(({ acknowledgedAt }) => acknowledgedAt < Infinity).length],
+  ]);
 }
 
 function countOutcomes({ publishes }: Histories): ChunkOutcome['publishes'] {

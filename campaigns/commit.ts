@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Shape } from './databases/pair.js';
 import type { Fleet } from './fleet/fleet.js';
+import type { Slot } from './fleet/slot.js';
 import type { FaultCounts } from './kill.js';
 import type { Death, Role } from './processes/task.js';
 import { type CommitFaults, placesOf } from './proxy/commit-faults.js';
@@ -8,7 +9,7 @@ import type { Place } from './proxy/transaction-watch.js';
 import type { Seeded } from './seeded.js';
 
 /** Without a fault for so long, none will come any more. Milliseconds. */
-const STALL_MS = 90_000;
+export const STALL_MS = 90_000;
 
 /** On a server: the proxies break COMMITs until each kind has happened often enough at each place. */
 export async function breakCommits(faults: CommitFaults): Promise<FaultCounts> {
@@ -22,7 +23,7 @@ export async function breakCommits(faults: CommitFaults): Promise<FaultCounts> {
   return faults.counts;
 }
 
-const WHO: Record<Place, Role> = {
+export const WHO: Record<Place, Role> = {
   publish: 'publisher',
   'relay-claim': 'relay',
   land: 'relay',
@@ -32,7 +33,14 @@ const WHO: Record<Place, Role> = {
   ack: 'consumer',
 };
 
-const WHEN = ['before-commit', 'after-commit'] as const;
+export const WHEN = ['before-commit', 'after-commit'] as const;
+
+/** Has a process at work there that dies so. @returns whether it did */
+export async function dieAs(slot: Slot, death: Death): Promise<boolean> {
+  await slot.kill();
+  slot.start(death);
+  return Promise.race([slot.ended().then(() => true), pause(STALL_MS, false, { ref: false })]);
+}
 
 /** On SQLite, where no answer can get lost: processes die right before and right after their COMMITs. */
 export async function dieAtCommits(
@@ -53,13 +61,7 @@ export async function dieAtCommits(
       .filter((_, i) => slots[i % slots.length] === slot);
     for (const { place, when } of mine) {
       const death: Death = { place, when, nth: 1 + Math.floor(own.between(0, 10)) };
-      await slot.kill();
-      slot.start(death);
-      const ended = await Promise.race([
-        slot.ended().then(() => true),
-        pause(STALL_MS, false, { ref: false }),
-      ]);
-      if (ended) counts.set(`${place} ${when}`, counts.get(`${place} ${when}`)! + 1);
+      if (await dieAs(slot, death)) counts.set(`${place} ${when}`, counts.get(`${place} ${when}`)! + 1);
     }
     if (mine.length > 0) {
       await slot.kill();

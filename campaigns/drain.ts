@@ -11,7 +11,7 @@ export async function drain(fleet: Fleet, pair: Pair): Promise<number | undefine
   const began = performance.now();
   let swept = false;
   while (performance.now() - began < DRAIN_MS) {
-    if (await isQuiet(pair)) {
+    if (await isQuiet(fleet, pair)) {
       if (swept && (await unneeded(pair.rawBroker)) === 0) return performance.now() - began;
       await fleet.sweep();
       swept = true;
@@ -21,18 +21,20 @@ export async function drain(fleet: Fleet, pair: Pair): Promise<number | undefine
   return undefined;
 }
 
-async function isQuiet({ rawBusiness, rawBroker }: Pair): Promise<boolean> {
+async function isQuiet(fleet: Fleet, { rawBusiness, rawBroker }: Pair): Promise<boolean> {
   const outbox = await count(
     rawBusiness,
     `(SELECT COUNT(*) FROM mq_outbox) + (SELECT COUNT(*) FROM mq_outbox_keyed)
       + (SELECT COUNT(*) FROM mq_outbox_scheduled)`,
   );
   if (outbox > 0) return false;
+  // Where somebody requeues them, dead letters are on their way as well.
+  const dead = fleet.of('operator').length > 0 ? ' + (SELECT COUNT(*) FROM mq_dead_letter)' : '';
   // In one statement: two miss what moves from one table to the other.
   const deliveries = await count(
     rawBroker,
     `(SELECT COUNT(*) FROM mq_delivery) + (SELECT COUNT(*) FROM mq_delivery_keyed)
-      + (SELECT COUNT(*) FROM mq_waiting)`,
+      + (SELECT COUNT(*) FROM mq_waiting)${dead}`,
   );
   return deliveries === 0;
 }

@@ -6,7 +6,7 @@ import type { Seeded } from './seeded.js';
 
 export type FaultCounts = Map<string, number>;
 
-const KINDS = [
+export const KINDS = [
   /** Killed, and the database hears of it at once. */
   'plain',
   /** For its last moments no answer has reached it: what it sent was done. */
@@ -15,8 +15,10 @@ const KINDS = [
   'half-open',
 ] as const;
 
+export type KillKind = (typeof KINDS)[number];
+
 /** How often a process is killed before it is ready. */
-const AT_START = 0.1;
+export const AT_START = 0.1;
 
 /** kill -9 for `size` processes, in every place some, each replaced at once. */
 export async function killSome(fleet: Fleet, size: number, chance: Seeded): Promise<FaultCounts> {
@@ -58,7 +60,7 @@ async function letWork(slot: Slot, chance: Seeded): Promise<void> {
 }
 
 /** @returns false when there was nobody to kill */
-async function killAs(slot: Slot, kind: (typeof KINDS)[number], chance: Seeded): Promise<boolean> {
+export async function killAs(slot: Slot, kind: KillKind, chance: Seeded): Promise<boolean> {
   if (kind === 'unheard') {
     for (const way of slot.ways) way.holdAnswers();
     await pause(chance.between(1, 100));

@@ -42,7 +42,7 @@ export class Log {
   }
 
   add(id: ChunkId, verdict: Verdict, outcome: ChunkOutcome, commit: string): void {
-    const { faults, events, findings, ...rest } = outcome;
+    const { faults, judged, events, findings, ...rest } = outcome;
     const found = Object.fromEntries(Object.entries(findings).filter(([, ids]) => ids.length > 0));
     const line: LogLine = {
       ...id,
@@ -52,6 +52,7 @@ export class Log {
       outcome: {
         ...rest,
         faults: Object.fromEntries(faults),
+        judged: Object.fromEntries(judged),
         events: Object.fromEntries(events),
         findings: found,
       },

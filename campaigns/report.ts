@@ -5,15 +5,17 @@ import type { Verdict } from './verdict.js';
 
 /** What a chunk came to, for people. */
 export function lineOf(id: ChunkId, verdict: Verdict, outcome: ChunkOutcome, tookMs: number): string {
-  const { faults, publishes, effects, events, drainMs, findings } = outcome;
+  const { faults, publishes, effects, judged, events, drainMs, findings, kept } = outcome;
   const seconds = (ms: number) => `${Math.round(ms / 1000)} s`;
   const drained = drainMs === undefined ? 'did not get through' : `through after ${seconds(drainMs)}`;
   return [
     `${id.campaign} on ${id.engine}, shape ${id.shape}${id.variant ? `, ${id.variant}` : ''}, seed ${seedOf(id)}: ${verdict.toUpperCase()} (${seconds(tookMs)})`,
     `  faults: ${listOf(faults)}`,
     `  payments: ${listOf(new Map(Object.entries(publishes)))}; effects ${effects}; ${drained}`,
+    ...(judged.size > 0 ? [`  judged: ${listOf(judged)}`] : []),
     `  led to: ${listOf(events) || 'nothing'}`,
     `  ${listOf(new Map(Object.entries(findings).map(([kind, ids]: [string, string[]]) => [kind, ids.length])))}`,
+    ...(kept ? [`  histories: ${kept}`] : []),
   ].join('\n');
 }
 

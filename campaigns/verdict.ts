@@ -2,14 +2,15 @@ import type { Findings } from './checker/check.js';
 import type { ChunkOutcome } from './chunk.js';
 import type { Variant } from './variants/variant.js';
 
-/** `void`: a fault never happened, so nothing was shown. */
+/** `void`: a fault never happened, or there was nothing to judge, so nothing was shown. */
 export type Verdict = 'ok' | 'damaged' | 'void' | 'caught' | 'not-caught';
 
 export const STATUS: Record<Verdict, number> = { ok: 0, caught: 0, damaged: 1, 'not-caught': 1, void: 2 };
 
 /** What was found counts also where a fault is missing. */
-export function verdictOf({ findings, faults, publishes }: ChunkOutcome, variant?: Variant): Verdict {
-  const isVoid = publishes.acknowledged === 0 || [...faults.values()].some((count) => count === 0);
+export function verdictOf({ findings, faults, judged, publishes }: ChunkOutcome, variant?: Variant): Verdict {
+  const counts = [publishes.acknowledged, ...faults.values(), ...judged.values()];
+  const isVoid = counts.some((count) => count === 0);
   if (variant) {
     if (findings[variant.damage].length > 0) return 'caught';
     return isVoid ? 'void' : 'not-caught';

@@ -8,6 +8,7 @@ import { IdempotentMqEvents } from './events/index.js';
 import type { ResolvedBrokerOptions } from './idempotent-mq-broker.options.js';
 import { logEvents } from './log-events.js';
 import { logRelayEvents } from './log-relay-events.js';
+import { logWatchingEvents } from './log-watching-events.js';
 import {
   HttpEndpoint,
   HttpServer,
@@ -17,6 +18,7 @@ import {
   operationsOf,
   pathBehind,
 } from './service/index.js';
+import { WatchingTransactions } from './watching-transactions.js';
 
 const LOGGED_AS = 'IdempotentMqBroker';
 /** A transaction of the broker that is silent for so long is that of a process which has died; seconds. */
@@ -34,6 +36,7 @@ export class IdempotentMqBrokerRuntime {
   port: number | undefined;
   private readonly side: BrokerSide;
   private readonly watch: LandingWatch;
+  private readonly transactions: WatchingTransactions;
   private readonly endpoint: HttpEndpoint;
   private server: HttpServer | undefined;
   private unmount: () => void = () => undefined;
@@ -43,6 +46,7 @@ export class IdempotentMqBrokerRuntime {
     const { retention, limits, tokens } = options;
     logEvents(this.events, this.logger);
     logRelayEvents(this.events, this.logger);
+    logWatchingEvents(this.events, this.logger);
     this.side = new BrokerSide(options.dataSource, {
       options,
       connections: {
@@ -64,6 +68,10 @@ export class IdempotentMqBrokerRuntime {
       onSweepError: (error) => this.logger.warn(`The sweeper will try again: ${describeError(error)}`),
     });
     this.watch = new LandingWatch(this.broker);
+    this.transactions = new WatchingTransactions(this.side.connections, this.events, {
+      name: this.side.name,
+      onNotAllowed: (line) => this.logger.log(line),
+    });
     this.endpoint = new HttpEndpoint({
       operations: operationsOf(this.broker, this.watch),
       tokens,
@@ -91,7 +99,10 @@ export class IdempotentMqBrokerRuntime {
   /** @param httpServer the app's own; it has none where it is no web application */
   async start(httpServer: Server | undefined): Promise<void> {
     const { listen, basePath, tokens, limits, sweep } = this.options;
-    if (sweep) this.broker.startSweeping();
+    if (sweep) {
+      this.broker.startSweeping();
+      this.transactions.start();
+    }
     const whom = tokens.areNeeded
       ? 'to whoever has a token'
       : 'to programs of this machine (there are no tokens)';
@@ -132,6 +143,7 @@ export class IdempotentMqBrokerRuntime {
     this.unmount();
     await this.server?.close();
     await this.watch.stop();
+    this.transactions.stop();
     await this.broker.close();
     await this.side.close();
     this.events.close();

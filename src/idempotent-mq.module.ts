@@ -175,12 +175,13 @@ export class IdempotentMqModule
 
   async onApplicationBootstrap(): Promise<void> {
     await this.consumers.start(this.discovered);
-    const { broker, forgetting, options, relay } = this.runtime;
+    const { broker, forgetting, options, relay, watching } = this.runtime;
     if (options.roles.relay) relay?.start();
     this.runtime.unrelayed?.start();
     if (!options.roles.sweep) return;
     broker?.startSweeping();
     forgetting.start();
+    for (const each of watching) each.start();
   }
 
   /** Before the app's DataSource is closed, which Nest does in onApplicationShutdown. */

@@ -20,6 +20,7 @@ import { type ResolvedOptions, isByUrl } from './idempotent-mq.options.js';
 import { logEvents } from './log-events.js';
 import { tellOfLeftBehind } from './left-behind.js';
 import { logRelayEvents } from './log-relay-events.js';
+import { logWatchingEvents } from './log-watching-events.js';
 import { Outbox, OutboxClaims, OutboxPublisher, Relay, WatchingUnrelayed } from './publisher/index.js';
 import {
   type LibraryConnections,
@@ -35,6 +36,7 @@ import { refuseOuterUse } from './transaction/index.js';
 import { localTransport } from './transport/local.transport.js';
 import { methodsOf, withinTime } from './transport/within-time.js';
 import type { Transport } from './transport/port.js';
+import { WatchingTransactions } from './watching-transactions.js';
 
 const LOGGED_AS = 'IdempotentMq';
 /** A message of an outbox needs eight, if it has an ordering key. */
@@ -67,6 +69,8 @@ export class IdempotentMqRuntime {
   readonly sources: ScenarioSources;
   readonly contracts: ContractWatch;
   readonly forgetting: Forgetting;
+  /** One for each database: that of this app, and the broker's, if it is another one. */
+  readonly watching: readonly WatchingTransactions[];
   private closing: Promise<void> | undefined;
 
   private constructor(
@@ -78,6 +82,7 @@ export class IdempotentMqRuntime {
   ) {
     logEvents(this.events, this.logger);
     logRelayEvents(this.events, this.logger);
+    logWatchingEvents(this.events, this.logger);
     const { brokerSide, service } = away;
     this.broker = service
       ? undefined
@@ -127,6 +132,16 @@ export class IdempotentMqRuntime {
       intervalMs: FORGET_INTERVAL_MS,
       onError: (error) => this.logger.warn(`Forgetting will be tried again: ${describeError(error)}`),
     });
+    this.watching = [
+      { name: nameOfDatabase(dataSource), connections },
+      ...(brokerSide ? [brokerSide] : []),
+    ].map(
+      ({ name, connections: watched }) =>
+        new WatchingTransactions(watched, this.events, {
+          name,
+          onNotAllowed: (line) => this.logger.log(line),
+        }),
+    );
     this.publisher = new OutboxPublisher(this.outbox ?? this.transport.colocated!, {
       dataSource,
       limits: options.payload,
@@ -251,6 +266,7 @@ export class IdempotentMqRuntime {
     await this.executing.close();
     await this.relay?.stop(0);
     this.unrelayed?.stop();
+    for (const watching of this.watching) watching.stop();
     this.outbox?.close();
     await this.forgetting.stop();
     await this.broker?.close();

@@ -16,6 +16,8 @@ export interface Findings {
   left: string[];
   /** A card before that of a payment whose publish had been acknowledged before, under the same ordering key. */
   disordered: string[];
+  /** A handler that was called while another one of the same group and ordering key was running. */
+  overlapped: string[];
 }
 
 /**
@@ -28,7 +30,15 @@ export function check(
   rows: Rows,
   { groups, isThrough }: { groups: readonly string[]; isThrough: boolean },
 ): Findings {
-  const found: Findings = { lost: [], doubled: [], landedTwice: [], unfounded: [], left: [], disordered: [] };
+  const found: Findings = {
+    lost: [],
+    doubled: [],
+    landedTwice: [],
+    unfounded: [],
+    left: [],
+    disordered: [],
+    overlapped: [],
+  };
   for (const [id, { outcome, copies }] of publishes) {
     const isPaid = rows.payments.has(id);
     if (!isPaid && outcome === 'acknowledged')
@@ -46,7 +56,7 @@ export function check(
       if (!isPaid && cards > 0) found.unfounded.push(`${id}: ${cards} cards of ${group} without a payment`);
     }
   }
-  for (const id of new Set([...rows.payments, ...rows.cards.keys(), ...rows.landings.keys()])) {
+  for (const id of new Set([...rows.payments.keys(), ...rows.cards.keys(), ...rows.landings.keys()])) {
     if (!publishes.has(id)) found.unfounded.push(`${id}: nobody has attempted to publish it`);
   }
   for (const [id, ofGroups] of rows.cards) {

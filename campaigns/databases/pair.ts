@@ -1,5 +1,6 @@
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { migrate } from '../../src/index.js';
+import { ACCOUNTS } from '../processes/task.js';
 import { type CampaignDatabase, type Engine, createDatabase } from './create.js';
 import { type Raw, openRaw } from './raw.js';
 
@@ -24,7 +25,9 @@ export async function createPair(url: string | undefined, shape: Shape): Promise
   const rawBusiness = openRaw(business.options);
   const rawBroker = shape === 1 ? rawBusiness : openRaw(broker.options);
   await makeBusinessTables(rawBusiness, business.engine);
+  await makeAccounts(rawBusiness);
   await noteLandings(rawBroker);
+  await noteDeaths(rawBroker, broker.engine);
   return {
     shape,
     business,
@@ -49,13 +52,22 @@ async function makeLibraryTables(options: DataSourceOptions): Promise<void> {
  */
 async function makeBusinessTables(raw: Raw, engine: Engine): Promise<void> {
   const numbered = engine === 'sqlite' ? 'INTEGER PRIMARY KEY' : 'BIGINT AUTO_INCREMENT PRIMARY KEY';
-  await raw.query('CREATE TABLE payment (payment_id VARCHAR(100) PRIMARY KEY, copies INT NOT NULL)');
+  await raw.query(
+    'CREATE TABLE payment (payment_id VARCHAR(100) PRIMARY KEY, copies INT NOT NULL, account_id VARCHAR(20) NULL, number INT NULL)',
+  );
   await raw.query(
     `CREATE TABLE card (id ${numbered}, payment_id VARCHAR(100) NOT NULL, issued_by VARCHAR(100) NOT NULL, process VARCHAR(100) NOT NULL)`,
   );
   await raw.query(
     'CREATE TABLE own_dedup (grp VARCHAR(100) NOT NULL, payment_id VARCHAR(100) NOT NULL, PRIMARY KEY (grp, payment_id))',
   );
+}
+
+/** With the payments that were numbered so far. */
+async function makeAccounts(raw: Raw): Promise<void> {
+  await raw.query('CREATE TABLE account (account_id VARCHAR(20) PRIMARY KEY, payments INT NOT NULL)');
+  const rows = ACCOUNTS.map(() => '(?, 0)').join(', ');
+  await raw.query(`INSERT INTO account (account_id, payments) VALUES ${rows}`, [...ACCOUNTS]);
 }
 
 /**
@@ -66,4 +78,15 @@ async function noteLandings(raw: Raw): Promise<void> {
   await raw.query('CREATE TABLE landing (seq BIGINT PRIMARY KEY, biz_id VARBINARY(255) NOT NULL)');
   const note = 'INSERT INTO landing (seq, biz_id) VALUES (NEW.seq, NEW.biz_id)';
   await raw.query(`CREATE TRIGGER note_landing AFTER INSERT ON mq_message FOR EACH ROW BEGIN ${note}; END`);
+}
+
+/** The same for dead letters, which an operator takes away again. */
+async function noteDeaths(raw: Raw, engine: Engine): Promise<void> {
+  const numbered = engine === 'sqlite' ? 'INTEGER PRIMARY KEY' : 'BIGINT AUTO_INCREMENT PRIMARY KEY';
+  await raw.query(
+    `CREATE TABLE death (id ${numbered}, subscription_id BIGINT NOT NULL, seq BIGINT NOT NULL, reason VARBINARY(40) NOT NULL)`,
+  );
+  const note =
+    'INSERT INTO death (subscription_id, seq, reason) VALUES (NEW.subscription_id, NEW.seq, NEW.reason)';
+  await raw.query(`CREATE TRIGGER note_death AFTER INSERT ON mq_dead_letter FOR EACH ROW BEGIN ${note}; END`);
 }

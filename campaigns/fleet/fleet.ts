@@ -1,20 +1,14 @@
-import type { Shape } from '../databases/pair.js';
 import type { Role } from '../processes/task.js';
+import type { Crew } from './crew.js';
 import { Slot, type Surroundings } from './slot.js';
-
-/** How many processes of each role run at a time. */
-const CREW: Record<Shape, Partial<Record<Role, number>>> = {
-  1: { consumer: 2, sweeper: 1, publisher: 2 },
-  2: { consumer: 2, relay: 2, sweeper: 1, publisher: 2 },
-};
 
 /** Everybody who takes part in a chunk. */
 export class Fleet {
   private constructor(readonly slots: readonly Slot[]) {}
 
   /** Groups subscribe before the first message is published: what comes earlier is for nobody. */
-  static async start(around: Surroundings): Promise<Fleet> {
-    const fleet = new Fleet(await openSlots(around));
+  static async start(around: Surroundings, crew: Crew): Promise<Fleet> {
+    const fleet = new Fleet(await openSlots(around, crew));
     try {
       const consumers = fleet.of('consumer');
       await startAll(consumers);
@@ -54,9 +48,9 @@ async function startAll(slots: readonly Slot[]): Promise<void> {
   await Promise.all(slots.map((slot) => slot.ready()));
 }
 
-async function openSlots(around: Surroundings): Promise<Slot[]> {
+async function openSlots(around: Surroundings, crew: Crew): Promise<Slot[]> {
   const slots: Slot[] = [];
-  for (const [role, count] of Object.entries(CREW[around.pair.shape]) as [Role, number][]) {
+  for (const [role, count] of Object.entries(crew) as [Role, number][]) {
     for (let i = 1; i <= count; i++) slots.push(await Slot.open(role, `${role}-${i}`, around));
   }
   return slots;

@@ -2,16 +2,19 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Pair } from '../databases/pair.js';
 import type { Fleet } from './fleet.js';
 
-/** Deliveries and outbox rows that may wait before nobody pays any more: a backlog only makes the end longer. */
-const MOST_WAITING = 100;
 const LOOK_MS = 300;
 
-/** Keeps publishers from running away from consumers, which are killed as often. @returns how to stop it */
-export function keepPace(fleet: Fleet, pair: Pair): () => Promise<void> {
+/**
+ * Keeps publishers from running away from consumers, which are killed as often.
+ *
+ * @param most deliveries and outbox rows that may wait before nobody pays any more: a backlog only makes the end longer
+ * @returns how to stop it
+ */
+export function keepPace(fleet: Fleet, pair: Pair, most: number): () => Promise<void> {
   const over = new AbortController();
   const looking = (async () => {
     while (!over.signal.aborted) {
-      const told = (await waiting(pair)) > MOST_WAITING ? 'hold-publishing' : 'go-on-publishing';
+      const told = (await waiting(pair)) > most ? 'hold-publishing' : 'go-on-publishing';
       for (const slot of fleet.of('publisher')) slot.tell(told);
       await pause(LOOK_MS, undefined, { signal: over.signal }).catch(() => undefined);
     }

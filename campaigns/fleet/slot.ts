@@ -3,11 +3,14 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import type { CampaignDatabase } from '../databases/create.js';
 import type { Pair } from '../databases/pair.js';
+import type { Line } from '../processes/history.js';
 import type { Death, Role, Said, Task, Told } from '../processes/task.js';
 import type { CommitFaults } from '../proxy/commit-faults.js';
 import { Way } from '../proxy/way.js';
+import type { CampaignName } from '../variants/variant.js';
 
 export interface Surroundings {
+  campaign: CampaignName;
   pair: Pair;
   /** The file that each process runs. */
   program: string;
@@ -16,6 +19,8 @@ export interface Surroundings {
   seed: string;
   variant: string | undefined;
   faults: CommitFaults | undefined;
+  /** A history of those who see the processes from outside. */
+  write: (line: Line) => void;
   /** A process ended, and nobody had killed it. */
   onAccident: (what: string) => void;
 }
@@ -57,12 +62,13 @@ export class Slot {
 
   /** Starts the next process here. It may not be ready yet. */
   start(death?: Death): void {
-    const { pair, folder, seed, variant, program } = this.around;
+    const { campaign, pair, folder, seed, variant, program } = this.around;
     const name = `${this.name}.${++this.generation}`;
     const [toBusiness, toBroker = toBusiness] = this.ways;
     const reached = (database: CampaignDatabase, way: Way | undefined) =>
       way ? database.at(way.port) : database.options;
     const task: Task = {
+      campaign,
       role: this.role,
       name,
       seed: `${seed}/${name}`,
@@ -81,6 +87,7 @@ export class Slot {
     });
     child.stderr?.on('data', (text) => (this.troubles = (this.troubles + text).slice(-4_000)));
     child.once('close', (code, signal) => {
+      this.around.write({ gone: name });
       if (this.child !== child) return;
       this.child = undefined;
       if (this.expectsEnd) return;

@@ -1,29 +1,29 @@
-/** One process of a campaign: a publisher, a relay, a sweeper or a consumer, as CAMPAIGN_TASK says. */
+/** One process of a campaign: a publisher, a relay, a sweeper, a consumer or an operator, as CAMPAIGN_TASK says. */
 import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule, type TypeOrmModuleOptions, getDataSourceToken } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
-import {
-  BrokerService,
-  IdempotentMqEvents,
-  IdempotentMqModule,
-  type IdempotentMqOptions,
-  OutboxPublisher,
-} from '../../src/index.js';
+import { BrokerService, IdempotentMqEvents, IdempotentMqModule, OutboxPublisher } from '../../src/index.js';
 import { Seeded } from '../seeded.js';
 import { variantNamed } from '../variants/index.js';
+import { AccountPayments } from './account-payments.js';
 import { dieAtCommit } from './death.js';
 import { historyIn } from './history.js';
 import { CardIssuing, TASK } from './issuing.js';
+import { optionsFor } from './options.js';
 import { Publishing } from './publishing.js';
+import { keepRequeueing } from './requeueing.js';
 import { keepSweeping, sweepOnce } from './sweeping.js';
 import type { Said, Task, Told } from './task.js';
+import { HISTORY, TroubledIssuing } from './troubled-issuing.js';
 
 const task = JSON.parse(process.env.CAMPAIGN_TASK!) as Task;
 const write = historyIn(task.history);
 const chance = new Seeded(task.seed);
 const variant = variantNamed(task.variant);
+const [Issuing, Paying] =
+  task.campaign === 'order' ? [TroubledIssuing, AccountPayments] : [CardIssuing, Publishing];
 const say = (said: Said) => process.send?.(said);
 
 /** What faults lead to; of everything else there would be too much. */
@@ -43,36 +43,16 @@ const TOLD_OF = new Set([
   'worker-error',
 ]);
 
-/** Short leases and waits, so that a fault costs seconds. Nothing is given up: a dead letter would be a loss. */
-function options(): IdempotentMqOptions {
-  const { role, broker } = task;
-  const through = variant?.through?.(task);
-  return {
-    roles: { consume: role === 'consumer', relay: role === 'relay', sweep: role === 'sweeper' },
-    ...(broker && { broker: { dataSource: broker, ...(through && { through }) } }),
-    relay: { batch: 10, ackTimeoutMs: 3_000, pollMs: 50, delayMs: 50, maxDelayMs: 1_000 },
-    consumers: {
-      concurrency: 8,
-      connections: 8,
-      leaseMs: 1_500,
-      timeoutMs: 10_000,
-      pollMs: 50,
-      maxLostLeases: 10_000,
-      retry: { attempts: 10_000, delayMs: 20, maxDelayMs: 500 },
-    },
-    statementTimeoutMs: 2_000,
-  };
-}
-
 class Campaign {}
 Module({
   imports: [
     TypeOrmModule.forRoot({ ...task.business, poolSize: 20, retryAttempts: 0 } as TypeOrmModuleOptions),
-    IdempotentMqModule.forRoot(options()),
+    IdempotentMqModule.forRoot(optionsFor(task)),
   ],
   providers: [
     { provide: TASK, useValue: task },
-    ...(task.role === 'consumer' ? [variant?.consumer ?? CardIssuing] : []),
+    { provide: HISTORY, useValue: write },
+    ...(task.role === 'consumer' ? [variant?.consumer ?? Issuing] : []),
   ],
 })(Campaign);
 
@@ -85,7 +65,7 @@ async function main(): Promise<void> {
   const broker = app.get(BrokerService);
   const outbox = app.get(OutboxPublisher);
   const dataSource = app.get<DataSource>(getDataSourceToken());
-  const publishing = new Publishing(task.name, dataSource, outbox, write, chance, !variant?.withoutKeys);
+  const publishing = new Paying(task.name, dataSource, outbox, write, chance, !variant?.withoutKeys);
   process.on('message', (told: Told) => {
     if (told === 'hold-publishing') publishing.held = true;
     if (told === 'go-on-publishing') publishing.held = false;
@@ -94,6 +74,7 @@ async function main(): Promise<void> {
   });
   if (task.role === 'publisher') publishing.start();
   if (task.role === 'sweeper') void keepSweeping(broker, write, chance);
+  if (task.role === 'operator') void keepRequeueing(broker, write, chance);
   say('ready');
 }
 

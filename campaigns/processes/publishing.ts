@@ -3,6 +3,7 @@ import type { DataSource } from 'typeorm';
 import type { OutboxPublisher } from '../../src/index.js';
 import type { Seeded } from '../seeded.js';
 import type { Line } from './history.js';
+import { outcomeOf } from './outcome-of-publish.js';
 import { PaymentSucceeded } from './payment.js';
 
 const LANES = 4;
@@ -11,8 +12,6 @@ const KEYED_LANES = 2;
 const BURST = 4;
 /** Longest pause between two payments of a lane, in milliseconds. */
 const PAUSE_MS = 250;
-/** A COMMIT that nobody answers counts as unknown after so long, in milliseconds. */
-const PATIENCE_MS = 2_500;
 /** How many payments are told of twice. */
 const TWICE = 0.1;
 
@@ -76,14 +75,6 @@ export class Publishing {
       });
       committing = true;
     });
-    const outcome = await Promise.race([
-      paying.then(
-        () => undefined,
-        (error: unknown) => ({ publish: committing ? 'unknown' : 'failed', error: String(error) }) as const,
-      ),
-      // It may still be on its way to COMMIT.
-      pause(PATIENCE_MS, { publish: 'unknown', error: 'nobody answered' } as const, { ref: false }),
-    ]);
-    this.write(outcome ? { ...outcome, bizId } : { publish: 'acknowledged', bizId });
+    this.write({ ...(await outcomeOf(paying, () => committing)), bizId });
   }
 }

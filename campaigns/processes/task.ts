@@ -1,12 +1,14 @@
 import type { DataSourceOptions } from 'typeorm';
 import type { Shape } from '../databases/pair.js';
 import type { Place } from '../proxy/transaction-watch.js';
+import type { CampaignName } from '../variants/variant.js';
 
-/** `sweeper` is the broker's own work, what nobody asks it for. */
-export type Role = 'publisher' | 'relay' | 'sweeper' | 'consumer';
+/** `sweeper` is the broker's own work, what nobody asks it for; an `operator` requeues dead letters. */
+export type Role = 'publisher' | 'relay' | 'sweeper' | 'consumer' | 'operator';
 
 /** What a process is started with, as JSON in CAMPAIGN_TASK. */
 export interface Task {
+  campaign: CampaignName;
   role: Role;
   /** `consumer-2.17`: the 17th process in the second consumer's place. */
   name: string;
@@ -35,3 +37,8 @@ export type Said = 'ready' | 'stopped-publishing' | 'swept';
 export type Told = 'hold-publishing' | 'go-on-publishing' | 'stop-publishing' | 'sweep';
 
 export const GROUPS = ['card-issuing', 'wallet'] as const;
+
+/** What payments are for in campaign `order`: a row and an ordering key for each. */
+export const ACCOUNTS: readonly string[] = Array.from({ length: 50 }, (_, i) => `account-${i + 1}`);
+/** Failures of a delivery in campaign `order` before it becomes a dead letter. */
+export const ATTEMPTS = 4;

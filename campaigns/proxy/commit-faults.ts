@@ -29,6 +29,8 @@ export class CommitFaults {
   private readonly open: Map<Place, CommitFault[]>;
   readonly counts = new Map<string, number>();
   active = false;
+  /** So many of each kind at each place as yet: for faults that are to be spread over a run. */
+  due = Infinity;
 
   constructor(
     shape: Shape,
@@ -51,8 +53,10 @@ export class CommitFaults {
 
   decide(place: Place): CommitFault | undefined {
     const kinds = this.open.get(place);
-    if (!this.active || !kinds || kinds.length === 0 || !this.chance.chance(SHARE)) return undefined;
-    const kind = this.chance.pick(kinds);
+    if (!this.active || !kinds) return undefined;
+    const wanted = kinds.filter((kind) => this.counts.get(`${place} ${kind}`)! < this.due);
+    if (wanted.length === 0 || !this.chance.chance(SHARE)) return undefined;
+    const kind = this.chance.pick(wanted);
     const count = this.counts.get(`${place} ${kind}`)! + 1;
     this.counts.set(`${place} ${kind}`, count);
     if (count >= this.ofEach) kinds.splice(kinds.indexOf(kind), 1);

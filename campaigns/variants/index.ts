@@ -1,10 +1,13 @@
 import { ackFirst } from './ack-first.js';
+import { backoffStepsAside } from './backoff-steps-aside.js';
 import { blindRetry } from './blind-retry.js';
 import { dedupApart } from './dedup-in-its-own-transaction.js';
 import { deleteBeforeAck } from './delete-before-ack.js';
 import { newIdEachSend } from './new-id-each-send.js';
 import { noAcceptedIds } from './no-accepted-ids.js';
 import { noDedup } from './no-dedup.js';
+import { outboxWithoutLines } from './outbox-without-lines.js';
+import { requeueWaits } from './requeue-waits.js';
 import { withoutKeys } from './without-keys.js';
 import type { Variant } from './variant.js';
 
@@ -17,6 +20,9 @@ export const variants: readonly Variant[] = [
   deleteBeforeAck,
   noAcceptedIds,
   withoutKeys,
+  outboxWithoutLines,
+  backoffStepsAside,
+  requeueWaits,
 ];
 
 /** @throws Error that names those which there are */

@@ -1,11 +1,12 @@
 import type { Type } from '@nestjs/common';
 import type { IdempotentMqOptions } from '../../src/index.js';
 import type { Engine } from '../databases/create.js';
-import type { Shape } from '../databases/pair.js';
+import type { Pair, Shape } from '../databases/pair.js';
 import type { Task } from '../processes/task.js';
 
-export type CampaignName = 'kill' | 'commit';
-export type Damage = 'lost' | 'doubled' | 'landedTwice' | 'disordered';
+export const CAMPAIGNS = ['kill', 'commit', 'order'] as const;
+export type CampaignName = (typeof CAMPAIGNS)[number];
+export type Damage = 'lost' | 'doubled' | 'landedTwice' | 'disordered' | 'overlapped';
 
 /** The protocol with one rule broken. A campaign that doesn't notice proves nothing. */
 export interface Variant {
@@ -17,6 +18,8 @@ export interface Variant {
   readonly engines: readonly Engine[];
   /** Nothing is published under an ordering key. */
   readonly withoutKeys?: boolean;
+  /** Done to the databases before anybody is there. */
+  readonly spoil?: (pair: Pair) => Promise<void>;
   /** In place of the idempotent consumers. */
   readonly consumer?: Type;
   /** Put between the process and its broker. */

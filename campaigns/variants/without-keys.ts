@@ -3,7 +3,7 @@ import type { Variant } from './variant.js';
 export const withoutKeys: Variant = {
   name: 'without-keys',
   damage: 'disordered',
-  campaigns: ['kill', 'commit'],
+  campaigns: ['kill', 'commit', 'order'],
   shapes: [1, 2],
   engines: ['sqlite', 'mariadb', 'mysql'],
   withoutKeys: true,

@@ -157,8 +157,8 @@ export class Delivering {
     );
     if (removed) this.tellRemoved(subscription);
     this.limiting.note(subscription.id, limited);
-    const broughtBack = due && (await this.bringBackDue(subscription.id)) > 0;
-    return { claimable: claimable || broughtBack, keyed, broughtBack, limited };
+    const broughtBack = due ? await this.bringBackDue(subscription.id) : undefined;
+    return { claimable: claimable || broughtBack !== undefined, keyed, broughtBack, limited };
   }
 
   /** Once: a worker of an old version may well go on for as long as its process is to live. */
@@ -253,7 +253,8 @@ export class Delivering {
     await this.connections.control(back).catch(() => undefined);
   }
 
-  private async bringBackDue(subscriptionId: number): Promise<number> {
+  /** @returns the lowest number of those that are back; undefined: none was due any more */
+  private async bringBackDue(subscriptionId: number): Promise<number | undefined> {
     const { database } = this.connections;
     return this.connections.controlTransaction(async (on) => {
       const seqs = await findDue(database, on, { subscriptionId, limit: DUE_BATCH });
@@ -261,7 +262,7 @@ export class Delivering {
         await insertDeliveriesFromWaiting(database, on, { subscriptionId, seqs });
         await deleteWaiting(database, on, { subscriptionId, seqs });
       }
-      return seqs.length;
+      return seqs.length > 0 ? Math.min(...seqs) : undefined;
     });
   }
 }

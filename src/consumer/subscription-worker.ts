@@ -3,7 +3,7 @@ import { ShuttingDownError, describeError } from '../errors/index.js';
 import type { IdempotentMqEvents } from '../events/index.js';
 import { inCleanContext } from '../transaction/index.js';
 import type { ClaimedDelivery, Subscription, Suspect, Transport } from '../transport/port.js';
-import { WakeUp } from '../waiting/index.js';
+import { ClaimCursor, WakeUp } from '../waiting/index.js';
 import type { DiscoveredConsumer } from './consumer.explorer.js';
 import type { DeliveryProcessor } from './delivery-processor.js';
 import { HeldDelivery } from './held-delivery.js';
@@ -25,8 +25,6 @@ export interface WorkerOptions {
 /** What keeps a worker from its work: it can't claim or tell the broker, or its handlers can't be run. */
 type Trouble = 'broker' | 'handlers';
 
-/** Numbers commit out of order, and some come back below the cursor: look at everything this often. Milliseconds. */
-const RESCAN_MS = 1_000;
 const MAX_ERROR_PAUSE_MS = 5_000;
 /** Handlers slower than this don't get deliveries to wait behind them, which another process could run. Milliseconds. */
 const FAST_HANDLER_MS = 500;
@@ -47,9 +45,8 @@ export class SubscriptionWorker {
   private readonly stopped = new AbortController();
   private stopListening: (() => void) | undefined;
   private readonly troubles = new Set<Trouble>();
-  private cursor = 0;
+  private readonly cursor = new ClaimCursor();
   private readonly keys = new KeyRounds();
-  private lastRescan = -Infinity;
   /** A moving average. It begins as if slow: nothing is hoarded before a handler has shown that it is fast. */
   private handlerMs = FAST_HANDLER_MS;
   /** The group has a limit, so what would wait here takes a place from another process. */
@@ -138,30 +135,34 @@ export class SubscriptionWorker {
     if (this.stopping || this.room() === 0) return false;
     const leave = this.gate.enter();
     this.heldBack = false;
+    let failed = true;
     try {
-      // By a clock that nobody sets: what lies below the cursor would wait until the hour comes again.
-      const rescan = performance.now() - this.lastRescan >= RESCAN_MS;
-      if (rescan) {
-        this.lastRescan = performance.now();
-        this.cursor = 0;
-      }
-      if (rescan || !eager) {
-        const { claimable, keyed, broughtBack, limited } = await this.transport.poll(
-          this.subscription,
-          this.cursor,
-        );
-        this.limited = limited;
-        // What comes back keeps its old number.
-        if (broughtBack) this.cursor = 0;
-        if (keyed) this.keys.beginIfRested();
-        if (!claimable && !this.keys.search) return false;
-      }
+      const lookedBack = this.cursor.lookBackIfDue();
+      const worthIt = (!lookedBack && eager) || (await this.poll());
       // Less by now, where the group has got a limit.
       const room = this.room();
-      return room > 0 && (await this.claim(room));
+      const mayBeMore = worthIt && room > 0 && (await this.claim(room));
+      failed = false;
+      return mayBeMore;
     } finally {
+      this.cursor.stepIsOver({ failed });
       leave();
     }
+  }
+
+  /** @returns whether a claim is worth trying */
+  private async poll(): Promise<boolean> {
+    const { cursor, keys } = this;
+    const { claimable, keyed, broughtBack, limited } = await this.transport.poll(
+      this.subscription,
+      cursor.after,
+    );
+    this.limited = limited;
+    if (!claimable) cursor.nothingBehind();
+    // What comes back keeps its old number.
+    if (broughtBack !== undefined) cursor.backTo(broughtBack);
+    if (keyed) keys.beginIfRested();
+    return claimable || keys.search !== undefined;
   }
 
   private async claim(limit: number): Promise<boolean> {
@@ -170,11 +171,12 @@ export class SubscriptionWorker {
     const claimId = newClaimId();
     const keys = this.keys.search;
     const askedAt = performance.now();
-    const answer = await this.transport.claim({ subscription, claimId, after: cursor, limit, leaseMs, keys });
+    const { after } = cursor;
+    const answer = await this.transport.claim({ subscription, claimId, after, limit, leaseMs, keys });
     const foundSome = answer.deliveries.some(({ orderingKey }) => orderingKey);
     if (keys && answer.keys) this.keys.goOn(keys, answer.keys, foundSome);
     this.heldBack = answer.heldBack;
-    if (answer.lastSeen !== undefined) this.cursor = answer.lastSeen;
+    if (answer.lastSeen !== undefined) cursor.moveTo(answer.lastSeen);
     for (const claimed of answer.deliveries) this.take(claimed, askedAt);
     if (answer.suspects.length > 0) this.isolate(answer.suspects);
     const mayBeMore =
@@ -251,7 +253,7 @@ export class SubscriptionWorker {
       .finally(() => {
         this.isolating = undefined;
         // Others of them may be waiting below the cursor.
-        this.lastRescan = -Infinity;
+        this.cursor.startOver();
         this.wake.ring();
       });
   }

@@ -75,6 +75,36 @@ export type IdempotentMqEvent =
   | { type: 'forgetting-resumed'; scenario: string }
   /** The broker's clock doesn't go as time does: nothing is forgotten until it does, or the process starts anew. */
   | { type: 'clock-jumped'; byMs: number }
+  /**
+   * Somebody's transaction, of this app or of any other that uses the server, keeps what is deleted from being purged. The
+   * oldest one, with the number of `others` that do so too; again after ten minutes, if it is still open.
+   */
+  | {
+      type: 'old-transaction';
+      /** The library's, on whose server it is: `shop on 10.0.0.7:3306`. */
+      database: string;
+      /** For `KILL`. */
+      connectionId: number;
+      user: string;
+      host: string;
+      /** The database that its session has chosen. */
+      schema: string | undefined;
+      openMs: number;
+      /** The first word of the statement that runs; undefined: it is idle. */
+      running: string | undefined;
+      /** How long it has been running, or idle. */
+      forMs: number;
+      others: number;
+    }
+  /** The same on SQLite: so many bytes of the log can't be taken into the file, because somebody reads as of before them. */
+  | {
+      type: 'wal-held';
+      /** The log, `shop.sqlite-wal`. */
+      file: string;
+      bytes: number;
+      /** The oldest transaction of this process; undefined: it has none open. */
+      oldest: { name: string; openMs: number } | undefined;
+    }
   /** As published, and no group has subscribed to the topic yet. */
   | { type: 'parked'; topic: string; count: number }
   | ({ type: 'delivered'; attempt: number; redelivered: boolean } & AboutDelivery)

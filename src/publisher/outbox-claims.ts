@@ -26,6 +26,7 @@ import {
 } from '../storage/index.js';
 import type { Acceptance } from '../transport/port.js';
 import { ConfigurationError } from '../errors/index.js';
+import { ClaimCursor } from '../waiting/index.js';
 import { freshIdsOf } from './fresh-ids.js';
 
 /** Rows of the outbox that one relay has to send, until its lease ends. */
@@ -45,8 +46,6 @@ const ROWS = 200;
 /** Looks of one claim: the next one goes on where this one has come to. */
 const LOOKS = 10;
 const FIRST_KEY = Buffer.alloc(0);
-/** Look at everything this often, in milliseconds. */
-const RESCAN_MS = 1_000;
 /** Bodies of one shipment. */
 const SHIPMENT_BYTES = 4 * 1024 * 1024;
 
@@ -55,9 +54,9 @@ export class OutboxClaims {
   /** Keys get their turn one after the other. */
   private keyCursor: Buffer = FIRST_KEY;
   /** Those without a key are looked for behind this one: deleted rows before it cost time as long as an old snapshot needs them. */
-  private cursor = 0;
-  /** By a clock that nobody sets. */
-  private rescanAt = 0;
+  private readonly cursor = new ClaimCursor();
+  /** When something below it is to be sent again. By a clock that nobody sets. */
+  private againAt = Infinity;
   private atEnd = true;
 
   constructor(
@@ -70,18 +69,18 @@ export class OutboxClaims {
     const { database } = this.connections;
     // Numbers commit out of order, and what is sent again is below the cursor: but what can't be sent must not keep the
     // others from their turn, so it goes through to the end first.
-    if (this.atEnd && performance.now() >= this.rescanAt) {
-      this.rescanAt = performance.now() + RESCAN_MS;
-      this.cursor = 0;
-    }
+    if (this.atEnd) this.lookBack();
     const { plain, keyed, due } = await this.connections.control(async (on) => {
-      const { sendable, ...work } = await findOutboxWork(database, on, { after: this.cursor });
+      const { sendable, ...work } = await this.findWork(on);
       // A claim is a question to the broker: not for keys that all wait to be sent again.
       const keyed = !sendable && work.keyed && (await this.hasSendableKey(on));
       return { plain: sendable, keyed, due: work.due };
     });
-    // A claim that was full may have been the last of them.
-    if (!plain) this.atEnd = true;
+    if (!plain) {
+      // A claim that was full may have been the last of them.
+      this.atEnd = true;
+      this.cursor.nothingBehind();
+    }
     const sendable = plain || keyed;
     if (!due) return sendable;
     const moved = await this.connections.controlTransaction(async (on) => {
@@ -90,6 +89,25 @@ export class OutboxClaims {
       return keys.length;
     });
     return sendable || moved > 0;
+  }
+
+  private lookBack(): void {
+    if (performance.now() >= this.againAt) {
+      this.againAt = Infinity;
+      this.cursor.startOver();
+    }
+    this.cursor.lookBackIfDue();
+  }
+
+  private async findWork(on: Connection): ReturnType<typeof findOutboxWork> {
+    let failed = true;
+    try {
+      const work = await findOutboxWork(this.connections.database, on, { after: this.cursor.after });
+      failed = false;
+      return work;
+    } finally {
+      this.cursor.stepIsOver({ failed });
+    }
   }
 
   /** By which the broker knows this outbox. */
@@ -143,10 +161,8 @@ export class OutboxClaims {
         );
       }
       leased = rows;
-      this.cursor = Math.max(
-        this.cursor,
-        ...rows.filter(({ table }) => table === 'outbox').map(({ seq }) => seq),
-      );
+      const plain = rows.filter(({ table }) => table === 'outbox').map(({ seq }) => seq);
+      if (plain.length > 0) this.cursor.moveTo(Math.max(...plain));
       return { origin: outbox.origin, claims, token, rows };
     });
     const claim = await claiming.catch(async (error: unknown) => {
@@ -172,7 +188,7 @@ export class OutboxClaims {
   /** Those of the claim that were not sent: another relay may, at once. */
   async handBack({ token }: Pick<OutboxClaim, 'token'>, rows: readonly LeasedRow[]): Promise<void> {
     if (rows.length === 0) return;
-    this.rescanAt = 0;
+    this.againAt = 0;
     const { database } = this.connections;
     await this.connections.controlTransaction(async (on) => {
       for (const those of byTable(rows)) await handBackUnsent(database, on, { ...those, token });
@@ -182,7 +198,7 @@ export class OutboxClaims {
   /** To be sent again after `delayMs`. */
   async postpone({ token }: OutboxClaim, rows: readonly LeasedRow[], delayMs: number): Promise<void> {
     if (rows.length === 0) return;
-    this.rescanAt = Math.min(this.rescanAt, performance.now() + delayMs);
+    this.againAt = Math.min(this.againAt, performance.now() + delayMs);
     const { database } = this.connections;
     await this.connections.controlTransaction(async (on) => {
       for (const those of byTable(rows)) await postponeOutbox(database, on, { ...those, token, delayMs });
@@ -230,7 +246,7 @@ export class OutboxClaims {
   }
 
   private async findOthers(on: Connection, limit: number): Promise<SendableRow[]> {
-    const rows = await findSendable(this.connections.database, on, { after: this.cursor, limit });
+    const rows = await findSendable(this.connections.database, on, { after: this.cursor.after, limit });
     this.atEnd = rows.length < limit;
     return rows;
   }

@@ -19,6 +19,8 @@ export interface Dialect {
   isContention(error: unknown): boolean;
   /** The database takes no writes for now, whoever sends them: it is read-only, or full. Counts as no attempt either. */
   isUnwritable(error: unknown): boolean;
+  /** The database's user lacks a privilege that the statement needs. */
+  isNotAllowed(error: unknown): boolean;
   /** Somebody ended the statement, or with it the connection, which only the next statement tells. */
   isInterrupted(error: unknown): boolean;
   /** The whole transaction is gone after this error, whoever swallows it. */
@@ -33,6 +35,11 @@ const MYSQL_CONTENTION = new Set([
   1213, // deadlock
   1020, // MariaDB 11.8 at REPEATABLE READ: record has changed since last read
   3572, // NOWAIT
+]);
+
+const MYSQL_NOT_ALLOWED = new Set([
+  1142, // a command on a table
+  1227, // a privilege of the server, such as PROCESS
 ]);
 
 const CONNECTION_LOST = new Set([
@@ -102,6 +109,7 @@ const mysql: Dialect = {
   isDuplicateKey: (error) => driverErrno(error) === 1062,
   isContention: (error) => MYSQL_CONTENTION.has(driverErrno(error) ?? 0) || sqlState(error) === '40001',
   isUnwritable: (error) => isReadOnly(error) || isDiskFull(error),
+  isNotAllowed: (error) => MYSQL_NOT_ALLOWED.has(driverErrno(error) ?? 0),
   isInterrupted: (error) => driverErrno(error) === 1317,
   // 1205 ends it only with innodb_rollback_on_timeout, which a handler can't know: treat both alike. And what a read-only
   // server has refused would be missing, or a full one, should it take the COMMIT.
@@ -121,6 +129,7 @@ const sqlite: Dialect = {
   isDuplicateKey: (error) => /^SQLITE_CONSTRAINT_(PRIMARYKEY|UNIQUE)$/.test(errorCode(error) ?? ''),
   isContention: (error) => /^SQLITE_(BUSY|LOCKED|WRITE_TIMEOUT)/.test(errorCode(error) ?? ''),
   isUnwritable: (error) => errorCode(error) === 'SQLITE_FULL',
+  isNotAllowed: () => false,
   isInterrupted: () => false,
   endsTransaction: (error) => /^SQLITE_(BUSY|FULL|IOERR|NOMEM|INTERRUPT)/.test(errorCode(error) ?? ''),
   undoesTransaction: () => false,

@@ -143,7 +143,8 @@ export interface PollAnswer {
   readonly claimable: boolean;
   /** Whether there is anything with an ordering key. */
   readonly keyed: boolean;
-  readonly broughtBack: boolean;
+  /** The lowest number of what has come back from where it waited; undefined: nothing has. */
+  readonly broughtBack: number | undefined;
   /** Whether the group has a limit: what is claimed ahead takes a place from another process. */
   readonly limited: boolean;
 }

@@ -186,7 +186,14 @@ export const SCHEMAS = {
   },
   poll: {
     request: request({ subscription: SubscriptionId, after: T.Integer({ minimum: 0, maximum: MOST }) }),
-    answer: answer({ claimable: Bool, keyed: Bool, broughtBack: Bool, limited: Bool }),
+    answer: answer({
+      claimable: Bool,
+      keyed: Bool,
+      broughtBack: T.Optional(
+        T.Integer({ description: 'The lowest number of what has come back from where it waited.' }),
+      ),
+      limited: Bool,
+    }),
   },
   wait: {
     request: request({

@@ -52,7 +52,7 @@ describe.each(engines)('groups on %s', (engine) => {
     expect((await claim(app, cards)).deliveries).toEqual([]);
     expect(await app.broker.poll(cards, 0)).toMatchObject({
       claimable: false,
-      broughtBack: false,
+      broughtBack: undefined,
       limited: false,
     });
     expect(await claimAlone(app, cards, 1)).toBeUndefined();

@@ -54,6 +54,7 @@ export function failing(real: LibraryConnections, failure: Failure): FailingConn
     },
     scopeRunner: (request) => real.scopeRunner(request),
     allowSilence: (seconds) => real.allowSilence(seconds),
+    oldestTransaction: () => real.oldestTransaction(),
     close: () => real.close(),
   };
 }

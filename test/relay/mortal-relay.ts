@@ -48,6 +48,7 @@ function mortal(real: LibraryConnections): LibraryConnections {
       }, options),
     scopeRunner: (request) => real.scopeRunner(request),
     allowSilence: (seconds) => real.allowSilence(seconds),
+    oldestTransaction: () => real.oldestTransaction(),
     close: () => real.close(),
   };
 }

@@ -1,6 +1,11 @@
 import type { Connection } from '../execute.js';
 import type { Database } from '../tables.js';
-import type { LibraryConnections, ScopeRequest, ScopeRunner } from './library-connections.js';
+import type {
+  LibraryConnections,
+  OpenTransaction,
+  ScopeRequest,
+  ScopeRunner,
+} from './library-connections.js';
 
 /** After a failure nobody tries again for so long, in milliseconds: each loop of the process asks. */
 const BREATH_MS = 500;
@@ -50,6 +55,10 @@ export class LateConnections implements LibraryConnections {
   allowSilence(seconds: number): void {
     this.silenceSeconds = Math.max(this.silenceSeconds, seconds);
     this.opened?.allowSilence(seconds);
+  }
+
+  oldestTransaction(): OpenTransaction | undefined {
+    return this.opened?.oldestTransaction();
   }
 
   async close(): Promise<void> {

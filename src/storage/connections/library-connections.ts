@@ -25,7 +25,19 @@ export interface LibraryConnections {
   /** Handlers may be silent for this long, in seconds, before the server ends their transaction. It only rises. */
   allowSilence(seconds: number): void;
 
+  /**
+   * The oldest transaction that this process has open, where the library knows of all of them (SQLite); undefined: none,
+   * or nobody knows.
+   */
+  oldestTransaction(): OpenTransaction | undefined;
+
   close(): Promise<void>;
+}
+
+export interface OpenTransaction {
+  /** Whose it is: a handler for a biz-id, the broker, a query runner of a DataSource. */
+  readonly name: string;
+  readonly openMs: number;
 }
 
 export interface ScopeRequest {

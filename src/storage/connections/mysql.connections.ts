@@ -161,6 +161,9 @@ class MysqlConnections implements LibraryConnections {
     this.idleTimeoutSeconds = Math.max(this.idleTimeoutSeconds, seconds);
   }
 
+  /** The server knows, and is asked: findOldTransactions. */
+  oldestTransaction(): undefined {}
+
   /** Nobody waits for what is still under way. The pool would, also for a server that is frozen. */
   async close(): Promise<void> {
     for (const lease of this.inUse) lease.destroy();

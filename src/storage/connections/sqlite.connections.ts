@@ -9,7 +9,12 @@ import { ConfigurationError } from '../../errors/index.js';
 import type { Database } from '../tables.js';
 import { standFor } from './app-data-source.js';
 import { untilAborted } from './deadline.js';
-import type { LibraryConnections, ScopeRequest, ScopeRunner } from './library-connections.js';
+import type {
+  LibraryConnections,
+  OpenTransaction,
+  ScopeRequest,
+  ScopeRunner,
+} from './library-connections.js';
 
 /** SQLite: the app's own DataSource, once it was made safe, has a handle for everybody. */
 export async function openSqliteConnections(
@@ -89,6 +94,10 @@ class SqliteLibraryConnections implements LibraryConnections {
 
   /** Nobody ends a transaction here. */
   allowSilence(): void {}
+
+  oldestTransaction(): OpenTransaction | undefined {
+    return this.handles.oldestTransaction();
+  }
 
   private async onControlHandle<T>(work: (runner: QueryRunner) => Promise<T>): Promise<T> {
     const runner = this.handles.createQueryRunner({ name: 'the broker', priority: 'control' });

@@ -54,6 +54,15 @@ export class SqliteConnections {
     return main?.open === true && main.inTransaction;
   }
 
+  /** The one that has been open longest, and its runner's name. */
+  oldestTransaction(): { name: string; openMs: number } | undefined {
+    const now = performance.now();
+    const open = [...this.#sessions].flatMap(({ name, inTransactionSince: since }) =>
+      since === undefined ? [] : [{ name, openMs: now - since }],
+    );
+    return open.sort((a, b) => b.openMs - a.openMs)[0];
+  }
+
   /**
    * Rolls back what is open and closes all handles but the driver's own. `dataSource.destroy()` does it by itself. Later
    * use opens new ones, as long as the DataSource is initialized.

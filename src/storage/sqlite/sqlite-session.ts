@@ -26,6 +26,8 @@ export class SqliteSession {
   #ended: Error | undefined;
   /** Something was set on the handle that the next runner must not meet. */
   #changedHandle = false;
+  /** When a statement first left a transaction open. By a clock that nobody sets. */
+  #inTransactionSince: number | undefined;
 
   constructor(
     private readonly pool: HandlePool,
@@ -38,6 +40,15 @@ export class SqliteSession {
   get inTransaction(): boolean {
     if (!this.#handle?.inTransaction) return false;
     return this.#turn !== undefined || !this.pool.place().inMemory;
+  }
+
+  get name(): string {
+    return this.writer.name;
+  }
+
+  /** By `performance.now()`; undefined outside of a transaction. */
+  get inTransactionSince(): number | undefined {
+    return this.inTransaction ? this.#inTransactionSince : undefined;
   }
 
   async handle(): Promise<SqliteHandle> {
@@ -87,6 +98,9 @@ export class SqliteSession {
     } catch (error) {
       return failed(error);
     } finally {
+      this.#inTransactionSince = this.inTransaction
+        ? (this.#inTransactionSince ?? performance.now())
+        : undefined;
       this.#leaveUnlessWriting();
     }
   }

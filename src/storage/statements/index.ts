@@ -30,3 +30,5 @@ export * from './quarantine.js';
 export * from './watermark.js';
 export * from './expire.js';
 export * from './limits.js';
+export * from './old-transactions.js';
+export * from './wal.js';

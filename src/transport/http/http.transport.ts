@@ -84,7 +84,11 @@ export function httpTransport(requests: HttpRequests, { timeoutMs }: { timeoutMs
       return delivery && deliveryFromJson(delivery);
     },
 
-    poll: ({ id }, after) => requests.ask('poll', { subscription: id, after }),
+    async poll({ id }, after) {
+      const { broughtBack, ...answer } = await requests.ask('poll', { subscription: id, after });
+      return { ...answer, broughtBack };
+    },
+
     acknowledge: (held) => acks.add(held),
 
     async retryLater(held, attempt, delayMs) {

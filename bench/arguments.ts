@@ -1,0 +1,87 @@
+import { parseArgs } from 'node:util';
+import type { KeyOrder } from './support/filled-dedup.js';
+
+export const USAGE = `npm run bench -- NAME [options]
+
+  NAME              old-read-view, dedup-rows or forgetting-beside-load; bench/README.md says what each of them measures
+  --database URL    mariadb:// or mysql://, of a user who may create databases; left out, old-read-view takes SQLite
+  --rounds N        9 unless given
+
+  old-read-view           --finished N,N  --backlog N
+  dedup-rows              --sizes N,N     --keys ordered,random     --pools MIB,MIB
+  forgetting-beside-load  --rows N        --publishers N            --window MS`;
+
+const NAMES = ['old-read-view', 'dedup-rows', 'forgetting-beside-load'] as const;
+const KEY_ORDERS = ['ordered', 'random'] as const;
+
+export interface Arguments {
+  name: (typeof NAMES)[number];
+  url: string | undefined;
+  rounds: number;
+  finished: number[];
+  backlog: number;
+  sizes: number[];
+  keys: KeyOrder[];
+  pools: number[];
+  rows: number;
+  publishers: number;
+  windowMs: number;
+}
+
+/** @throws Error that says what is wrong */
+export function readArguments(argv: readonly string[]): Arguments {
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    allowPositionals: true,
+    options: {
+      database: { type: 'string' },
+      rounds: { type: 'string', default: '9' },
+      finished: { type: 'string', default: '40000,200000' },
+      backlog: { type: 'string', default: '10000' },
+      sizes: { type: 'string', default: '0,1000000,10000000' },
+      keys: { type: 'string', default: KEY_ORDERS.join(',') },
+      pools: { type: 'string', default: '' },
+      rows: { type: 'string', default: '1000000' },
+      publishers: { type: 'string', default: '8' },
+      window: { type: 'string', default: '15000' },
+    },
+  });
+  const name = NAMES.find((each) => each === positionals[0]);
+  if (!name || positionals.length > 1) {
+    throw new Error(`NAME must be one of ${NAMES.join(', ')} (got ${positionals.join(' ') || 'none'}).`);
+  }
+  if (name !== 'old-read-view' && values.database === undefined) {
+    throw new Error(`${name} needs --database: it is about a server.`);
+  }
+  return {
+    name,
+    url: values.database,
+    rounds: number('--rounds', values.rounds),
+    finished: numbers('--finished', values.finished),
+    backlog: number('--backlog', values.backlog),
+    sizes: numbers('--sizes', values.sizes),
+    keys: keyOrders(values.keys),
+    pools: numbers('--pools', values.pools),
+    rows: number('--rows', values.rows),
+    publishers: number('--publishers', values.publishers),
+    windowMs: number('--window', values.window),
+  };
+}
+
+function number(option: string, value: string): number {
+  const wanted = Number(value);
+  if (value !== '' && Number.isSafeInteger(wanted) && wanted >= 0) return wanted;
+  throw new Error(`${option} must be a whole number (got ${value || 'nothing'}).`);
+}
+
+function numbers(option: string, list: string): number[] {
+  return list === '' ? [] : list.split(',').map((value) => number(option, value));
+}
+
+function keyOrders(list: string): KeyOrder[] {
+  return list.split(',').map((value) => {
+    const order = KEY_ORDERS.find((each) => each === value);
+    if (order) return order;
+    throw new Error(`--keys must be of ${KEY_ORDERS.join(', ')} (got ${value || 'nothing'}).`);
+  });
+}

@@ -1,0 +1,34 @@
+import 'reflect-metadata';
+import { type Arguments, USAGE, readArguments } from './arguments.js';
+import { dedupRows } from './dedup-rows.js';
+import { forgettingBesideLoad } from './forgetting-beside-load.js';
+import { oldReadView } from './old-read-view.js';
+
+process.exitCode = await bench(process.argv.slice(2)).catch((error: unknown) => {
+  console.error(error);
+  return 1;
+});
+
+/** @returns the exit status: 0 measured, 1 it could not be, 2 called wrongly */
+async function bench(argv: readonly string[]): Promise<number> {
+  let args: Arguments;
+  try {
+    args = readArguments(argv);
+  } catch (error) {
+    console.error(`${(error as Error).message}\n\n${USAGE}`);
+    return 2;
+  }
+  await run(args);
+  return 0;
+}
+
+function run({ name, url, keys: orders, ...args }: Arguments): Promise<void> {
+  switch (name) {
+    case 'old-read-view':
+      return oldReadView({ url, ...args });
+    case 'dedup-rows':
+      return dedupRows({ url: url!, orders, ...args });
+    case 'forgetting-beside-load':
+      return forgettingBesideLoad({ url: url!, ...args });
+  }
+}

@@ -1,0 +1,71 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Connection as Session, createConnection } from 'mysql2/promise';
+import type { DataSourceOptions } from 'typeorm';
+
+export type Engine = 'sqlite' | 'mariadb' | 'mysql';
+
+export interface BenchDatabase {
+  readonly engine: Engine;
+  readonly options: DataSourceOptions;
+  drop(): Promise<void>;
+}
+
+/** @param url `mariadb://` or `mysql://`, of a user who may create databases; undefined: SQLite */
+export async function createDatabase(url: string | undefined): Promise<BenchDatabase> {
+  if (url === undefined) return sqliteFile();
+  const { protocol } = new URL(url);
+  const engine = protocol.slice(0, -1);
+  if (engine !== 'mariadb' && engine !== 'mysql') {
+    throw new Error(`--database must begin with mariadb:// or mysql:// (got ${protocol}//).`);
+  }
+  const name = `mq_bench_${randomBytes(5).toString('hex')}`;
+  await onServer(url, `CREATE DATABASE ${name}`);
+  return {
+    engine,
+    options: { type: engine, ...addressOf(url), database: name } as DataSourceOptions,
+    drop: () => onServer(url, `DROP DATABASE ${name}`),
+  };
+}
+
+/** A session of its own, beside those of the library. */
+export async function openSession({ options }: BenchDatabase): Promise<Session> {
+  const { host, port, username, password, database } = options as unknown as Record<string, never>;
+  return createConnection({ host, port, user: username, password, database });
+}
+
+/** What a server says of itself, for the figures' head. */
+export async function describeServer(session: Session): Promise<string> {
+  const [rows] = await session.query(
+    'SELECT VERSION() AS version, ROUND(@@innodb_buffer_pool_size / 1048576) AS pool, @@innodb_flush_log_at_trx_commit AS flushed',
+  );
+  const [{ version, pool, flushed }] = rows as [Record<string, unknown>];
+  return `${String(version)}, buffer pool ${String(pool)} MiB, innodb_flush_log_at_trx_commit ${String(flushed)}`;
+}
+
+export async function onServer(url: string, statement: string): Promise<void> {
+  const { username: user, ...address } = addressOf(url);
+  const session = await createConnection({ ...address, user });
+  await session.query(statement).finally(() => session.end());
+}
+
+function addressOf(url: string) {
+  const { hostname, port, username, password } = new URL(url);
+  return {
+    host: hostname,
+    port: Number(port || 3306),
+    username: decodeURIComponent(username),
+    password: decodeURIComponent(password),
+  };
+}
+
+function sqliteFile(): BenchDatabase {
+  const folder = mkdtempSync(join(tmpdir(), 'mq-bench-'));
+  return {
+    engine: 'sqlite',
+    options: { type: 'better-sqlite3', database: join(folder, 'bench.sqlite') },
+    drop: async () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
