@@ -16,7 +16,6 @@ opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def database(path, schema):
-    """`with db:` is a transaction, which begins with its first write."""
     db = sqlite3.connect(path, timeout=30, isolation_level="IMMEDIATE")
     db.executescript(f"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; {schema}")
     return db
@@ -51,7 +50,7 @@ def ask(base, operation, within=10, patience=float("inf"), **fields):
 
 def pay(db, payment_id, user_id):
     message = (uuid7(), TOPIC, payment_id, json.dumps({"paymentId": payment_id, "userId": user_id, "amount": 900}))
-    with db:  # payment and message: both, or neither
+    with db:  # a transaction: payment and message, or neither
         db.execute("INSERT INTO payment VALUES (?, ?)", (payment_id, user_id))
         db.execute("INSERT INTO outbox (inner_msg_id, topic, biz_id, body) VALUES (?, ?, ?, ?)", message)
 
@@ -140,10 +139,9 @@ def main(base, payments=200, wanted=None, folder=None):
         cards = collections.Counter(id for (id,) in cards_db.execute("SELECT payment_id FROM card"))
         (unsent,) = db.execute("SELECT COUNT(*) FROM outbox").fetchone()
         left = unsent or seen["redeliveries absorbed"] < seen["ACKs to the broker dropped"]
-    lost, doubled = wanted - len(cards), cards.total() - len(cards)
     print(f"{payments} payments, {cards.total()} cards", *(f"{n} {what}" for what, n in seen.items()), sep=", ")
-    print(f"lost {lost}, doubled {doubled}")
-    sys.exit(lost > 0 or doubled > 0)
+    print(f"lost {wanted - len(cards)}, doubled {cards.total() - len(cards)}")
+    sys.exit(not len(cards) == cards.total() == wanted)
 
 
 if __name__ == "__main__":
