@@ -26,5 +26,12 @@ export function administer(
     'quarantine.release': (...given: [never]) => quarantine.release(...given),
     'quarantine.discard': (...given: [never]) => quarantine.discard(...given),
   } satisfies Record<AdminCall, Method>;
-  return (methods[call] as Method)(...(args as never[]));
+  return (methods[call] as Method)(...(args.map(withDates) as never[]));
+}
+
+/** JSON has no dates. What is none of them is refused by the method, which names it. */
+function withDates(argument: unknown): unknown {
+  if (typeof argument !== 'object' || argument === null || !('deadUntil' in argument)) return argument;
+  const { deadUntil } = argument;
+  return typeof deadUntil === 'string' ? { ...argument, deadUntil: new Date(deadUntil) } : argument;
 }
