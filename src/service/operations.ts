@@ -94,7 +94,13 @@ export function operationsOf(broker: BrokerService, watch: LandingWatch): Operat
     async claim(request, context) {
       const subscription = await own(request.subscription, context);
       const { claimId, after = 0, limit, leaseMs, keys, waitMs = 0 } = request;
-      const asked = { claimId: bytesOf(claimId), after, limit, leaseMs, keys: keySearchFromJson(keys) };
+      const asked = {
+        claimId: bytesOf(claimId),
+        after,
+        limit,
+        leaseMs,
+        keys: keySearchFromJson(keys, claimId),
+      };
       const answer = await claims.claim({ subscription, ...asked }, { waitMs, signal: context.signal });
       return claimAnswerToJson(answer);
     },
@@ -102,7 +108,7 @@ export function operationsOf(broker: BrokerService, watch: LandingWatch): Operat
     async 'claim-alone'({ subscription: id, claimId, leaseMs, ...suspect }, context) {
       const subscription = await own(id, context);
       const asked = { subscription, claimId: bytesOf(claimId), leaseMs, ...suspectFromJson(suspect) };
-      const delivery = await claims.claimAlone(asked, context.signal);
+      const delivery = await broker.repeatable.claimAlone(asked);
       return { delivery: delivery && deliveryToJson(delivery) };
     },
 

@@ -5,7 +5,6 @@ type Claim = Parameters<BrokerService['repeatable']['claim']>[0] & {
   subscription: { id: number; topic: string; group: string };
 };
 type Answer = Awaited<ReturnType<BrokerService['repeatable']['claim']>>;
-type ClaimAlone = Parameters<BrokerService['repeatable']['claimAlone']>[0];
 
 /** How often a claim that waits looks for what has come due, or whose lease has run out; milliseconds. */
 const LOOK_MS = 200;
@@ -24,32 +23,21 @@ export class WaitingClaims {
     const topics = new Set([subscription.topic]);
     // From before the look on, or what lands in between would be missed.
     let { cursor } = this.watch;
-    let answer = await this.ask(claim, signal);
+    let answer = await this.broker.repeatable.claim(claim);
     while (!isWorthAnAnswer(answer)) {
       // It also brings back what was set aside and is due, and learns of limits.
       const { claimable, keyed } = await this.broker.poll(subscription, claim.after);
+      // Nobody would hear of what is leased from here on; what was leased before is for whoever asks again.
+      if (signal.aborted) break;
       if (claimable || (keyed && claim.keys)) {
-        answer = await this.ask(claim, signal);
+        answer = await this.broker.repeatable.claim(claim);
         if (isWorthAnAnswer(answer)) break;
       }
       const left = deadline - performance.now();
-      if (left <= 0 || signal.aborted) break;
+      if (left <= 0) break;
       await this.watch.wait(topics, { cursor, ms: Math.min(left, LOOK_MS), signal });
       ({ cursor } = this.watch);
     }
-    return answer;
-  }
-
-  async claimAlone(claim: ClaimAlone, signal: AbortSignal) {
-    const delivery = await this.broker.repeatable.claimAlone(claim);
-    if (delivery && signal.aborted) await this.broker.repeatable.giveUp(claim);
-    return delivery;
-  }
-
-  private async ask(claim: Claim, signal: AbortSignal): Promise<Answer> {
-    const answer = await this.broker.repeatable.claim(claim);
-    // Nobody hears of them. Who asks again is told that the claim has nothing, and makes another one.
-    if (signal.aborted && answer.deliveries.length > 0) await this.broker.repeatable.giveUp(claim);
     return answer;
   }
 }

@@ -145,16 +145,20 @@ export function suspectFromJson({ seq, orderingKey }: SuspectJson): Suspect {
   return { seq, orderingKey: optionalBytes(orderingKey) };
 }
 
-export function keySearchToJson({ after, until, first }: KeySearch): RequestOf<'claim'>['keys'] {
-  return { after: text(after), until: text(until), first };
+export function keySearchToJson(keys: KeySearch | undefined): NonNullable<RequestOf<'claim'>['keys']> {
+  return keys ? { after: text(keys.after), until: text(keys.until), first: keys.first } : 'none';
 }
 
-const ALL_KEYS: KeySearch = { after: Buffer.alloc(0), until: Buffer.alloc(0), first: true };
-
-export function keySearchFromJson(json: RequestOf<'claim'>['keys']): KeySearch | undefined {
-  if (json === undefined) return undefined;
-  if (json === 'all') return ALL_KEYS;
-  return { after: bytes(json.after), until: bytes(json.until), first: json.first };
+/**
+ * Who names no keys has a whole round over all of them, or would never be given what a publisher begins to give one. The
+ * greater half of the room goes by turns: by the claim's id, so that a repeat asks for the same.
+ */
+export function keySearchFromJson(json: RequestOf<'claim'>['keys'], claimId: string): KeySearch | undefined {
+  if (json === 'none') return undefined;
+  if (json !== undefined && json !== 'all') {
+    return { after: bytes(json.after), until: bytes(json.until), first: json.first };
+  }
+  return { after: Buffer.alloc(0), until: Buffer.alloc(0), first: bytesOf(claimId)[15]! % 2 === 0 };
 }
 
 export function identityToJson({ broker, now }: BrokerIdentity): { broker: string; now: number } {

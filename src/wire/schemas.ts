@@ -160,7 +160,9 @@ export const SCHEMAS = {
       after: T.Optional(T.Integer({ minimum: 0, maximum: MOST })),
       limit: T.Integer({ minimum: 1, maximum: MAX_CLAIM }),
       leaseMs: LeaseMs,
-      keys: T.Optional(T.Union([T.Literal('all'), request({ after: Key, until: Key, first: Bool })])),
+      keys: T.Optional(
+        T.Union([T.Literal('all'), T.Literal('none'), request({ after: Key, until: Key, first: Bool })]),
+      ),
       waitMs: T.Optional(T.Integer({ minimum: 0, maximum: MAX_WAIT_MS })),
     }),
     answer: answer({

@@ -67,7 +67,7 @@ export function httpTransport(requests: HttpRequests, { timeoutMs }: { timeoutMs
         after,
         limit,
         leaseMs,
-        keys: keys && keySearchToJson(keys),
+        keys: keySearchToJson(keys),
       };
       return claimAnswerFromJson(await claims.ask(claim, () => requests.ask('claim', request)));
     },
