@@ -8,6 +8,8 @@ const rooms = {
   transaction: ['storage', 'errors', 'events'],
   broker: ['storage', 'transaction', 'topic', 'events', 'errors'],
   transport: ['topic', 'errors'],
+  wire: ['transport', 'topic', 'errors'],
+  service: ['wire', 'broker', 'storage', 'topic', 'events', 'errors'],
   publisher: ['transport', 'transaction', 'topic', 'storage', 'events', 'waiting', 'errors'],
   consumer: ['transport', 'transaction', 'topic', 'storage', 'events', 'waiting', 'errors'],
 };
@@ -16,8 +18,8 @@ const roomRules = Object.entries(rooms).map(([room, allowed]) => ({
   name: `${room}-imports`,
   comment: `${room}/ may import ${allowed.length ? allowed.join(', ') : 'no other room'}`,
   severity: 'error',
-  // The local transport is where the port meets the broker.
-  from: { path: `^src/${room}/`, pathNot: '^src/transport/local' },
+  // The local transport is where the port meets the broker; that over HTTP, where it meets the wire.
+  from: { path: `^src/${room}/`, pathNot: '^src/transport/(local|http)' },
   to: { path: '^src/', pathNot: `^src/(${[room, ...allowed].join('|')})/` },
 }));
 
@@ -38,10 +40,23 @@ module.exports = {
       to: { path: '^src/', pathNot: '^src/(transport|topic|errors|broker)/' },
     },
     {
+      name: 'transport-http-imports',
+      comment: 'the client of a broker service knows the wire and the port, and nothing of the service',
+      severity: 'error',
+      from: { path: '^src/transport/http' },
+      to: { path: '^src/', pathNot: '^src/(transport|wire|topic|errors)/' },
+    },
+    {
+      name: 'wire-knows-the-port',
+      severity: 'error',
+      from: { path: '^src/wire/' },
+      to: { path: '^src/transport/', pathNot: '^src/transport/port\\.ts$' },
+    },
+    {
       name: 'broker-without-nest',
       comment: 'the broker takes no more of Nest than its decorators',
       severity: 'error',
-      from: { path: '^src/(broker|storage|topic|errors|transaction|transport)/' },
+      from: { path: '^src/(broker|storage|topic|errors|transaction|transport|wire|service)/' },
       to: { path: 'node_modules/@nestjs/(?!common/)' },
     },
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },

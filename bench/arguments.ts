@@ -3,15 +3,16 @@ import type { KeyOrder } from './support/filled-dedup.js';
 
 export const USAGE = `npm run bench -- NAME [options]
 
-  NAME              old-read-view, dedup-rows or forgetting-beside-load; bench/README.md says what each of them measures
-  --database URL    mariadb:// or mysql://, of a user who may create databases; left out, old-read-view takes SQLite
+  NAME              old-read-view, dedup-rows, forgetting-beside-load or shapes; bench/README.md says what each of them measures
+  --database URL    mariadb:// or mysql://, of a user who may create databases; left out, old-read-view and shapes take SQLite
   --rounds N        9 unless given
 
   old-read-view           --finished N,N  --backlog N
   dedup-rows              --sizes N,N     --keys ordered,random     --pools MIB,MIB
-  forgetting-beside-load  --rows N        --publishers N            --window MS`;
+  forgetting-beside-load  --rows N        --publishers N            --window MS
+  shapes                  --payments N`;
 
-const NAMES = ['old-read-view', 'dedup-rows', 'forgetting-beside-load'] as const;
+const NAMES = ['old-read-view', 'dedup-rows', 'forgetting-beside-load', 'shapes'] as const;
 const KEY_ORDERS = ['ordered', 'random'] as const;
 
 export interface Arguments {
@@ -26,6 +27,7 @@ export interface Arguments {
   rows: number;
   publishers: number;
   windowMs: number;
+  payments: number;
 }
 
 /** @throws Error that says what is wrong */
@@ -44,13 +46,14 @@ export function readArguments(argv: readonly string[]): Arguments {
       rows: { type: 'string', default: '1000000' },
       publishers: { type: 'string', default: '8' },
       window: { type: 'string', default: '15000' },
+      payments: { type: 'string', default: '500' },
     },
   });
   const name = NAMES.find((each) => each === positionals[0]);
   if (!name || positionals.length > 1) {
     throw new Error(`NAME must be one of ${NAMES.join(', ')} (got ${positionals.join(' ') || 'none'}).`);
   }
-  if (name !== 'old-read-view' && values.database === undefined) {
+  if (!['old-read-view', 'shapes'].includes(name) && values.database === undefined) {
     throw new Error(`${name} needs --database: it is about a server.`);
   }
   return {
@@ -65,6 +68,7 @@ export function readArguments(argv: readonly string[]): Arguments {
     rows: number('--rows', values.rows),
     publishers: number('--publishers', values.publishers),
     windowMs: number('--window', values.window),
+    payments: number('--payments', values.payments),
   };
 }
 

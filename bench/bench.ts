@@ -3,6 +3,7 @@ import { type Arguments, USAGE, readArguments } from './arguments.js';
 import { dedupRows } from './dedup-rows.js';
 import { forgettingBesideLoad } from './forgetting-beside-load.js';
 import { oldReadView } from './old-read-view.js';
+import { shapes } from './shapes.js';
 
 process.exitCode = await bench(process.argv.slice(2)).catch((error: unknown) => {
   console.error(error);
@@ -24,6 +25,8 @@ async function bench(argv: readonly string[]): Promise<number> {
 
 function run({ name, url, keys: orders, ...args }: Arguments): Promise<void> {
   switch (name) {
+    case 'shapes':
+      return shapes({ url, ...args });
     case 'old-read-view':
       return oldReadView({ url, ...args });
     case 'dedup-rows':

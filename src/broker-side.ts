@@ -42,7 +42,7 @@ export async function checkDatabase(
 }
 
 interface BrokerSideDeps {
-  options: ResolvedOptions;
+  options: Pick<ResolvedOptions, 'tablePrefix' | 'writeWaitMs' | 'schema' | 'durability'>;
   connections: Parameters<typeof openBrokerConnections>[2];
   /** What may be told of a server's packets before it has been asked. */
   limitsOf: (packetBytes: number) => StatementLimits;

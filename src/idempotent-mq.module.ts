@@ -179,7 +179,7 @@ export class IdempotentMqModule
     if (options.roles.relay) relay?.start();
     this.runtime.unrelayed?.start();
     if (!options.roles.sweep) return;
-    broker.startSweeping();
+    broker?.startSweeping();
     forgetting.start();
     for (const each of watching) each.start();
   }
@@ -265,7 +265,7 @@ function instanceModule(definition: DynamicModule, extras: IdempotentMqExtras): 
   });
   const parts = [
     part(getOutboxPublisherToken(name) as never, ({ publisher }) => publisher),
-    part(getBrokerServiceToken(name) as never, ({ broker }) => broker),
+    part(getBrokerServiceToken(name) as never, ({ operated }) => operated),
     part(getForgettingToken(name) as never, ({ forgetting }) => forgetting),
     part(getIdempotentExecutorToken(name) as never, ({ executor }) => executor),
     part(getIdempotentMqEventsToken(name) as never, ({ events }) => events),

@@ -63,17 +63,12 @@ export interface IdempotentMqOptions {
   durability?: 'require' | 'warn';
   /**
    * Where the broker's tables are. Left out, they are in the app's own database: then a publish and a consume are one
-   * commit each. In a database of its own, each business keeps an outbox and a dedup log in its own database, and a relay
-   * sends from the one to the other.
+   * commit each. In a database of its own, or as a service of its own, each business keeps an outbox and a dedup log in its
+   * own database, and a relay sends from the one to the other.
    *
    * @default the app's own database
    */
-  broker?: {
-    /** The broker's database: TypeORM's options for it, or a DataSource that is initialized. */
-    dataSource: DataSourceOptions | DataSource;
-    /** Puts something between this process and the broker: a test loses ACKs here. */
-    through?: (broker: Transport) => Transport;
-  };
+  broker?: BrokerInDatabase | BrokerByUrl;
   /** How what is in the outbox gets to a broker with a database of its own. */
   relay?: {
     /** Most messages that are sent together. @default 500 */
@@ -101,7 +96,12 @@ export interface IdempotentMqOptions {
        * @default the app's pool size (or 10), or `concurrency` where that is more
        */
       connections?: number;
-      /** How often an idle worker asks for deliveries, in milliseconds. Within a process it is told at once. @default 200 */
+      /**
+       * How often an idle worker asks for deliveries, in milliseconds. Within a process, and by a broker service, it is told at
+       * once.
+       *
+       * @default 200; 500 with a broker service
+       */
       pollMs?: number;
       /** Leases that a delivery may lose while it runs alone in a process; with this many it goes to the dead letters. @default 5 */
       maxLostLeases?: number;
@@ -169,6 +169,26 @@ export interface IdempotentMqOptions {
   };
 }
 
+/** A broker in a database of its own, which this process reaches itself. */
+export interface BrokerInDatabase {
+  /** The broker's database: TypeORM's options for it, or a DataSource that is initialized. */
+  dataSource: DataSourceOptions | DataSource;
+  /** Puts something between this process and the broker: a test loses ACKs here. */
+  through?: (broker: Transport) => Transport;
+}
+
+/** A broker that is a service of its own: `npx nestjs-idempotent-mq serve`, or `IdempotentMqBrokerModule` in some app. */
+export interface BrokerByUrl {
+  /** Where it is, with its base path: `https://broker.internal`, `http://127.0.0.1:7788`. */
+  url: string;
+  /** The secret of a token of the service. Left out where it has none, which is on this very machine. */
+  token?: string;
+  /** Longest that an answer of it may take, in milliseconds. @default 5000 */
+  timeoutMs?: number;
+  /** Puts something between this process and the broker: a test loses ACKs here. */
+  through?: (broker: Transport) => Transport;
+}
+
 /** What a class for `forRootAsync({ useClass })` or `{ useExisting }` has to have. */
 export interface IdempotentMqOptionsFactory {
   createIdempotentMqOptions(): IdempotentMqOptions | Promise<IdempotentMqOptions>;
@@ -177,20 +197,20 @@ export interface IdempotentMqOptionsFactory {
 /** The options with their defaults. */
 export type ResolvedOptions = ReturnType<typeof resolveOptions>;
 
-const DAY_MS = 24 * 60 * 60 * 1000;
+export const DAY_MS = 24 * 60 * 60 * 1000;
 /** Node runs a timer that is longer than this at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+export const MAX_TIMER_MS = 2 ** 31 - 1;
 /** A hundred years: in microseconds it still fits the database's integers. */
-const MAX_WAIT_MS = 100 * 365 * DAY_MS;
+export const MAX_WAIT_MS = 100 * 365 * DAY_MS;
 /**
  * Two sweeps. Less is a mistaken unit (7, for days), or means that a first publish is given up on while its consumer's
  * process still starts.
  */
-const MIN_UNROUTED_MS = 60_000;
+export const MIN_UNROUTED_MS = 60_000;
 /** The answer to a claim may be long on its way, and a delivery must not be taken for younger than it is. */
 const MIN_SLACK_MS = 2 * JUDGED_FROM_MS;
 /** Less is a mistaken unit (90, for days). */
-const MIN_RETENTION_MS = 60_000;
+export const MIN_RETENTION_MS = 60_000;
 const MAX_CONNECTIONS = 10_000;
 /** Of mysql2. */
 const DRIVER_POOL_SIZE = 10;
@@ -220,7 +240,7 @@ const KNOWN: Record<string, readonly string[]> = {
     'statementTimeoutMs',
     'sqlite',
   ],
-  broker: ['dataSource', 'through'],
+  broker: ['dataSource', 'url', 'token', 'timeoutMs', 'through'],
   relay: ['batch', 'ackTimeoutMs', 'pollMs', 'delayMs', 'maxDelayMs'],
   roles: ['consume', 'relay', 'sweep'],
   consumers: [
@@ -269,7 +289,7 @@ export function resolveOptions(options: IdempotentMqOptions, dataSource: DataSou
       Math.max(appPoolSize, consumerDefaults.concurrency),
       MAX_CONNECTIONS,
     ),
-    pollMs: whole('consumers.pollMs', consumers.pollMs, 200, MAX_TIMER_MS),
+    pollMs: whole('consumers.pollMs', consumers.pollMs, isByUrl(options.broker) ? 500 : 200, MAX_TIMER_MS),
     maxLostLeases: whole('consumers.maxLostLeases', consumers.maxLostLeases, 5, MAX_LOST_LEASES),
     payload: {
       maxBytes: whole('payload.maxBytes', payload.maxBytes, DEFAULT_PAYLOAD_LIMITS.maxBytes, MAX_BYTES),
@@ -345,7 +365,7 @@ function didYouMean(key: string): string {
   return paths.length === 0 ? '' : ` here (did you mean ${paths.join(' or ')}?)`;
 }
 
-function whole(
+export function whole(
   option: string,
   value: number | undefined,
   otherwise: number,
@@ -358,9 +378,61 @@ function whole(
   return value;
 }
 
+/** Whether the broker is a service. */
+export function isByUrl(broker: IdempotentMqOptions['broker']): broker is BrokerByUrl {
+  return broker !== undefined && 'url' in broker;
+}
+
 function brokerOption(value: IdempotentMqOptions['broker']): IdempotentMqOptions['broker'] {
   if (value === undefined) return undefined;
-  const { dataSource, through } = value;
+  const { through } = value;
+  if (through !== undefined && typeof through !== 'function') {
+    throw new InvalidOptionError('broker.through', through, 'a function from a transport to a transport');
+  }
+  return isByUrl(value) ? brokerByUrl(value) : brokerInDatabase(value);
+}
+
+function brokerByUrl(value: BrokerByUrl): BrokerByUrl & { timeoutMs: number } {
+  const { url, token, timeoutMs } = value;
+  if ('dataSource' in value) {
+    throw new InvalidOptionError(
+      'broker.dataSource',
+      '…',
+      'left out beside broker.url: the service has the database',
+    );
+  }
+  const parsed = typeof url === 'string' && URL.canParse(url) ? new URL(url) : undefined;
+  const isOne = parsed && ['http:', 'https:'].includes(parsed.protocol) && !parsed.search && !parsed.hash;
+  if (!isOne) {
+    throw new InvalidOptionError(
+      'broker.url',
+      url,
+      'the address of a broker service, such as https://broker.internal',
+    );
+  }
+  if (parsed.username || parsed.password) {
+    throw new InvalidOptionError(
+      'broker.url',
+      '***',
+      'without a user and a password: a token goes into broker.token',
+    );
+  }
+  if ('token' in value && (typeof token !== 'string' || !/^\S+$/.test(token))) {
+    throw new InvalidOptionError(
+      'broker.token',
+      token === undefined ? undefined : '***',
+      'the secret of a token of the service, without spaces, or left out where the service has none',
+    );
+  }
+  return { ...value, timeoutMs: whole('broker.timeoutMs', timeoutMs, 5_000, MAX_TIMER_MS) };
+}
+
+function brokerInDatabase(value: BrokerInDatabase): BrokerInDatabase {
+  const { dataSource } = value;
+  for (const key of ['token', 'timeoutMs']) {
+    if (key in value)
+      throw new InvalidOptionError(`broker.${key}`, '***', 'left out: it belongs to broker.url');
+  }
   const isOne = typeof dataSource === 'object' && dataSource !== null;
   const expected = "TypeORM's options for the broker's database, or a DataSource that is initialized";
   if (!isOne || !('type' in dataSource || dataSource instanceof DataSource || 'driver' in dataSource)) {
@@ -380,9 +452,6 @@ function brokerOption(value: IdempotentMqOptions['broker']): IdempotentMqOptions
         "the broker's database, as in mysql://user:password@host:3306/broker; or leave url out and give host, username, password and database",
       );
     }
-  }
-  if (through !== undefined && typeof through !== 'function') {
-    throw new InvalidOptionError('broker.through', through, 'a function from a transport to a transport');
   }
   return value;
 }
@@ -466,13 +535,18 @@ function currentManager(value: IdempotentMqOptions['currentManager']): Idempoten
   return value;
 }
 
-function bool(option: string, value: boolean | undefined, otherwise: boolean): boolean {
+export function bool(option: string, value: boolean | undefined, otherwise: boolean): boolean {
   if (value === undefined) return otherwise;
   if (typeof value !== 'boolean') throw new InvalidOptionError(option, value, 'a boolean');
   return value;
 }
 
-function oneOf<T extends string>(option: string, value: T | undefined, known: readonly T[], otherwise: T): T {
+export function oneOf<T extends string>(
+  option: string,
+  value: T | undefined,
+  known: readonly T[],
+  otherwise: T,
+): T {
   if (value === undefined) return otherwise;
   if (!known.includes(value))
     throw new InvalidOptionError(option, value, known.map((k) => `'${k}'`).join(' or '));

@@ -1,6 +1,8 @@
 import { Logger } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
 import { BrokerService } from './broker/index.js';
+import { DROP_DELAY_MS, LANDING_ROWS, SWEEP_INTERVAL_MS, statementLimits } from './broker-settings.js';
+import { BrokerOverHttp, remoteBroker } from './broker-over-http.js';
 import { BrokerSide, checkDatabase, isInMemory } from './broker-side.js';
 import {
   ContractWatch,
@@ -14,7 +16,7 @@ import {
 } from './consumer/index.js';
 import { ConfigurationError, InvalidOptionError, NotDurableError, describeError } from './errors/index.js';
 import { IdempotentMqEvents } from './events/index.js';
-import type { ResolvedOptions } from './idempotent-mq.options.js';
+import { type ResolvedOptions, isByUrl } from './idempotent-mq.options.js';
 import { logEvents } from './log-events.js';
 import { tellOfLeftBehind } from './left-behind.js';
 import { logRelayEvents } from './log-relay-events.js';
@@ -37,18 +39,10 @@ import type { Transport } from './transport/port.js';
 import { WatchingTransactions } from './watching-transactions.js';
 
 const LOGGED_AS = 'IdempotentMq';
-/** Of one INSERT. SQLite takes 32,766 parameters in a statement, and a message needs five. */
-const LANDING_ROWS = 6_000;
 /** A message of an outbox needs eight, if it has an ordering key. */
 const OUTBOX_ROWS = 4_000;
-/** Of one INSERT on the wire: a quarter of the smallest max_allowed_packet that a server has by default (MariaDB, 16 MiB). */
-const LANDING_BYTES = 4 * 1024 * 1024;
-/** It mends what a process that died has left, whose deliveries come again no sooner than after a lease: as long as that. */
-const SWEEP_INTERVAL_MS = 30_000;
 /** What is forgotten has been there for days, and each time all that is unfinished is looked at. */
 const FORGET_INTERVAL_MS = 600_000;
-/** ACKs that come within this time share one DELETE, and a message is gone before anybody looks. */
-const DROP_DELAY_MS = 50;
 /** Claims, ACKs, renewals, the relay and the sweeper may each be at work; the statements are short. */
 const CONTROL_CONNECTIONS = 5;
 
@@ -58,7 +52,10 @@ export class IdempotentMqRuntime {
   readonly events = new IdempotentMqEvents((error) =>
     this.logger.error(`A subscriber to events$ failed: ${describeError(error)}`),
   );
-  readonly broker: BrokerService;
+  /** Undefined where it is a service of its own. */
+  readonly broker: BrokerService | undefined;
+  /** The same for an operator, wherever it is. */
+  readonly operated: BrokerService;
   readonly transport: Transport;
   readonly publisher: OutboxPublisher;
   /** Set when the broker has a database of its own. */
@@ -81,29 +78,34 @@ export class IdempotentMqRuntime {
     readonly options: ResolvedOptions,
     readonly connections: LibraryConnections,
     packetBytes: number,
-    private readonly brokerSide: BrokerSide | undefined,
+    private readonly away: BrokerAway,
   ) {
     logEvents(this.events, this.logger);
     logRelayEvents(this.events, this.logger);
     logWatchingEvents(this.events, this.logger);
-    this.broker = new BrokerService(
-      brokerSide?.connections ?? connections,
-      this.events,
-      {
-        landing: brokerSide?.limits ?? statementLimits(LANDING_ROWS, packetBytes),
-        unroutedMs: options.unroutedMs,
-        innerMsgIdWindowMs: options.innerMsgIdWindowMs,
-        deadLetterMs: options.deadLetterMs,
-        quarantineMs: options.quarantineMs,
-        sweepIntervalMs: SWEEP_INTERVAL_MS,
-        dropDelayMs: DROP_DELAY_MS,
-        onSweepError: (error) => this.logger.warn(`The sweeper will try again: ${describeError(error)}`),
-      },
-      brokerSide ? undefined : dataSource,
-    );
-    const local = localTransport(this.broker);
-    this.transport = options.broker?.through ? throughOwn(options.broker.through, local, options) : local;
-    if (brokerSide) {
+    const { brokerSide, service } = away;
+    this.broker = service
+      ? undefined
+      : new BrokerService(
+          brokerSide?.connections ?? connections,
+          this.events,
+          {
+            landing: brokerSide?.limits ?? statementLimits(LANDING_ROWS, packetBytes),
+            unroutedMs: options.unroutedMs,
+            innerMsgIdWindowMs: options.innerMsgIdWindowMs,
+            deadLetterMs: options.deadLetterMs,
+            quarantineMs: options.quarantineMs,
+            sweepIntervalMs: SWEEP_INTERVAL_MS,
+            dropDelayMs: DROP_DELAY_MS,
+            onSweepError: (error) => this.logger.warn(`The sweeper will try again: ${describeError(error)}`),
+          },
+          brokerSide ? undefined : dataSource,
+        );
+    this.operated = this.broker ?? remoteBroker(service!);
+    const { through } = options.broker ?? {};
+    const nearest = this.broker ? localTransport(this.broker) : service!.transport;
+    this.transport = through ? throughOwn(through, nearest, options) : nearest;
+    if (brokerSide ?? service) {
       const outbox = new Outbox(
         dataSource,
         connections,
@@ -165,7 +167,7 @@ export class IdempotentMqRuntime {
     }
     if (options.schema === 'ensure') await migrate(dataSource, options.tablePrefix);
     const connections = await openConnections(dataSource, database, connectionsOptions(options));
-    let brokerSide: BrokerSide | undefined;
+    let away: BrokerAway = {};
     try {
       const logger = new Logger(LOGGED_AS);
       const { problems, packetBytes } = await checkDatabase(connections, {
@@ -178,22 +180,25 @@ export class IdempotentMqRuntime {
         if (options.durability === 'require') throw new NotDurableError(problems);
         logger.warn(new NotDurableError(problems, { isAccepted: true }).message);
       }
-      if (options.broker) {
-        brokerSide = new BrokerSide(options.broker.dataSource, {
+      if (isByUrl(options.broker)) away = { service: new BrokerOverHttp(options.broker) };
+      else if (options.broker) {
+        const brokerSide = new BrokerSide(options.broker.dataSource, {
           options,
           connections: connectionsOptions(options),
           limitsOf: (bytes) => statementLimits(LANDING_ROWS, bytes),
           appIsInMemory: isInMemory(dataSource),
           warn: (message) => logger.warn(message),
         });
+        away = { brokerSide };
       }
-      refuseOtherBrokerOf(dataSource, options.tablePrefix, brokerSide);
-      const brokerIsThere = (await brokerSide?.tryToOpen()) ?? true;
-      const runtime = new IdempotentMqRuntime(dataSource, options, connections, packetBytes, brokerSide);
+      const { brokerSide, service } = away;
+      refuseOtherBrokerOf(dataSource, options.tablePrefix, brokerSide ?? service);
+      const brokerIsThere = (await (brokerSide ?? service)?.tryToOpen()) ?? true;
+      const runtime = new IdempotentMqRuntime(dataSource, options, connections, packetBytes, away);
       await runtime.tellWhereItIs(brokerIsThere);
-      // A broker that comes later learns of topics from what is sent, and from who subscribes.
+      // A broker that comes later learns of topics from what is sent, and from who subscribes. So does a service.
       if (brokerIsThere) {
-        await runtime.broker.registerTopics([
+        await runtime.broker?.registerTopics([
           ...definedTopicNames(),
           ...options.topics.map(({ name }) => name),
         ]);
@@ -203,7 +208,8 @@ export class IdempotentMqRuntime {
       refuseOuterUse(dataSource);
       return runtime;
     } catch (error) {
-      await brokerSide?.close();
+      await away.brokerSide?.close();
+      await away.service?.close();
       await connections.close();
       throw error;
     }
@@ -211,25 +217,27 @@ export class IdempotentMqRuntime {
 
   /** The first thing that somebody wants to know who looks for a message. */
   private async tellWhereItIs(brokerIsThere: boolean): Promise<void> {
-    const { brokerSide, connections, dataSource, logger, options } = this;
+    const { connections, dataSource, logger, options } = this;
+    const { brokerSide, service } = this.away;
+    const apart = brokerSide ?? service;
     const own = nameOfDatabase(dataSource);
     const tables = `tables ${connections.database.tableNames.message.replace(/message$/, '*')}`;
     const roles = Object.entries(options.roles).filter(
-      ([role, isOn]) => isOn && (role !== 'relay' || brokerSide),
+      ([role, isOn]) => isOn && (role !== 'relay' || apart) && (role !== 'sweep' || !service),
     );
     const doing =
       roles.length > 0 ? `Roles: ${roles.map(([role]) => role).join(', ')}.` : 'It only publishes.';
     logger.log(
-      brokerSide
-        ? `The broker has a database of its own: ${brokerSide.name}. Outbox and dedup log: ${own}, ${tables}. ${doing}`
+      apart
+        ? `The broker ${service ? 'is a service' : 'has a database of its own'}: ${apart.name}. Outbox and dedup log: ${own}, ${tables}. ${doing}`
         : `The broker's tables are in this app's database: ${own}, ${tables}. ${doing}`,
     );
     if (!brokerIsThere) {
       logger.warn(
-        `The broker's database (${brokerSide!.name}) can't be reached. What is published waits in the outbox; relays and consumers begin when it is there.`,
+        `The broker${service ? '' : "'s database"} (${apart!.name}) can't be reached. What is published waits in the outbox; relays and consumers begin when it is there.`,
       );
     }
-    const broker = brokerSide && (brokerIsThere ? brokerSide.connections : 'away');
+    const broker = apart && (brokerIsThere && brokerSide ? brokerSide.connections : 'away');
     for (const warning of await tellOfLeftBehind({ own: connections, name: own, broker }))
       logger.warn(warning);
   }
@@ -261,10 +269,12 @@ export class IdempotentMqRuntime {
     for (const watching of this.watching) watching.stop();
     this.outbox?.close();
     await this.forgetting.stop();
-    await this.broker.close();
-    await this.brokerSide?.close();
+    await this.broker?.close();
+    const { brokerSide, service } = this.away;
+    await brokerSide?.close();
+    await service?.close();
     // Whoever comes to this DataSource later may name another one.
-    if (this.brokerSide) brokersOf.get(this.dataSource)?.delete(this.options.tablePrefix);
+    if (brokerSide ?? service) brokersOf.get(this.dataSource)?.delete(this.options.tablePrefix);
     await this.connections.close();
     this.events.close();
   }
@@ -295,6 +305,12 @@ function throughOwn(
   return withinTime(own as Transport, methods, 2 * statementTimeoutMs);
 }
 
+/** Where the broker is, if it is not in the app's own database. */
+interface BrokerAway {
+  brokerSide?: BrokerSide;
+  service?: BrokerOverHttp;
+}
+
 /** The names of brokers, by DataSource and by prefix of the tables of an outbox. */
 const brokersOf = new WeakMap<DataSource, Map<string, string>>();
 
@@ -302,18 +318,18 @@ const brokersOf = new WeakMap<DataSource, Map<string, string>>();
 function refuseOtherBrokerOf(
   dataSource: DataSource,
   prefix: string,
-  brokerSide: BrokerSide | undefined,
+  apart: { name: string } | undefined,
 ): void {
-  if (!brokerSide) return;
+  if (!apart) return;
   const brokers = brokersOf.get(dataSource) ?? new Map<string, string>();
   const other = brokers.get(prefix);
-  if (other !== undefined && other !== brokerSide.name) {
+  if (other !== undefined && other !== apart.name) {
     throw new ConfigurationError(
-      `Two instances on one DataSource name different brokers (${other} and ${brokerSide.name}), and would have one outbox: what is published by the one would be sent to the broker of the other. ` +
+      `Two instances on one DataSource name different brokers (${other} and ${apart.name}), and would have one outbox: what is published by the one would be sent to the broker of the other. ` +
         'Give each a tablePrefix of its own.',
     );
   }
-  brokersOf.set(dataSource, brokers.set(prefix, brokerSide.name));
+  brokersOf.set(dataSource, brokers.set(prefix, apart.name));
 }
 
 function ambiguous(topic: string): string {
@@ -321,10 +337,6 @@ function ambiguous(topic: string): string {
     `Topic ${topic} is defined more than once in this process, with bizId functions that differ. ` +
     'Which of them counts depends on who publishes: define it once, in the contract, and import it from there.'
   );
-}
-
-function statementLimits(maxRows: number, packetBytes: number) {
-  return { maxRows, maxBytes: Math.min(LANDING_BYTES, packetBytes / 2), packetBytes };
 }
 
 function connectionsOptions({ connections, consumers, statementTimeoutMs, writeWaitMs }: ResolvedOptions) {

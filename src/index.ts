@@ -1,5 +1,11 @@
 /** What users import. */
 export { IdempotentMqModule, type IdempotentMqExtras } from './idempotent-mq.module.js';
+export { IdempotentMqBrokerModule } from './idempotent-mq-broker.module.js';
+export type {
+  IdempotentMqBrokerOptions,
+  IdempotentMqBrokerOptionsFactory,
+} from './idempotent-mq-broker.options.js';
+export type { BrokerToken } from './service/index.js';
 export type { IdempotentMqOptions, IdempotentMqOptionsFactory } from './idempotent-mq.options.js';
 export {
   getBrokerServiceToken,
@@ -74,6 +80,7 @@ export { IdempotentMqEvents, type DeadLetterReason, type IdempotentMqEvent } fro
 export {
   AcceptedEntity,
   AcceptedFloorEntity,
+  ClaimAnswerEntity,
   DedupEntity,
   DedupKeptEntity,
   DeadLetterEntity,
@@ -120,6 +127,7 @@ export {
   LeaseLostError,
   ManualTransactionControlError,
   NoConnectionError,
+  BrokerRefusedError,
   BrokerUnreachableError,
   NotDurableError,
   OuterDataSourceError,

@@ -6,8 +6,11 @@ import {
   type Lease,
   type LibraryConnections,
   type StatementLimits,
+  describeSubscription,
+  findLandedSince,
   findOrigin,
   readClock,
+  readLastSeq,
   readUnfinished,
 } from '../storage/index.js';
 import { Accepting, type IncomingShipment } from './accept.js';
@@ -22,6 +25,7 @@ import { ForgettingAccepted } from './forget-accepted.js';
 import { Landing } from './land.js';
 import { LandedBell, type LandedListener } from './landed-bell.js';
 import { Quarantine } from './quarantine.js';
+import { RepeatableClaims } from './repeatable-claims.js';
 import { type RemovedSubscription, type SubscribeRequest, Subscriptions } from './subscriptions.js';
 import { Sweeper } from './sweeper.js';
 import { TakingAcks } from './take-acks.js';
@@ -51,6 +55,8 @@ export class BrokerService {
   private readonly subscriptions: Subscriptions;
   private readonly accepting: Accepting;
   private readonly delivering: Delivering;
+  /** @internal Claims of those whose answer may get lost on its way. */
+  readonly repeatable: RepeatableClaims;
   private readonly acks: TakingAcks;
   private readonly dropping: Dropping;
   private readonly sweeper: Sweeper;
@@ -77,16 +83,25 @@ export class BrokerService {
     });
     this.groups = new Groups(connections);
     this.delivering = new Delivering(connections, events);
+    this.repeatable = new RepeatableClaims(connections, this.delivering);
     this.acks = new TakingAcks(connections);
     this.dropping = new Dropping(connections, events, options.dropDelayMs);
     this.deadLetters = new DeadLetters(connections, this.dropping);
     const unrouted = new Unrouted(connections, events, options.unroutedMs);
     const forgetting = new ForgettingAccepted(connections, events, options.innerMsgIdWindowMs);
     const expiring = new Expiring(connections, events, options);
-    this.sweeper = new Sweeper(this.dropping, unrouted, this.subscriptions, forgetting, expiring, {
-      intervalMs: options.sweepIntervalMs,
-      onError: options.onSweepError,
-    });
+    this.sweeper = new Sweeper(
+      this.dropping,
+      unrouted,
+      this.subscriptions,
+      forgetting,
+      expiring,
+      this.repeatable,
+      {
+        intervalMs: options.sweepIntervalMs,
+        onError: options.onSweepError,
+      },
+    );
     const cancelling = new Cancelling(connections, this.topicIds);
     this.colocated = app && new ColocatedBroker(app, connections, landing, cancelling, this.bell, events);
   }
@@ -161,6 +176,31 @@ export class BrokerService {
   /** @internal */
   acknowledge(held: Lease): Promise<boolean> {
     return this.acks.acknowledge(held);
+  }
+
+  /** @internal @returns for each whether its lease still held */
+  acknowledgeAll(held: readonly Lease[]): Promise<boolean[]> {
+    return this.acks.acknowledgeAll(held);
+  }
+
+  /** @internal In which topics messages have landed since, in whichever process. */
+  landedSince(after: number | undefined) {
+    const { database } = this.connections;
+    return this.connections.control(async (on) => {
+      const last = await readLastSeq(database, on);
+      const topics =
+        after === undefined || last <= after
+          ? []
+          : await findLandedSince(database, on, { after, upTo: last });
+      return { last: Math.max(last, after ?? 0), topics };
+    });
+  }
+
+  /** @internal Undefined when there is none of that number (any more). */
+  async subscriptionOf(id: number): Promise<{ id: number; topic: string; group: string } | undefined> {
+    const { database } = this.connections;
+    const found = await this.connections.control((on) => describeSubscription(database, on, id));
+    return found && { id, ...found };
   }
 
   /** @internal */

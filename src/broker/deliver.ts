@@ -32,6 +32,22 @@ export interface ClaimRequest {
   keys?: (KeySearch & { first: boolean }) | undefined;
 }
 
+export interface ClaimAnswer {
+  deliveries: LeasedDelivery[];
+  lastSeen: number | undefined;
+  suspects: DeliveryKey[];
+  heldBack: boolean;
+  keys: ClaimRound | undefined;
+}
+
+/** What else belongs into a claim's transaction. */
+export interface AroundClaim<T> {
+  begin(on: Connection): Promise<void>;
+  end(on: Connection, answer: T): Promise<void>;
+}
+
+const ALONE: AroundClaim<unknown> = { begin: async () => undefined, end: async () => undefined };
+
 type Shared = Pick<ClaimRequest, 'after' | 'keys'> & { count: number };
 
 type ClaimRound = Omit<HeadsFound, 'heads'>;
@@ -68,10 +84,13 @@ export class Delivering {
    * where they are and named: whatever killed their process must not take neighbours along. `heldBack` says that the
    * group's limit kept the claim from looking further.
    */
-  async claim({ subscription, claimId, after, limit, leaseMs, keys }: ClaimRequest) {
+  async claim(
+    { subscription, claimId, after, limit, leaseMs, keys }: ClaimRequest,
+    around: AroundClaim<ClaimAnswer> = ALONE,
+  ): Promise<ClaimAnswer> {
     const subscriptionId = subscription.id;
     const holder = { subscriptionId, token: claimId, leaseMs };
-    return this.leasing(holder, limit, async (on, { count, limited }, lease) => {
+    return this.leasing(holder, limit, around, async (on, { count, limited }, lease) => {
       const claimer = { subscriptionId, limited };
       const { plain, keyed, looked } = await this.share(on, claimer, { after, count, keys });
       const rows = [...plain, ...keyed];
@@ -111,11 +130,14 @@ export class Delivering {
   }
 
   /** One delivery that once lost its lease, for a process that runs nothing else meanwhile. */
-  async claimAlone({ subscription, claimId, seq, orderingKey, leaseMs }: ClaimOneRequest) {
+  async claimAlone(
+    { subscription, claimId, seq, orderingKey, leaseMs }: ClaimOneRequest,
+    around: AroundClaim<LeasedDelivery | undefined> = ALONE,
+  ): Promise<LeasedDelivery | undefined> {
     const { database } = this.connections;
     const subscriptionId = subscription.id;
     const holder = { subscriptionId, token: claimId, leaseMs };
-    return this.leasing(holder, 1, async (on, { count, limited }, lease) => {
+    return this.leasing(holder, 1, around, async (on, { count, limited }, lease) => {
       if (count === 0) return undefined;
       const claimer = { subscriptionId, limited };
       const row = orderingKey
@@ -154,6 +176,7 @@ export class Delivering {
   private async leasing<T>(
     holder: { subscriptionId: number; token: Buffer; leaseMs: number },
     wanted: number,
+    around: AroundClaim<T>,
     claim: (
       on: Connection,
       allowance: Allowance,
@@ -166,8 +189,9 @@ export class Delivering {
     let missing: readonly ClaimableRow[] = [];
     try {
       const answer = await this.connections.controlTransaction(async (on) => {
+        await around.begin(on);
         const allowance = await this.limiting.allow(on, subscriptionId, wanted);
-        return claim(on, allowance, async (rows) => {
+        const claimed = await claim(on, allowance, async (rows) => {
           if (rows.length === 0) return [];
           leased = rows;
           const seqs = rows.map(({ seq }) => seq);
@@ -181,6 +205,8 @@ export class Delivering {
             return message ? [leasedDelivery(row, message, { subscriptionId, token })] : [];
           });
         });
+        await around.end(on, claimed);
+        return claimed;
       });
       await this.dropThose(missing, subscriptionId, token);
       return answer;
@@ -241,7 +267,7 @@ export class Delivering {
   }
 }
 
-function leasedDelivery(
+export function leasedDelivery(
   { orderingKey, failures, lostLeases, errors }: ClaimableRow,
   { landedAt, ...message }: StoredMessage,
   lease: { subscriptionId: number; token: Buffer },

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Dropping } from './drop.js';
 import type { Expiring } from './expiring.js';
 import type { ForgettingAccepted } from './forget-accepted.js';
+import type { RepeatableClaims } from './repeatable-claims.js';
 import type { Subscriptions } from './subscriptions.js';
 import type { Unrouted } from './unrouted.js';
 
@@ -21,6 +22,7 @@ export class Sweeper {
     private readonly subscriptions: Subscriptions,
     private readonly forgetting: ForgettingAccepted,
     private readonly expiring: Expiring,
+    private readonly claims: Pick<RepeatableClaims, 'sweep'>,
     private readonly options: { intervalMs: number; onError: (error: unknown) => void },
   ) {}
 
@@ -48,6 +50,7 @@ export class Sweeper {
       () => this.forgetting.sweep(signal),
       () => this.noteForDropping(this.expiring.sweep(signal)),
       () => this.noteForDropping(this.unrouted.sweep()),
+      () => this.claims.sweep(signal),
       () => this.dropUnneeded(signal),
     ];
     const failures: unknown[] = [];

@@ -1,3 +1,4 @@
+import { LeaseLostError } from '../errors/index.js';
 import {
   type AttemptRecord,
   type Connection,
@@ -5,6 +6,7 @@ import {
   type LibraryConnections,
   acknowledge,
   byPlace,
+  deleteBySeq,
   extendLeases,
   findHeld,
   giveBack,
@@ -21,6 +23,23 @@ export class TakingAcks {
   async acknowledge(held: Lease): Promise<boolean> {
     const { database } = this.connections;
     return this.connections.controlTransaction((on) => acknowledge(database, on, held));
+  }
+
+  /** Many of them, in one transaction. @returns for each whether its lease still held */
+  async acknowledgeAll(held: readonly Lease[]): Promise<boolean[]> {
+    try {
+      return await this.connections.controlTransaction(async (on) => {
+        const taken = new Set<Lease>();
+        for (const those of byClaim(held))
+          for (const lease of await this.takeAll(on, those)) taken.add(lease);
+        return held.map((lease) => taken.has(lease));
+      });
+    } catch (error) {
+      if (!(error instanceof LeaseLostError)) throw error;
+      const taken: boolean[] = [];
+      for (const lease of held) taken.push(await this.acknowledge(lease));
+      return taken;
+    }
   }
 
   async giveBack(held: Lease, delayMs: number): Promise<boolean> {
@@ -56,6 +75,26 @@ export class TakingAcks {
     return held.filter(({ seq }) => !still.has(seq));
   }
 
+  /** Of one claim. @returns those that were taken */
+  private async takeAll(on: Connection, those: readonly Lease[]): Promise<Lease[]> {
+    const { database } = this.connections;
+    const [{ subscriptionId, token, orderingKey }] = those as [Lease];
+    if (!orderingKey && those.length > 1) {
+      const seqs = await findHeld(database, on, { subscriptionId, those, tokens: [token] });
+      const held = new Set(seqs);
+      const owner = { column: 'subscription_id', id: subscriptionId } as const;
+      const deleted =
+        seqs.length > 0
+          ? await deleteBySeq(database, on, database.tables.delivery, seqs, { owner, token })
+          : 0;
+      if (deleted === seqs.length) return those.filter(({ seq }) => held.has(seq));
+      throw new LeaseLostError('Between the two statements one lost its lease, and nobody can say which.');
+    }
+    const taken: Lease[] = [];
+    for (const lease of those) if (await acknowledge(database, on, lease)) taken.push(lease);
+    return taken;
+  }
+
   /** Lock by id, insert by id, delete by id. */
   private async move(held: Lease, insert: (on: Connection) => Promise<void>): Promise<boolean> {
     const { database } = this.connections;
@@ -65,4 +104,18 @@ export class TakingAcks {
       return acknowledge(database, on, held);
     });
   }
+}
+
+/** Those of one claim without an ordering key are taken together; of those with one, a claim has few. */
+function byClaim(held: readonly Lease[]): Lease[][] {
+  const claims = new Map<string, Lease[]>();
+  for (const lease of held) {
+    const { subscriptionId, token, orderingKey } = lease;
+    const kind = orderingKey ? 'keyed' : 'plain';
+    const claim = `${kind} ${subscriptionId} ${token.toString('hex')}`;
+    const before = claims.get(claim);
+    if (before) before.push(lease);
+    else claims.set(claim, [lease]);
+  }
+  return [...claims.values()];
 }

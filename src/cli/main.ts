@@ -7,12 +7,18 @@ import { dataSourceOf, redacted } from './data-source.js';
 import { forgettingCommand } from './forgetting.command.js';
 import { migrateCommand } from './migrate.command.js';
 import { outboxRestoredCommand } from './outbox-restored.command.js';
+import { DEFAULT_SERVED_DATABASE, serveCommand } from './serve.command.js';
 
 interface Flags {
   'table-prefix'?: string | undefined;
   broker?: string | undefined;
   'dedup-ms'?: string | undefined;
   'slack-ms'?: string | undefined;
+  host?: string | undefined;
+  port?: string | undefined;
+  tokens?: string | undefined;
+  schema?: string | undefined;
+  durability?: string | undefined;
 }
 
 const COMMANDS: Record<string, (dataSource: DataSource, flags: Flags) => Promise<void>> = {
@@ -26,9 +32,15 @@ const COMMANDS: Record<string, (dataSource: DataSource, flags: Flags) => Promise
       dedupMs: flags['dedup-ms'],
       slackMs: flags['slack-ms'],
     }),
+  serve: async ({ options }, { 'table-prefix': tablePrefix, host, port, tokens, schema, durability }) => {
+    await serveCommand(options, { tablePrefix, host, port, tokens, schema, durability });
+  },
 };
 /** Of one command alone. */
-const OF_FORGETTING = ['broker', 'dedup-ms', 'slack-ms'] as const;
+const OF_ONE: Record<string, readonly (keyof Flags)[]> = {
+  forgetting: ['broker', 'dedup-ms', 'slack-ms'],
+  serve: ['host', 'port', 'tokens', 'schema', 'durability'],
+};
 
 const USAGE = `Usage: nestjs-idempotent-mq COMMAND (--database URL | --data-source FILE) [--table-prefix PREFIX]
 
@@ -43,6 +55,10 @@ const USAGE = `Usage: nestjs-idempotent-mq COMMAND (--database URL | --data-sour
                          nothing. With a broker apart, --broker URL names the broker's database. --dedup-ms and
                          --slack-ms are as in forRoot({ retention })
 
+  serve                  the broker as a service, for apps with broker: { url }. --port 7788, --host 127.0.0.1 and
+                         --schema ensure unless given; --database ${DEFAULT_SERVED_DATABASE}
+                         unless given; --tokens FILE, a JSON array of who may do what; --durability warn
+
   --database URL         mysql://user:password@host:port/name, mariadb://…, or sqlite:path/to/file
   --data-source FILE     a module whose default export, or only one, is a TypeORM DataSource (ormconfig.js)
   --table-prefix PREFIX  as in forRoot({ tablePrefix }); mq_ unless given
@@ -50,6 +66,7 @@ const USAGE = `Usage: nestjs-idempotent-mq COMMAND (--database URL | --data-sour
 Examples:
   npx nestjs-idempotent-mq migrate --database mysql://root:secret@127.0.0.1:3306/shop
   npx nestjs-idempotent-mq migrate --data-source dist/ormconfig.js
+  npx nestjs-idempotent-mq serve --database mysql://root:secret@127.0.0.1:3306/broker --port 7788
 `;
 
 async function main(): Promise<number> {
@@ -62,6 +79,11 @@ async function main(): Promise<number> {
       broker: { type: 'string', multiple: true },
       'dedup-ms': { type: 'string', multiple: true },
       'slack-ms': { type: 'string', multiple: true },
+      host: { type: 'string', multiple: true },
+      port: { type: 'string', multiple: true },
+      tokens: { type: 'string', multiple: true },
+      schema: { type: 'string', multiple: true },
+      durability: { type: 'string', multiple: true },
       help: { type: 'boolean', short: 'h' },
     },
   });
@@ -83,13 +105,17 @@ async function main(): Promise<number> {
   const flags = Object.fromEntries(
     Object.entries(values).map(([flag, given]) => [flag, Array.isArray(given) ? given[0] : undefined]),
   );
-  const stray = OF_FORGETTING.find((flag) => flags[flag] !== undefined);
-  if (stray && command !== 'forgetting') {
-    throw new ConfigurationError(
-      `--${stray} belongs to the command forgetting, not to ${command}: leave it out.`,
-    );
+  for (const [owner, own] of Object.entries(OF_ONE)) {
+    const stray = own.find((flag) => flags[flag] !== undefined);
+    if (stray && command !== owner) {
+      throw new ConfigurationError(
+        `--${stray} belongs to the command ${owner}, not to ${command}: leave it out.`,
+      );
+    }
   }
-  const dataSource = await dataSourceOf({ database: flags.database, file: flags['data-source'] });
+  const isDefault = command === 'serve' && flags.database === undefined && flags['data-source'] === undefined;
+  const database = isDefault ? DEFAULT_SERVED_DATABASE : flags.database;
+  const dataSource = await dataSourceOf({ database, file: flags['data-source'] });
   await COMMANDS[command]!(dataSource, flags);
   return 0;
 }

@@ -20,6 +20,7 @@ export type IdempotentMqErrorCode =
   | 'RETRY_LATER'
   | 'SCHEMA_MISSING'
   | 'NOT_DURABLE'
+  | 'BROKER_REFUSED'
   | 'BROKER_UNREACHABLE'
   | 'SCOPE_DOOMED'
   | 'SCOPE_TORN'

@@ -29,13 +29,27 @@ export class SchemaMissingError extends IdempotentMqError {
   readonly code = 'SCHEMA_MISSING';
 }
 
-/** The broker has a database of its own, which was away when the process started and is still. */
+/** The broker is elsewhere, in a database of its own or as a service, and does not answer. */
 export class BrokerUnreachableError extends IdempotentMqError {
   readonly code = 'BROKER_UNREACHABLE';
 
-  /** @param name of the database, for the message */
-  constructor(name: string, options: { cause: unknown }) {
-    super(`The broker's database (${name}) can't be reached: ${describeError(options.cause)}.`, options);
+  /** @param name of the database, or the address of the service, for the message */
+  constructor(name: string, options: { cause: unknown }, what = "The broker's database") {
+    super(`${what} (${name}) can't be reached: ${describeError(options.cause)}.`, options);
+  }
+}
+
+/** The broker service did not carry out what it was asked for: the token may not do it, or it is no such service. */
+export class BrokerRefusedError extends IdempotentMqError {
+  readonly code = 'BROKER_REFUSED';
+
+  /** @param problem the code of docs/protocol.md; undefined where the answer was none of the protocol */
+  constructor(
+    message: string,
+    readonly problem: string | undefined,
+    options?: { cause?: unknown },
+  ) {
+    super(message, options);
   }
 }
 

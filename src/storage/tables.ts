@@ -17,6 +17,7 @@ export const TABLES = [
   'dead_letter',
   'group_limit',
   'limited_lease',
+  'claim_answer',
   'scenario',
   'scenario_source',
   'scenario_contract',

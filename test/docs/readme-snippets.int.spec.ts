@@ -1,3 +1,4 @@
+import { createHash, randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import type { INestApplication, Type } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
@@ -6,6 +7,8 @@ import { DataSource } from 'typeorm';
 import { AccountViews, Accounts } from '../../examples/readme/accounts.js';
 import { AppModule } from '../../examples/readme/app.module.js';
 import { CardPrinter } from '../../examples/readme/card-printer.js';
+import { CardApp, PaymentApp } from '../../examples/readme/broker-by-url.js';
+import { brokerDatabase, startBroker } from '../../examples/readme/broker-service.js';
 import { CardSystem, PaymentSystem, broker } from '../../examples/readme/database-each.js';
 import { Account, AccountView, Card, Payment, Points, Push } from '../../examples/readme/entities.js';
 import migrationsDataSource from '../../examples/readme/migrations.js';
@@ -34,6 +37,7 @@ describe('the code of the README and of the guides', () => {
     .flatMap(regionsOf);
   const documents = [
     'README.md',
+    'docs/broker-as-a-service.md',
     'docs/changing-the-contract.md',
     'docs/operations.md',
     'docs/testing.md',
@@ -109,6 +113,46 @@ describe.each(engines)('the code of the README, on %s', (engine) => {
     } finally {
       await cards.close();
       await payments.close();
+      await of.cards.drop();
+      await of.broker.drop();
+    }
+  });
+
+  it('issues a card through a broker that is a service, mounted in an app, with a token for each side', async () => {
+    const of = { broker: await createDatabase(engine), cards: await createDatabase(engine) };
+    delete (brokerDatabase as { url?: string }).url;
+    Object.assign(brokerDatabase, of.broker.options);
+    const [payer, issuer, operator] = ['payments', 'cards', 'operators'].map((name) => {
+      const token = randomBytes(32).toString('hex');
+      const sha256 = createHash('sha256').update(token).digest('hex');
+      process.env[`${name.toUpperCase()}_TOKEN_SHA256`] = sha256;
+      return token;
+    });
+    const service = await startBroker(0);
+    const apps: INestApplication[] = [];
+    const { port } = service.getHttpServer().address() as AddressInfo;
+    process.env.BROKER_URL = `http://127.0.0.1:${port}/idempotent-mq`;
+    try {
+      process.env.BROKER_TOKEN = payer;
+      apps.push(await startExample(PaymentApp, database));
+      process.env.BROKER_TOKEN = issuer;
+      apps.push(await startExample(CardApp, of.cards));
+      const [payments, cards] = apps as [INestApplication, INestApplication];
+      const events = eventsOf(cards);
+      await payments.get(Payments).charge('P-1', 'u-1', 900);
+      await events.wait('acknowledged', 1);
+      expect(await cards.get(DataSource).getRepository(Card).find()).toMatchObject([{ paymentId: 'P-1' }]);
+      const asked = await fetch(`${process.env.BROKER_URL}/v1/administer`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${operator}` },
+        body: JSON.stringify({ call: 'groups.list' }),
+      });
+      expect(await asked.json()).toMatchObject({
+        result: [{ group: 'card-issuing', ready: 0, inFlight: 0 }],
+      });
+    } finally {
+      for (const app of apps.reverse()) await app.close();
+      await service.close();
       await of.cards.drop();
       await of.broker.drop();
     }

@@ -1,4 +1,5 @@
 import type { DataSource } from 'typeorm';
+import { resolveBrokerOptions } from '../../src/idempotent-mq-broker.options.js';
 import { type IdempotentMqOptions, resolveOptions } from '../../src/idempotent-mq.options.js';
 import { DEFAULT_PAYLOAD_LIMITS, MAX_BIZ_ID_BYTES, MAX_ORDERING_KEY_BYTES } from '../../src/topic/index.js';
 import { read, tableUnder } from './markdown.js';
@@ -20,10 +21,17 @@ describe('the options of the README', () => {
   it.each(rows.map(([name, standard]) => [name!, standard!]))('%s is %s unless given', (name, standard) => {
     if (['none', CONNECTIONS_UNLESS_GIVEN].includes(standard)) return expect(defaultAt(name)).toBe(standard);
     const value = JSON.parse(standard.replaceAll(' ', '').replaceAll("'", '"')) as unknown;
+    if (name === 'broker.timeoutMs') return expect(ofService({ timeoutMs: 5_000 })).toEqual(ofService({}));
     expect(JSON.stringify(resolveOptions(optionAt(name, value), dataSource))).toBe(withDefaults);
     const otherwise = typeof value === 'boolean' ? !value : typeof value === 'number' ? value + 1 : undefined;
     if (otherwise === undefined) return;
     expect(JSON.stringify(resolveOptions(optionAt(name, otherwise), dataSource))).not.toBe(withDefaults);
+  });
+
+  it('says how often a worker asks a service', () => {
+    const [, , pollMs] = rows.find(([name]) => name === 'consumers.pollMs')!;
+    expect(pollMs).toContain(`${ofService({}).pollMs} with broker.url`);
+    expect(ofService({ timeoutMs: 5_001 })).not.toEqual(ofService({}));
   });
 
   it('says how many connections there are', () => {
@@ -33,6 +41,33 @@ describe('the options of the README', () => {
     expect(resolveOptions({ consumers: { concurrency: 40 } }, pool).connections).toBe(40);
     const small = { options: { poolSize: 25, extra: { connectionLimit: '4' } } } as unknown as DataSource;
     expect(resolveOptions({}, small)).toMatchObject({ connections: 10, appPoolSize: 4 });
+  });
+});
+
+describe('the options of docs/broker-as-a-service.md', () => {
+  const rows = tableUnder(read('docs/broker-as-a-service.md'), '### Options of the service');
+  const broker = { type: 'better-sqlite3', database: 'broker.sqlite' } as const;
+  const resolve = (options: object) =>
+    JSON.stringify(resolveBrokerOptions({ dataSource: broker, ...options }));
+  const withDefaults = resolve({});
+
+  it('are all options that there are', () => {
+    const known = knownTo((options) => resolve(options as object)).flatMap((name) =>
+      name === 'listen' || name === 'dataSource' ? [] : knownTo((inner) => resolve({ [name]: inner }), name),
+    );
+    expect(rows.map(([name]) => name!).sort()).toEqual(['listen', ...known].sort());
+  });
+
+  it.each(rows.map(([name, standard]) => [name!, standard!]))('%s is %s unless given', (name, standard) => {
+    if (name === 'listen') return expect(resolveBrokerOptions({ dataSource: broker }).listen).toBeUndefined();
+    const [first] = standard.split(';');
+    const value = JSON.parse(first!.replaceAll("'", '"')) as unknown;
+    expect(resolve(optionAt(name, value))).toBe(withDefaults);
+    if (name === 'basePath') {
+      expect(resolveBrokerOptions({ dataSource: broker, listen: { port: 0 } }).basePath).toBe('');
+    }
+    const otherwise = typeof value === 'boolean' ? !value : typeof value === 'number' ? value + 1 : undefined;
+    if (otherwise !== undefined) expect(resolve(optionAt(name, otherwise))).not.toBe(withDefaults);
   });
 });
 
@@ -92,6 +127,26 @@ describe('the limits of docs/guarantees.md', () => {
     );
   });
 });
+
+/** With a broker that is a service. */
+function ofService(broker: object) {
+  return resolveOptions({ broker: { url: 'http://127.0.0.1:7788', ...broker } }, dataSource);
+}
+
+/** The options that are named where an unknown one is refused; the option itself, where it has none. */
+function knownTo(resolve: (options: unknown) => unknown, name?: string): string[] {
+  try {
+    resolve({ unknown: 1 });
+  } catch (error) {
+    const [, known] = /Known are ([\w, ]+)/.exec((error as Error).message) ?? [];
+    if (known)
+      return known
+        .trim()
+        .split(', ')
+        .map((key) => (name ? `${name}.${key}` : key));
+  }
+  return name ? [name] : [];
+}
 
 /** What each of these says when nothing is given, in the README's words. */
 function defaultAt(name: string): string {

@@ -3,7 +3,7 @@ import { Sweeper } from '../../src/broker/sweeper.js';
 // Property: what keeps one part of the sweep from its work keeps no other from its own.
 
 describe('the sweeper', () => {
-  const PARTS = ['dropping', 'unrouted', 'subscriptions', 'forgetting', 'expiring'] as const;
+  const PARTS = ['dropping', 'unrouted', 'subscriptions', 'forgetting', 'expiring', 'claims'] as const;
 
   const sweeperOf = (failing: readonly string[]) => {
     const swept: string[] = [];
@@ -21,6 +21,7 @@ describe('the sweeper', () => {
       part('subscriptions', undefined) as never,
       part('forgetting', 0) as never,
       part('expiring', []) as never,
+      part('claims', 0) as never,
       { intervalMs: 60_000, onError: () => undefined },
     );
     return { sweeper, swept };

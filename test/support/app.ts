@@ -14,6 +14,7 @@ import {
 } from '../../src/index.js';
 import { makeSqliteSafe } from '../../src/storage/index.js';
 import { type TestDatabase, createDatabase } from './engines.js';
+import { type TestService, startService } from './service.js';
 
 export interface TestApp {
   readonly nest: INestApplicationContext;
@@ -48,7 +49,8 @@ export interface AppParts {
 const EVENT_TIMEOUT_MS = 20_000;
 
 /** With `apart`, a broker that a test doesn't place is in a database of its own, beside the test's. */
-const IS_APART = process.env.MQ_TEST_SHAPE === 'apart';
+const SHAPE = process.env.MQ_TEST_SHAPE;
+const IS_APART = SHAPE === 'apart' || SHAPE === 'service';
 const brokers = new WeakMap<TestDatabase, Promise<TestDatabase>>();
 
 async function brokerBeside(database: TestDatabase): Promise<TestDatabase> {
@@ -66,6 +68,24 @@ async function brokerBeside(database: TestDatabase): Promise<TestDatabase> {
   return making;
 }
 
+/** With `service`, the broker that a test doesn't place is a service, on a port of its own. */
+const services = new WeakMap<TestDatabase, Promise<TestService>>();
+
+async function serviceBeside(database: TestDatabase, broker: TestDatabase): Promise<TestService> {
+  const known = services.get(database);
+  if (known) return known;
+  const starting = startService(broker);
+  services.set(database, starting);
+  const drop = database.drop.bind(database);
+  Object.assign(database, {
+    drop: async () => {
+      await (await starting).close();
+      await drop();
+    },
+  });
+  return starting;
+}
+
 /** It takes turns with the app, as every writer of a SQLite file in one process has to. */
 function lookInto({ engine, options }: TestDatabase): Promise<DataSource> {
   const dataSource = new DataSource(options);
@@ -77,6 +97,7 @@ function lookInto({ engine, options }: TestDatabase): Promise<DataSource> {
 export async function startApp(database: TestDatabase, parts: AppParts = {}): Promise<TestApp> {
   const { entities = [], providers = [], controllers = [], imports = [], options = {} } = parts;
   const apart = IS_APART && !options.broker ? await brokerBeside(database) : undefined;
+  const service = apart && SHAPE === 'service' ? await serviceBeside(database, apart) : undefined;
   const typeorm = { ...database.options, entities, synchronize: true, ...parts.dataSource };
   let opened: DataSource | undefined;
   const builder = Test.createTestingModule({
@@ -88,7 +109,7 @@ export async function startApp(database: TestDatabase, parts: AppParts = {}): Pr
       IdempotentMqModule.forRoot({
         schema: 'ensure',
         shutdownTimeoutMs: 2_000,
-        ...(apart && { broker: { dataSource: apart.options } }),
+        ...(apart && { broker: service ? { url: service.url } : { dataSource: apart.options } }),
         ...options,
         relay: { pollMs: 20, delayMs: 10, maxDelayMs: 50, ...options.relay },
         consumers: { pollMs: 20, retry: { delayMs: 10, maxDelayMs: 50 }, ...options.consumers },
@@ -110,6 +131,10 @@ export async function startApp(database: TestDatabase, parts: AppParts = {}): Pr
   const source = testing.get(IdempotentMqEvents).events$;
   source.subscribe((event) => seen.push(event));
   source.subscribe(events);
+  const ofService = service?.events.events$.subscribe((event) => {
+    seen.push(event);
+    events.next(event);
+  });
   const nest = await testing.init().catch(async (error: unknown) => {
     await testing.close();
     throw error;
@@ -123,7 +148,7 @@ export async function startApp(database: TestDatabase, parts: AppParts = {}): Pr
     brokerDataSource,
     isApart: apart !== undefined,
     outbox: nest.get(OutboxPublisher),
-    broker: nest.get(BrokerService),
+    broker: service?.broker ?? nest.get(BrokerService),
     executor: nest.get(IdempotentExecutor),
     events: (type, count = 1, where = () => true) =>
       firstValueFrom(
@@ -141,6 +166,7 @@ export async function startApp(database: TestDatabase, parts: AppParts = {}): Pr
       ),
     close: async () => {
       await nest.close();
+      ofService?.unsubscribe();
       if (apart && brokerDataSource.isInitialized) await brokerDataSource.destroy();
     },
   };

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DeliveryContext, IdempotentConsumer, type PayloadOf } from '../../src/index.js';
 import type { TestApp } from './app.js';
 import { CardRow, PaymentSucceeded } from './cards.js';
-import { tableSizes } from './tables.js';
+import { outboxSize, tableSizes } from './tables.js';
 import { until } from './until.js';
 
 /** What the specs of faults have in common: payments, their cards, and the wait until all is through. */
@@ -31,13 +31,16 @@ export async function cardedPayments({ dataSource }: TestApp): Promise<string[]>
 
 /** Until nothing of any message is left. The database may not answer meanwhile. */
 export async function untilAllIsThrough(
-  { brokerDataSource }: TestApp,
+  { dataSource, brokerDataSource }: Pick<TestApp, 'dataSource' | 'brokerDataSource'>,
   { log = [], limitMs = RECOVERS_WITHIN_MS }: { log?: readonly string[]; limitMs?: number } = {},
 ): Promise<void> {
   let left: object | undefined;
   const isThrough = async () => {
-    left = await tableSizes(brokerDataSource).catch(() => undefined);
-    return left !== undefined && Object.keys(left).length === 0;
+    // First the outbox: what leaves it is at the broker by then.
+    const outbox = await outboxSize(dataSource).catch(() => undefined);
+    const broker = await tableSizes(brokerDataSource).catch(() => undefined);
+    left = { outbox, ...broker };
+    return outbox === 0 && broker !== undefined && Object.keys(broker).length === 0;
   };
   try {
     await until('everything is through', isThrough, { limitMs, everyMs: 50 });

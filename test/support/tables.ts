@@ -13,6 +13,10 @@ type Table =
   | 'quarantine'
   | 'subscription'
   | 'group_limit'
+  | 'claim_answer'
+  | 'outbox'
+  | 'outbox_keyed'
+  | 'outbox_scheduled'
   | 'limited_lease';
 
 export async function countRows(dataSource: DataSource, table: Table, where = '1 = 1'): Promise<number> {
@@ -37,6 +41,14 @@ export async function tableSizes(dataSource: DataSource): Promise<Record<string,
   return sizes;
 }
 
+/** What has not left the outbox. */
+export async function outboxSize(dataSource: DataSource): Promise<number> {
+  let size = 0;
+  for (const table of ['outbox', 'outbox_keyed', 'outbox_scheduled'] as const)
+    size += await countRows(dataSource, table);
+  return size;
+}
+
 /** Lets time pass for the library's tables: everything in them happened, or is due, that much earlier. */
 export async function letPass(dataSource: DataSource, ms: number): Promise<void> {
   const columns = [
@@ -46,6 +58,7 @@ export async function letPass(dataSource: DataSource, ms: number): Promise<void>
       'waiting.due_at',
       'parked.parked_at',
       'group_limit.refilled_at',
+      'claim_answer.expires_at',
     ],
     ...['dead_letter.dead_at', 'quarantine.quarantined_at', 'outbox_scheduled.due_at'],
     ...['dedup.created_at', 'scenario.mark', 'scenario_source.mark', 'dedup_kept.landed_at'],

@@ -95,6 +95,14 @@ export class LimitedLeaseEntity {
   token!: Buffer;
 }
 
+/** What a claim was answered over the network, for whoever asks for the same again. */
+export class ClaimAnswerEntity {
+  claimId!: Buffer;
+  subscriptionId!: number;
+  answer!: Buffer | null;
+  expiresAt!: string;
+}
+
 /** A namespace of biz-ids. */
 export class ScenarioEntity {
   id!: number;
@@ -382,6 +390,12 @@ export function idempotentMqEntities(
       seq: column('big', 'seq', key),
       orderingKey: column('bytes', 'ordering_key', optional),
       token: column('bytes16', 'token'),
+    }),
+    entity(ClaimAnswerEntity, 'claim_answer', {
+      claimId: column('bytes16', 'claim_id', key),
+      subscriptionId: column('int', 'subscription_id'),
+      answer: column('blob', 'answer', optional),
+      expiresAt: column('big', 'expires_at'),
     }),
     entity(ScenarioEntity, 'scenario', {
       id: column('id', 'id', generated),

@@ -115,6 +115,14 @@ export function mysqlTables(t: Database['tables']): string[] {
       token BINARY(16) NOT NULL,
       PRIMARY KEY (group_name, subscription_id, seq)
     ) ${engine}`,
+    `CREATE TABLE IF NOT EXISTS ${t.claim_answer} (
+      claim_id BINARY(16) NOT NULL,
+      subscription_id INT UNSIGNED NOT NULL,
+      answer MEDIUMBLOB NULL,
+      expires_at BIGINT NOT NULL,
+      PRIMARY KEY (claim_id),
+      KEY claim_answer_expires_at (expires_at)
+    ) ${engine}`,
     `CREATE TABLE IF NOT EXISTS ${t.scenario} (
       id INT UNSIGNED NOT NULL AUTO_INCREMENT,
       name VARBINARY(500) NOT NULL,

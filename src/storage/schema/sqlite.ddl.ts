@@ -102,6 +102,14 @@ export function sqliteTables(t: Database['tables']): string[] {
       token BLOB NOT NULL,
       PRIMARY KEY (group_name, subscription_id, seq)
     ) WITHOUT ROWID`,
+    `CREATE TABLE IF NOT EXISTS ${t.claim_answer} (
+      claim_id BLOB NOT NULL,
+      subscription_id INTEGER NOT NULL,
+      answer BLOB NULL,
+      expires_at INTEGER NOT NULL,
+      PRIMARY KEY (claim_id),
+      UNIQUE (expires_at, claim_id)
+    ) WITHOUT ROWID`,
     `CREATE TABLE IF NOT EXISTS ${t.scenario} (
       id INTEGER PRIMARY KEY AUTOINCREMENT,
       name BLOB NOT NULL UNIQUE,

@@ -33,6 +33,20 @@ export async function listGroups({ tables }: Database, on: Connection): Promise<
   }));
 }
 
+/** By primary keys. Undefined when there is none of that number (any more). */
+export async function describeSubscription(
+  { tables: t }: Database,
+  on: Connection,
+  subscriptionId: number,
+): Promise<{ topic: string; group: string } | undefined> {
+  const rows = await read<{ topic: Buffer; group_name: Buffer }>(
+    on,
+    `SELECT t.name AS topic, s.group_name FROM ${t.subscription} s JOIN ${t.topic} t ON t.id = s.topic_id WHERE s.id = ?`,
+    [subscriptionId],
+  );
+  return rows.map((row) => ({ topic: row.topic.toString(), group: row.group_name.toString() }))[0];
+}
+
 export async function groupOf(
   { tables }: Database,
   on: Connection,

@@ -1,0 +1,75 @@
+import type { BrokerService } from './broker/index.js';
+import { AckTimeoutError, BrokerUnreachableError, ConfigurationError } from './errors/index.js';
+import type { BrokerByUrl } from './idempotent-mq.options.js';
+import { HttpRequests } from './transport/http/http-requests.js';
+import { type HttpTransport, httpTransport } from './transport/http/http.transport.js';
+import type { AdminCall } from './wire/index.js';
+
+/** A broker that is a service of its own, as this process reaches it. */
+export class BrokerOverHttp {
+  readonly transport: HttpTransport;
+  readonly requests: HttpRequests;
+
+  constructor({ url, token, timeoutMs = 5_000 }: BrokerByUrl) {
+    this.requests = new HttpRequests({ url, token, timeoutMs });
+    this.transport = httpTransport(this.requests, { timeoutMs });
+  }
+
+  /** For messages. */
+  get name(): string {
+    return this.requests.name;
+  }
+
+  /**
+   * @returns whether it could be reached
+   * @throws BrokerRefusedError where it is no broker, or does not know the token
+   */
+  async tryToOpen(): Promise<boolean> {
+    try {
+      await this.requests.ask('identify', {});
+      return true;
+    } catch (error) {
+      if (error instanceof BrokerUnreachableError || error instanceof AckTimeoutError) return false;
+      throw error;
+    }
+  }
+
+  close(): Promise<void> {
+    return this.transport.close();
+  }
+}
+
+/** What of a BrokerService is for operators, at a service: with a token that may administer. */
+export function remoteBroker({ requests, name }: BrokerOverHttp): BrokerService {
+  const call =
+    (call: AdminCall) =>
+    async (...given: unknown[]): Promise<unknown> =>
+      withDates((await requests.ask('administer', { call, arguments: given })).result);
+  const all = (room: string, methods: readonly string[]) =>
+    Object.fromEntries(methods.map((method) => [method, call(`${room}.${method}` as AdminCall)]));
+  const operated = {
+    topics: call('topics'),
+    removeSubscription: call('removeSubscription'),
+    groups: all('groups', ['list', 'pause', 'resume', 'limit']),
+    deadLetters: all('deadLetters', ['list', 'get', 'requeue', 'purge']),
+    quarantine: all('quarantine', ['list', 'get', 'release', 'discard']),
+    async sweep() {
+      throw new ConfigurationError(`The broker is a service (${name}), which sweeps by itself.`);
+    },
+  };
+  return operated as unknown as BrokerService;
+}
+
+const DATES = ['deadAt', 'landedAt', 'quarantinedAt'];
+
+/** As the local methods answer: with Dates where JSON has texts. */
+function withDates(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withDates);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, one]) => [
+      key,
+      DATES.includes(key) && typeof one === 'string' ? new Date(one) : withDates(one),
+    ]),
+  );
+}

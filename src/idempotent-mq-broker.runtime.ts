@@ -1,0 +1,160 @@
+import type { Server } from 'node:http';
+import { Logger } from '@nestjs/common';
+import { BrokerService } from './broker/index.js';
+import { DROP_DELAY_MS, LANDING_ROWS, SWEEP_INTERVAL_MS, statementLimits } from './broker-settings.js';
+import { BrokerSide } from './broker-side.js';
+import { describeError } from './errors/index.js';
+import { IdempotentMqEvents } from './events/index.js';
+import type { ResolvedBrokerOptions } from './idempotent-mq-broker.options.js';
+import { logEvents } from './log-events.js';
+import { logRelayEvents } from './log-relay-events.js';
+import { logWatchingEvents } from './log-watching-events.js';
+import {
+  HttpEndpoint,
+  HttpServer,
+  LandingWatch,
+  mountOn,
+  openApiDocument,
+  operationsOf,
+  pathBehind,
+} from './service/index.js';
+import { WatchingTransactions } from './watching-transactions.js';
+
+const LOGGED_AS = 'IdempotentMqBroker';
+/** A transaction of the broker that is silent for so long is that of a process which has died; seconds. */
+const IDLE_TIMEOUT_SECONDS = 60;
+const NOT_FOUND = '{"error":{"code":"UNKNOWN_OPERATION","message":"There is nothing here."}}';
+
+/** All parts of one instance of the broker service, wired together. */
+export class IdempotentMqBrokerRuntime {
+  readonly logger = new Logger(LOGGED_AS);
+  readonly events = new IdempotentMqEvents((error) =>
+    this.logger.error(`A subscriber to events$ failed: ${describeError(error)}`),
+  );
+  readonly broker: BrokerService;
+  /** The port that it listens on, where it has one of its own. */
+  port: number | undefined;
+  private readonly side: BrokerSide;
+  private readonly watch: LandingWatch;
+  private readonly transactions: WatchingTransactions;
+  private readonly endpoint: HttpEndpoint;
+  private server: HttpServer | undefined;
+  private unmount: () => void = () => undefined;
+  private closing: Promise<void> | undefined;
+
+  constructor(readonly options: ResolvedBrokerOptions) {
+    const { retention, limits, tokens } = options;
+    logEvents(this.events, this.logger);
+    logRelayEvents(this.events, this.logger);
+    logWatchingEvents(this.events, this.logger);
+    this.side = new BrokerSide(options.dataSource, {
+      options,
+      connections: {
+        scopeConnections: 0,
+        controlConnections: options.connections,
+        statementTimeoutMs: options.statementTimeoutMs,
+        writeWaitMs: options.writeWaitMs,
+        idleTimeoutSeconds: IDLE_TIMEOUT_SECONDS,
+      },
+      limitsOf: (bytes) => statementLimits(LANDING_ROWS, bytes),
+      appIsInMemory: false,
+      warn: (message) => this.logger.warn(message),
+    });
+    this.broker = new BrokerService(this.side.connections, this.events, {
+      landing: this.side.limits,
+      ...retention,
+      sweepIntervalMs: SWEEP_INTERVAL_MS,
+      dropDelayMs: DROP_DELAY_MS,
+      onSweepError: (error) => this.logger.warn(`The sweeper will try again: ${describeError(error)}`),
+    });
+    this.watch = new LandingWatch(this.broker);
+    this.transactions = new WatchingTransactions(this.side.connections, this.events, {
+      name: this.side.name,
+      onNotAllowed: (line) => this.logger.log(line),
+    });
+    this.endpoint = new HttpEndpoint({
+      operations: operationsOf(this.broker, this.watch),
+      tokens,
+      body: { maxBytes: limits.bodyBytes, timeoutMs: limits.bodyTimeoutMs },
+      maxRequests: limits.requests,
+      isReady: () => this.isReady(),
+      describe: () => openApiDocument(options.basePath),
+      onFault: (message) => this.logger.error(message),
+    });
+  }
+
+  /**
+   * A database that is away does not keep the service from starting: it says so, and answers when it is there.
+   *
+   * @throws what is wrong with a database that is there
+   */
+  async open(): Promise<void> {
+    if (await this.side.tryToOpen()) {
+      this.logger.log(`The broker's database: ${this.side.name}.`);
+    } else {
+      this.logger.warn(`The broker's database (${this.side.name}) can't be reached; it is tried again.`);
+    }
+  }
+
+  /** @param httpServer the app's own; it has none where it is no web application */
+  async start(httpServer: Server | undefined): Promise<void> {
+    const { listen, basePath, tokens, limits, sweep } = this.options;
+    if (sweep) {
+      this.broker.startSweeping();
+      this.transactions.start();
+    }
+    const whom = tokens.areNeeded
+      ? 'to whoever has a token'
+      : 'to programs of this machine (there are no tokens)';
+    if (!listen) {
+      this.unmount = mountOn(httpServer!, basePath, (request, response, path) =>
+        this.endpoint.handle(request, response, path),
+      );
+      this.logger.log(`Answering below ${basePath}/v1, ${whom}.`);
+      return;
+    }
+    this.server = new HttpServer((request, response) => {
+      const path = pathBehind(basePath, request.url);
+      if (path !== undefined) return this.endpoint.handle(request, response, path);
+      response.writeHead(404, { 'content-type': 'application/json' }).end(NOT_FOUND);
+    }, limits.bodyTimeoutMs);
+    this.port = await this.server.listen(listen);
+    this.logger.log(`Listening on http://${listen.host}:${this.port}${basePath}, ${whom}.`);
+  }
+
+  /** Takes no more requests, answers who waits, and lets what is under way come to its end. May be called again. */
+  async stop(): Promise<void> {
+    this.server?.stopListening();
+    let timer: NodeJS.Timeout | undefined;
+    const enough = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, this.options.shutdownTimeoutMs);
+    });
+    await Promise.race([this.endpoint.stop(), enough]);
+    clearTimeout(timer);
+  }
+
+  /** May be called again. */
+  close(): Promise<void> {
+    return (this.closing ??= this.closeParts());
+  }
+
+  private async closeParts(): Promise<void> {
+    await this.stop();
+    this.unmount();
+    await this.server?.close();
+    await this.watch.stop();
+    this.transactions.stop();
+    await this.broker.close();
+    await this.side.close();
+    this.events.close();
+  }
+
+  private async isReady(): Promise<boolean> {
+    try {
+      await this.broker.identify();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}

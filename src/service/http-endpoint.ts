@@ -1,0 +1,144 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { describeError } from '../errors/index.js';
+import { type OperationName, Problem, SCHEMAS, isOperationName, readJson } from '../wire/index.js';
+import { checkLoopback } from './loopback.js';
+import type { Operations } from './operations.js';
+import { problemOf } from './problem-of.js';
+import { type BodyLimits, readBody } from './read-body.js';
+import type { Tokens } from './tokens.js';
+
+export interface EndpointDeps {
+  operations: Operations;
+  tokens: Tokens;
+  body: BodyLimits;
+  /** Requests that are worked on at once; more are told to come again. Those that only wait are not counted. */
+  maxRequests: number;
+  /** Whether the database answers, for a load balancer. */
+  isReady: () => Promise<boolean>;
+  /** The OpenAPI document. */
+  describe: () => unknown;
+  onFault: (message: string) => void;
+}
+
+const VERSION = '/v1/';
+/** After an answer before the end of the request: so long the caller may read it. Milliseconds. */
+const LINGER_MS = 500;
+/** These wait for others' work, and use nothing meanwhile. */
+const WAITING: readonly OperationName[] = ['claim', 'wait', 'subscribe'];
+
+/**
+ * The broker's operations over HTTP. Nothing is read of a request before it is known who asks, and how much it may be;
+ * nothing that anybody sends ends in anything but an answer with a stable code.
+ */
+export class HttpEndpoint {
+  private readonly stopped = new AbortController();
+  private readonly underWay = new Set<Promise<void>>();
+  private working = 0;
+
+  constructor(private readonly deps: EndpointDeps) {}
+
+  /** @param path of the request, without what the service is mounted under */
+  handle(request: IncomingMessage, response: ServerResponse, path: string): void {
+    // A connection that breaks is no event of the process.
+    request.on('error', () => undefined);
+    response.on('error', () => undefined);
+    const answering = this.answer(request, response, path).catch((error: unknown) => {
+      this.deps.onFault(`A request could not be answered: ${describeError(error)}`);
+      response.destroy();
+    });
+    this.underWay.add(answering);
+    void answering.finally(() => this.underWay.delete(answering));
+  }
+
+  /** Answers whoever waits, and takes nothing more; resolves when all that was under way has been answered. */
+  async stop(): Promise<void> {
+    this.stopped.abort();
+    await Promise.allSettled(this.underWay);
+  }
+
+  private async answer(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
+    let status = 200;
+    let body: unknown;
+    try {
+      body = await this.resultOf(request, response, path);
+    } catch (error) {
+      const problem = problemOf(error);
+      if (problem.code === 'INTERNAL') {
+        this.deps.onFault(`${request.method} ${path} failed: ${describeError(error)}`);
+      }
+      status = problem.status;
+      if (status === 401) response.setHeader('www-authenticate', 'Bearer');
+      if (status === 503) response.setHeader('retry-after', '1');
+      body = { error: { code: problem.code, message: problem.message } };
+      // What came with the headers is parsed by then, and the connection can be kept.
+      await nextTurn();
+    }
+    if (response.destroyed) return;
+    const bytes = Buffer.from(JSON.stringify(body), 'utf8');
+    if (!request.complete) closeAfterwards(request, response);
+    response.writeHead(status, {
+      'content-type': 'application/json; charset=utf-8',
+      'content-length': bytes.length,
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+    });
+    response.end(bytes);
+  }
+
+  private async resultOf(request: IncomingMessage, response: ServerResponse, path: string): Promise<unknown> {
+    const { deps } = this;
+    if (path === '/v1/health') return this.health(request);
+    if (!deps.tokens.areNeeded) checkLoopback(request);
+    const caller = deps.tokens.callerOf(request.headers.authorization);
+    if (path === '/v1/openapi.json') {
+      mustBe('GET', request);
+      return deps.describe();
+    }
+    const name = path.startsWith(VERSION) ? path.slice(VERSION.length) : '';
+    if (!isOperationName(name)) {
+      throw new Problem('UNKNOWN_OPERATION', 'There is no such operation: see docs/protocol.md.');
+    }
+    mustBe('POST', request);
+    this.refuseWhenFull(name);
+    const gone = new AbortController();
+    response.on('close', () => gone.abort());
+    const signal = AbortSignal.any([gone.signal, this.stopped.signal]);
+    const counted = WAITING.includes(name) ? 0 : 1;
+    this.working += counted;
+    try {
+      const given = readJson(SCHEMAS[name].request, await readBody(request, deps.body));
+      const operation = deps.operations[name] as (given: unknown, context: object) => Promise<unknown>;
+      return await operation(given, { caller, signal });
+    } finally {
+      this.working -= counted;
+    }
+  }
+
+  private async health(request: IncomingMessage): Promise<{ status: 'ok' }> {
+    mustBe('GET', request);
+    if (!this.stopped.signal.aborted && (await this.deps.isReady())) return { status: 'ok' };
+    throw new Problem('UNAVAILABLE', 'The service is stopping, or its database does not answer.');
+  }
+
+  private refuseWhenFull(name: OperationName): void {
+    if (this.stopped.signal.aborted) throw new Problem('UNAVAILABLE', 'The service is stopping.');
+    if (this.working < this.deps.maxRequests || WAITING.includes(name)) return;
+    throw new Problem('UNAVAILABLE', `The service is at work on ${this.working} requests already.`);
+  }
+}
+
+function mustBe(method: 'GET' | 'POST', request: IncomingMessage): void {
+  if (request.method !== method) {
+    throw new Problem('METHOD_NOT_ALLOWED', `This takes ${method} (got ${request.method ?? 'none'}).`);
+  }
+}
+
+/** The rest of the request is thrown away, for a moment, and the connection ends: what follows in it would be read as a request. */
+function closeAfterwards(request: IncomingMessage, response: ServerResponse): void {
+  response.setHeader('connection', 'close');
+  request.resume();
+  response.on('finish', () => {
+    setTimeout(() => request.destroy(), LINGER_MS).unref();
+  });
+}

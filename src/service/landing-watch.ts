@@ -1,0 +1,146 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
+export interface LandedIn {
+  topic: string;
+  /** Whether any of them has an ordering key. */
+  keyed: boolean;
+}
+
+interface Source {
+  /** What has landed behind this number, in whichever process, and the number of the last message. */
+  landedSince(after: number | undefined): Promise<{ last: number; topics: readonly LandedIn[] }>;
+  /** Hears at once of what lands in this very process. */
+  onLanded(topic: string, listener: (keyed: boolean) => void): () => void;
+}
+
+interface Waiter {
+  topics: ReadonlySet<string>;
+  found: Map<string, boolean>;
+  wake: () => void;
+}
+
+/** How often to look for what other instances have landed, while somebody waits; milliseconds. One short statement each time. */
+const BUSY_MS = 5;
+const IDLE_MS = 20;
+/** After a landing it is looked that often for so long; milliseconds. */
+const BUSY_FOR_MS = 2_000;
+const AFTER_ERROR_MS = 500;
+
+/**
+ * Wakes whoever waits for messages of a topic, within milliseconds of their landing: at once where they landed in this
+ * process, and by looking often where it was another instance. A hint, which may be lost: whoever waits looks now and then
+ * all the same.
+ */
+export class LandingWatch {
+  private readonly waiters = new Set<Waiter>();
+  private readonly listening = new Map<string, () => void>();
+  private readonly stopped = new AbortController();
+  private last: number | undefined;
+  private busyUntil = 0;
+  private checking: Promise<void> | undefined;
+  private looping: Promise<void> | undefined;
+
+  constructor(private readonly source: Source) {}
+
+  /** Where the next wait may begin, so that nothing is missed between two. */
+  get cursor(): number {
+    return this.last ?? 0;
+  }
+
+  /**
+   * Waits until something has landed in one of the topics behind the cursor, or from now on; no longer than `ms`.
+   *
+   * @returns in which; empty when the time was over
+   */
+  async wait(
+    topics: ReadonlySet<string>,
+    { cursor, ms, signal }: { cursor?: number | undefined; ms: number; signal: AbortSignal },
+  ): Promise<ReadonlyMap<string, boolean>> {
+    const waiter: Waiter = { topics, found: new Map(), wake: () => undefined };
+    const woken = new Promise<void>((resolve) => (waiter.wake = resolve));
+    this.waiters.add(waiter);
+    try {
+      for (const topic of topics) this.listen(topic);
+      if (cursor !== undefined) await this.catchUp(cursor);
+      else if (this.last === undefined) await this.check();
+      if (waiter.found.size > 0 || ms === 0 || signal.aborted || this.stopped.signal.aborted)
+        return waiter.found;
+      this.looping ??= this.loop().finally(() => (this.looping = undefined));
+      const ended = new AbortController();
+      const late = pause(ms, undefined, {
+        signal: AbortSignal.any([signal, this.stopped.signal, ended.signal]),
+      });
+      await Promise.race([woken, late.catch(() => undefined)]);
+      ended.abort();
+      return waiter.found;
+    } finally {
+      this.waiters.delete(waiter);
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.stopped.abort();
+    for (const stopListening of this.listening.values()) stopListening();
+    this.listening.clear();
+    await this.looping;
+    await this.checking;
+  }
+
+  private listen(topic: string): void {
+    if (this.listening.has(topic) || this.stopped.signal.aborted) return;
+    const onLanded = (keyed: boolean) => {
+      // First the cursor goes on: else the next wait would be told of the same once more.
+      void this.check().then(() => this.tell([{ topic, keyed }]));
+    };
+    this.listening.set(topic, this.source.onLanded(topic, onLanded));
+  }
+
+  /** What has landed since whoever waits was told last, here or by another instance. */
+  private async catchUp(cursor: number): Promise<void> {
+    if (this.last !== undefined && cursor >= this.last) return;
+    const { last, topics } = await this.source.landedSince(Math.min(cursor, this.last ?? cursor));
+    this.last = Math.max(last, this.last ?? 0);
+    this.tell(topics);
+  }
+
+  private async loop(): Promise<void> {
+    const { signal } = this.stopped;
+    while (this.waiters.size > 0 && !signal.aborted) {
+      const pauseMs = (await this.check())
+        ? performance.now() < this.busyUntil
+          ? BUSY_MS
+          : IDLE_MS
+        : AFTER_ERROR_MS;
+      await pause(pauseMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  /** One look, and no two at a time. @returns whether the database answered */
+  private async check(): Promise<boolean> {
+    let answered = true;
+    this.checking ??= this.look()
+      .catch(() => {
+        answered = false;
+      })
+      .finally(() => (this.checking = undefined));
+    await this.checking;
+    return answered;
+  }
+
+  private async look(): Promise<void> {
+    const { last, topics } = await this.source.landedSince(this.last);
+    this.last = Math.max(last, this.last ?? 0);
+    if (topics.length === 0) return;
+    this.busyUntil = performance.now() + BUSY_FOR_MS;
+    this.tell(topics);
+  }
+
+  private tell(landed: readonly LandedIn[]): void {
+    for (const waiter of this.waiters) {
+      for (const { topic, keyed } of landed) {
+        if (waiter.topics.has(topic)) waiter.found.set(topic, keyed || waiter.found.get(topic) === true);
+      }
+      if (waiter.found.size > 0) waiter.wake();
+    }
+  }
+}

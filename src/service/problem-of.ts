@@ -1,0 +1,35 @@
+import { IdempotentMqError, errorCode } from '../errors/index.js';
+import { isUnreachable } from '../storage/index.js';
+import { Problem, type ProblemCode } from '../wire/index.js';
+
+/** Errors of the library that say what the caller did wrong. Their messages are for him. */
+const OF_THE_CALLER = new Map<string, ProblemCode>([
+  ['OPTIONS_INVALID', 'REQUEST_INVALID'],
+  ['BIZ_ID_INVALID', 'REQUEST_INVALID'],
+  ['PAYLOAD_INVALID', 'REQUEST_INVALID'],
+  ['TOPIC_INVALID', 'REQUEST_INVALID'],
+  ['SUBSCRIPTION_REMOVED', 'SUBSCRIPTION_REMOVED'],
+  ['TOPIC_LOCKED', 'TOPIC_LOCKED'],
+]);
+
+const PASSING = [
+  'BROKER_UNREACHABLE',
+  'STATEMENT_TIMEOUT',
+  'NO_CONNECTION',
+  'CONNECTION_LOST',
+  'SQLITE_WRITE_TIMEOUT',
+];
+
+/** An error as the caller is told of it: nothing of the service's inside, and never a stack. */
+export function problemOf(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  const code = errorCode(error) ?? '';
+  const known = error instanceof IdempotentMqError ? OF_THE_CALLER.get(code) : undefined;
+  if (known) return new Problem(known, (error as Error).message, { cause: error });
+  if (PASSING.includes(code) || isUnreachable(error)) {
+    return new Problem('UNAVAILABLE', "The broker's database does not answer. The same again later.", {
+      cause: error,
+    });
+  }
+  return new Problem('INTERNAL', 'The service failed. Its log says more.', { cause: error });
+}

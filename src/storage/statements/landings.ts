@@ -1,0 +1,37 @@
+import { type Connection, read } from '../execute.js';
+import type { Database } from '../tables.js';
+
+/** How far back one look goes: what landed before that is found by those who poll. */
+const MOST = 10_000;
+
+/** The number of the message that landed last; 0 when there is none any more. The end of the primary key. */
+export async function readLastSeq({ tables }: Database, on: Connection): Promise<number> {
+  const [row] = await read<{ seq: number | string | null }>(
+    on,
+    `SELECT MAX(seq) AS seq FROM ${tables.message}`,
+    [],
+  );
+  return Number(row?.seq ?? 0);
+}
+
+export interface LandedIn {
+  topic: string;
+  /** Whether any of them has an ordering key. */
+  keyed: boolean;
+}
+
+/** In which topics messages have landed behind this one. A range of the primary key. */
+export async function findLandedSince(
+  { tables }: Database,
+  on: Connection,
+  { after, upTo }: { after: number; upTo: number },
+): Promise<LandedIn[]> {
+  const rows = await read<{ topic: Buffer; keyed: number | string }>(
+    on,
+    `SELECT t.name AS topic, MAX(m.ordering_key IS NOT NULL) AS keyed
+     FROM ${tables.message} m JOIN ${tables.topic} t ON t.id = m.topic_id
+     WHERE m.seq > ? AND m.seq <= ? GROUP BY m.topic_id, t.name`,
+    [Math.max(after, upTo - MOST), upTo],
+  );
+  return rows.map(({ topic, keyed }) => ({ topic: topic.toString(), keyed: Number(keyed) === 1 }));
+}
