@@ -100,7 +100,7 @@ export class ScenarioSharedError extends IdempotentMqError {
   constructor(consumer: string, otherGroup: string) {
     super(
       `${consumer}: this very message had its effect in group ${otherGroup}, whose consumer has the same scenario, so this group would skip it. ` +
-        'Give each group a scenario of its own (or leave it out), and requeue the dead letter.',
+        "Give each group a scenario of its own (or leave it out). Then look for this group's effect: if it is not there, requeue the dead letter, or else purge it.",
     );
   }
 }
