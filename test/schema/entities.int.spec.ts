@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import {
+  ClaimAnswerEntity,
   DeadLetterEntity,
   DedupEntity,
   DeliveryContext,
@@ -149,6 +150,10 @@ describe.each(engines)("the library's entities in an app's DataSource on %s", (e
     expect(await all(LimitedLeaseEntity)).toEqual([
       { groupName, subscriptionId: subscription.id, seq, orderingKey: null, token },
     ]);
+
+    const claimId = randomBytes(16);
+    await app.broker.repeatable.claim({ subscription, claimId, after: 0, limit: 1, leaseMs: HOUR_MS });
+    expect(await all(ClaimAnswerEntity)).toEqual([]);
 
     const orderingKey = Buffer.from('account-7');
     await app.outbox.publish(Unheard, { id: 'U-2' }, { standalone: true, orderingKey: 'account-7' });

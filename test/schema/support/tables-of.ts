@@ -5,6 +5,7 @@ import type { TestDatabase } from '../../support/engines.js';
 export const TABLES = [
   'accepted',
   'accepted_floor',
+  'claim_answer',
   'dead_letter',
   'dedup',
   'dedup_kept',
