@@ -45,7 +45,7 @@ export function readArguments(argv: readonly string[]): Arguments {
       pools: { type: 'string', default: '' },
       rows: { type: 'string', default: '1000000' },
       publishers: { type: 'string', default: '8' },
-      window: { type: 'string', default: '15000' },
+      window: { type: 'string', default: '3000' },
       payments: { type: 'string', default: '500' },
     },
   });
