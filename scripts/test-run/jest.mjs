@@ -13,7 +13,7 @@ const JEST = fileURLToPath(new URL('../../node_modules/jest/bin/jest.js', import
  * @property {number} numPendingTests
  * @property {number} numTodoTests
  * @property {number} numRuntimeErrorTestSuites
- * @property {{ assertionResults: { fullName: string, status: string }[] }[]} testResults
+ * @property {{ name: string, assertionResults: { fullName: string, status: string }[] }[]} testResults
  */
 
 /**

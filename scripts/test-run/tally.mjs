@@ -1,11 +1,13 @@
-const NAMED_SKIPS = 20;
+import { relative } from 'node:path';
+
+const NAMED = 20;
 
 /**
  * @typedef {object} Tally
  * @property {number} passed
  * @property {number} failed
  * @property {number} skipped
- * @property {string[]} notes  one line for each thing that was skipped, or that failed without being a test
+ * @property {string[]} notes  one line for each thing that was skipped or failed, the tests by name
  */
 
 /**
@@ -21,7 +23,10 @@ export function tallyOf({ clean, report }) {
     passed: report.numPassedTests,
     failed: report.numFailedTests + report.numRuntimeErrorTestSuites,
     skipped: report.numPendingTests + report.numTodoTests,
-    notes: skippedNames(report).map((name) => `skipped: ${name}`),
+    notes: [
+      ...named(report, ['pending', 'todo']).map((name) => `skipped: ${name}`),
+      ...named(report, ['failed']).map((name) => `failed: ${name}`),
+    ],
   };
   if (report.numRuntimeErrorTestSuites > 0) {
     tally.notes.push(`failed: ${report.numRuntimeErrorTestSuites} test files could not run`);
@@ -37,15 +42,18 @@ export function tallyOf({ clean, report }) {
   return tally;
 }
 
-/** @param {import('./jest.mjs').JestReport} report */
-function skippedNames({ testResults }) {
-  const names = testResults.flatMap(({ assertionResults }) =>
+/**
+ * @param {import('./jest.mjs').JestReport} report
+ * @param {string[]} wanted  Jest's words for how a test ended
+ */
+function named({ testResults }, wanted) {
+  const names = testResults.flatMap(({ name, assertionResults }) =>
     assertionResults
-      .filter(({ status }) => status === 'pending' || status === 'todo')
-      .map(({ fullName }) => fullName),
+      .filter(({ status }) => wanted.includes(status))
+      .map(({ fullName }) => `${fullName} (${relative(process.cwd(), name)})`),
   );
-  const rest = names.length - NAMED_SKIPS;
-  return rest > 0 ? [...names.slice(0, NAMED_SKIPS), `and ${rest} more tests`] : names;
+  const rest = names.length - NAMED;
+  return rest > 0 ? [...names.slice(0, NAMED), `and ${rest} more tests`] : names;
 }
 
 /**
