@@ -32,7 +32,7 @@ export class Chaos {
 
   constructor(
     private readonly crew: Crew,
-    private readonly wanted: Accidents,
+    readonly wanted: Accidents,
     /** Emits when it is enough, also to those who ask later. */
     private readonly over$: Observable<unknown>,
   ) {}
