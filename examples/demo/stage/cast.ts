@@ -44,7 +44,7 @@ export function castTogether(direction: Direction): Cast {
 }
 
 export function castApart(direction: Direction): Cast {
-  const broker = { kills: 2, pauses: 0, killEveryMs: 4_000, alone: true };
+  const broker = { kills: 2, pauses: 0, killEveryMs: 4_000, alone: true, atAnyTime: true };
   return {
     ...castTogether(direction),
     relays: relays({ kills: 2, pauses: 1, killEveryMs: 1_000 }, direction),
@@ -62,15 +62,18 @@ export function castOverTheNetwork(direction: Direction, network: Network): Cast
   });
   const service = { ...direction, orders: { ...orders, tokens: network.tokens } };
   const kills = orders.payments < LONG_RUN ? 2 : 6;
-  const atWork = { kills, pauses: 0, killEveryMs: 3_000 };
-  const atAnyTime = { ...atWork, alone: true };
-  const broker = troupe({ name: 'broker', size: 2, main: 'broker/service.ts' }, atAnyTime, service);
+  const deaths = { kills, pauses: 0, killEveryMs: 4_000 };
+  const broker = troupe(
+    { name: 'broker', size: 2, main: 'broker/service.ts' },
+    { ...deaths, alone: true, atAnyTime: true },
+    service,
+  );
   network.instances.watch(broker.crew);
   return {
-    paymentSystem: paymentSystem(atAnyTime, side('payments')),
-    relays: relays(atWork, side('payments')),
+    paymentSystem: paymentSystem({ ...deaths, alone: true }, side('payments')),
+    relays: relays(deaths, side('payments')),
     broker,
-    cardWorkers: cardWorkers({ ...CARDS, kills }, side('cards')),
+    cardWorkers: cardWorkers({ ...deaths, pauses: 1 }, side('cards')),
   };
 }
 

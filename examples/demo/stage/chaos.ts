@@ -12,8 +12,10 @@ export interface Accidents {
   killEveryMs: number;
   /** Kills go on until it is over. */
   andOn?: boolean;
-  /** It has one member, who does nothing by itself that could be waited for. */
+  /** Also when nobody is left. */
   alone?: boolean;
+  /** It does nothing by itself that could be waited for. */
+  atAnyTime?: boolean;
 }
 
 /** A card, or sending, takes about this long, in milliseconds: a kill at a random time within it meets every moment of it. */
@@ -93,10 +95,10 @@ export class Chaos {
     );
   }
 
-  /** The next one at work, where another one is left to go on; undefined when it is over. */
+  /** The next one at work, where another one is left to go on, or none is needed; undefined when it is over. */
   private async nextVictim(): Promise<SystemProcess | undefined> {
-    const { alone } = this.wanted;
-    const found$ = alone ? this.whoeverIsReady() : this.atDelicateMoments();
+    const { alone, atAnyTime } = this.wanted;
+    const found$ = atAnyTime ? this.whoeverIsReady() : this.atDelicateMoments();
     const spare = alone ? 0 : 1;
     const chosen$ = found$.pipe(
       filter(() => this.crew.ready.length > spare),

@@ -42,7 +42,12 @@ function deathsOf({ faults, network }: Results): Fault[] {
       ? [fault(`${label} killed`, killed, `kill -9 ${when}`, never, network ? wanted.kills : 1)]
       : [];
   return [
-    ...deaths('payment system', paymentSystem, 'at any time', 'the payment system was not killed'),
+    ...deaths(
+      'payment system',
+      paymentSystem,
+      'while a payment is made',
+      'the payment system was not killed',
+    ),
     ...(relays ? deaths('relays', relays, 'while sending', 'no relay was killed') : []),
     ...(broker ? deaths('broker', broker, 'at any time', 'the broker was not killed') : []),
     ...deaths('card workers', cardWorkers, 'while issuing a card', 'no card worker was killed'),

@@ -36,10 +36,10 @@ export function isOk({ line }: HttpMessage): boolean {
   return /^HTTP\/1\.1 200 /.test(line);
 }
 
-/** Its head, and some of its body. */
+/** Its head, and at least a byte of its body, but not all of it. */
 export function beginningOf({ bytes, body }: HttpMessage): Buffer {
   const head = bytes.length - body.length;
-  return bytes.subarray(0, head + Math.floor(Math.random() * body.length));
+  return bytes.subarray(0, head + 1 + Math.floor(Math.random() * (body.length - 1)));
 }
 
 function firstOf(bytes: Buffer): HttpMessage | undefined {

@@ -1,4 +1,5 @@
-const KINDS = [
+/** What a network does to requests and their answers. */
+export const NETWORK_FAULTS = [
   /** The broker has stored what was sent. Its answer is dropped, and the connection cut. */
   'ack-3-lost',
   /** The ACK is dropped, as is each repeat of it: the delivery comes again. */
@@ -14,17 +15,20 @@ const KINDS = [
   /** Nothing happens until the client gives up. Half of these requests have reached the broker. */
   'black-hole',
 ] as const;
-export type NetworkFault = (typeof KINDS)[number];
+export type NetworkFault = (typeof NETWORK_FAULTS)[number];
 
 /** Of the requests that move messages, and of the others, this part meets a fault. */
-const SHARE = { moving: 0.2, others: 0.03 };
+const SHARE = { moving: 0.15, others: 0.02 };
 const MOVING = ['send', 'claim', 'claim-alone', 'acknowledge', 'retry-later', 'give-back', 'extend'];
 /** Their clients wait for longer than a run lasts. */
 const PATIENT = ['wait', 'subscribe'];
 
 /** Which requests meet which fault, by chance, until each kind has happened often enough, and on. */
 export class NetworkFaults {
-  readonly counts = Object.fromEntries(KINDS.map((kind) => [kind, 0])) as Record<NetworkFault, number>;
+  readonly counts = Object.fromEntries(NETWORK_FAULTS.map((kind) => [kind, 0])) as Record<
+    NetworkFault,
+    number
+  >;
   /** Of those that were delayed, how many came when nobody waited for them any more. */
   late = 0;
   private isCalm = false;
@@ -33,11 +37,11 @@ export class NetworkFaults {
   constructor(readonly wanted: number) {}
 
   get isEnough(): boolean {
-    return KINDS.every((kind) => this.counts[kind] >= this.wanted);
+    return NETWORK_FAULTS.every((kind) => this.counts[kind] >= this.wanted);
   }
 
   get total(): number {
-    return KINDS.reduce((sum, kind) => sum + this.counts[kind], 0);
+    return NETWORK_FAULTS.reduce((sum, kind) => sum + this.counts[kind], 0);
   }
 
   choose(operation: string): NetworkFault | undefined {
