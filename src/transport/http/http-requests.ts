@@ -40,6 +40,12 @@ interface Answer {
   body: Buffer;
 }
 
+interface Wait {
+  /** How long an answer may take, in milliseconds, where it is not the usual time. */
+  within?: number;
+  signal?: AbortSignal;
+}
+
 /** Asks the broker service for one operation, on connections that are kept. */
 export class HttpRequests {
   private readonly base: URL;
@@ -60,20 +66,28 @@ export class HttpRequests {
   }
 
   /**
-   * @param within how long an answer may take, in milliseconds, where it is not the usual time
    * @throws BrokerUnreachableError, AckTimeoutError where nobody knows whether it was carried out; BrokerRefusedError,
    *   SubscriptionRemovedError where it was not
    */
   async ask<Name extends OperationName>(
     name: Name,
     given: RequestOf<Name>,
-    { within = this.options.timeoutMs, signal }: { within?: number; signal?: AbortSignal } = {},
+    wait: Wait = {},
   ): Promise<AnswerOf<Name>> {
+    return (await this.askOnceOrTwice(name, given, wait)).answer;
+  }
+
+  /** As `ask`, and whether a connection broke over it: then it may have been carried out before it was asked for again. */
+  async askOnceOrTwice<Name extends OperationName>(
+    name: Name,
+    given: RequestOf<Name>,
+    { within = this.options.timeoutMs, signal }: Wait = {},
+  ): Promise<{ answer: AnswerOf<Name>; twice: boolean }> {
     const bytes = Buffer.from(JSON.stringify(given), 'utf8');
-    const answer = await this.send(name, bytes, { within, signal });
+    const { twice, ...answer } = await this.send(name, bytes, { within, signal });
     if (answer.status !== 200) throw this.refusal(name, answer);
     try {
-      return readJson(SCHEMAS[name].answer, answer.body);
+      return { answer: readJson(SCHEMAS[name].answer, answer.body), twice };
     } catch (cause) {
       throw this.notUnderstood(name, answer, cause);
     }
@@ -87,11 +101,11 @@ export class HttpRequests {
     name: OperationName,
     body: Buffer,
     wait: { within: number; signal: AbortSignal | undefined },
-  ): Promise<Answer> {
+  ): Promise<Answer & { twice: boolean }> {
     for (let tries = 1; ; tries++) {
       const sent = { reused: false };
       try {
-        return await this.sendOnce(name, body, wait, sent);
+        return { ...(await this.sendOnce(name, body, wait, sent)), twice: tries > 1 };
       } catch (error) {
         if (error instanceof AckTimeoutError || wait.signal?.aborted) throw error;
         // A connection that was kept may have been closed at the same moment. Every operation may be asked for again.

@@ -33,8 +33,12 @@ export function httpTransport(requests: HttpRequests, { timeoutMs }: { timeoutMs
   const claims = new AskedClaims(requests);
   const bell = new RemoteBell(requests);
   const acks = new Batches(
-    async (leases: readonly Lease[]) =>
-      (await requests.ask('acknowledge', { leases: leases.map(leaseToJson) })).taken,
+    async (leases: readonly Lease[]) => {
+      const request = { leases: leases.map(leaseToJson) };
+      const { answer, twice } = await requests.askOnceOrTwice('acknowledge', request);
+      // After a connection that broke, a no most likely says that it had got through all the same.
+      return answer.taken.map((taken) => taken || twice);
+    },
     ACKS_A_REQUEST,
     ACK_REQUESTS,
   );
