@@ -19,7 +19,7 @@ export interface Cast {
 }
 
 /** What befell them. */
-export type Damage = Pick<Chaos, 'killed' | 'paused' | 'wanted'>;
+export type Damage = Pick<Chaos, 'killed' | 'paused'> & { wanted: Pick<Accidents, 'kills' | 'pauses'> };
 export type Damages = { [Name in keyof Cast]: Damage };
 
 export interface Direction {
@@ -31,10 +31,25 @@ export interface Direction {
   onEvent: (witnessed: Witnessed) => void;
 }
 
-/** Several deaths take their time: each is that of a process that has to start anew. */
+const NO_ACCIDENTS: Accidents = { kills: 0, pauses: 0, killEveryMs: 0, takeOverMs: 0 };
+/** Several deaths take their time: each is that of a process that has to start anew, and to get something done. */
 const LONG_RUN = 500;
-const NO_ACCIDENTS: Accidents = { kills: 0, pauses: 0, killEveryMs: 0 };
-const CARDS: Accidents = { kills: 5, pauses: 1, killEveryMs: 2_000, andOn: true };
+const DEATHS = {
+  short: { ...NO_ACCIDENTS, kills: 2, killEveryMs: 2_000 },
+  long: { ...NO_ACCIDENTS, kills: 6, killEveryMs: 4_000 },
+};
+/** A relay's lease is 16 s. */
+const TAKE_OVER_MS = 30_000;
+const CARDS = {
+  kills: 5,
+  pauses: 1,
+  killEveryMs: 2_000,
+  andOn: true,
+  pausesFirst: true,
+  takeOverMs: TAKE_OVER_MS,
+};
+/** It may have got its ACK through before it froze, and then nobody takes over: not long, or a short run is over. */
+const CARDS_OVER_THE_NETWORK = { pauses: 1, pausesFirst: true, takeOverMs: 10_000 };
 
 export function castTogether(direction: Direction): Cast {
   return {
@@ -44,10 +59,10 @@ export function castTogether(direction: Direction): Cast {
 }
 
 export function castApart(direction: Direction): Cast {
-  const broker = { kills: 2, pauses: 0, killEveryMs: 4_000, alone: true, atAnyTime: true };
+  const broker = { ...NO_ACCIDENTS, kills: 2, killEveryMs: 4_000, alone: true, atAnyTime: true };
   return {
     ...castTogether(direction),
-    relays: relays({ kills: 2, pauses: 1, killEveryMs: 1_000 }, direction),
+    relays: relays({ kills: 2, pauses: 1, killEveryMs: 1_000, takeOverMs: TAKE_OVER_MS }, direction),
     broker: troupe({ name: 'broker', size: 1, main: 'broker/main.ts' }, broker, direction),
   };
 }
@@ -61,8 +76,7 @@ export function castOverTheNetwork(direction: Direction, network: Network): Cast
     orders: { ...orders, databases: { payment, card }, service: network.serviceFor(name) },
   });
   const service = { ...direction, orders: { ...orders, tokens: network.tokens } };
-  const kills = orders.payments < LONG_RUN ? 2 : 6;
-  const deaths = { kills, pauses: 0, killEveryMs: 4_000 };
+  const deaths = orders.payments < LONG_RUN ? DEATHS.short : DEATHS.long;
   const broker = troupe(
     { name: 'broker', size: 2, main: 'broker/service.ts' },
     { ...deaths, alone: true, atAnyTime: true },
@@ -73,7 +87,7 @@ export function castOverTheNetwork(direction: Direction, network: Network): Cast
     paymentSystem: paymentSystem({ ...deaths, alone: true }, side('payments')),
     relays: relays(deaths, side('payments')),
     broker,
-    cardWorkers: cardWorkers({ ...deaths, pauses: 1 }, side('cards')),
+    cardWorkers: cardWorkers({ ...deaths, ...CARDS_OVER_THE_NETWORK }, side('cards')),
   };
 }
 

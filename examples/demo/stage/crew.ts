@@ -43,6 +43,11 @@ export class Crew {
     return [...this.members.keys()].filter((member) => member.isReady);
   }
 
+  /** Nobody is dead, or starts. */
+  get isComplete(): boolean {
+    return this.ready.length === this.members.size;
+  }
+
   atWorkOn(member: SystemProcess): Iterable<string> {
     return this.members.get(member) ?? [];
   }
