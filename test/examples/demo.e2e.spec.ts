@@ -83,15 +83,15 @@ describe.each(databases)('npm run demo -- --over-the-network, on $name', ({ name
         published: FEW_PAYMENTS + twice,
         landed: FEW_PAYMENTS + twice,
         cards: FEW_PAYMENTS,
-        'payment system killed': 2,
-        'relays killed': 2,
-        'broker killed': 2,
+        'payment system killed': 1,
+        'relays killed': 1,
+        'broker killed': 1,
+        'card workers killed': 1,
         'card workers paused': 1,
       });
       for (const fault of [...NETWORK, 'repeats absorbed', 'delivered again', 'duplicates absorbed']) {
         expect({ fault, happened: numbers[fault]! > 0 }).toEqual({ fault, happened: true });
       }
-      expect(numbers['card workers killed']).toBeGreaterThanOrEqual(2);
       // Its client asks again by itself when a connection breaks: then the relay sends it once.
       expect([...stepsOf(output)].sort().join('')).toMatch(/^1+22+3+44+55+$/);
       expect(output).toMatch(/^ +One card\.$/m);

@@ -35,7 +35,7 @@ const NO_ACCIDENTS: Accidents = { kills: 0, pauses: 0, killEveryMs: 0, takeOverM
 /** Several deaths take their time: each is that of a process that has to start anew, and to get something done. */
 const LONG_RUN = 500;
 const DEATHS = {
-  short: { ...NO_ACCIDENTS, kills: 2, killEveryMs: 2_000 },
+  short: { ...NO_ACCIDENTS, kills: 1, killEveryMs: 2_000 },
   long: { ...NO_ACCIDENTS, kills: 6, killEveryMs: 4_000 },
 };
 /** A relay's lease is 16 s. */

@@ -8,8 +8,8 @@ const PAYMENT_EVERY_MS = 12;
 const ARRIVAL_MS = 6_000;
 /** The part of the payments that is kept for the accidents which a slow machine has not seen by then. */
 const RESERVE = 0.5;
-/** How many times slower the reserve arrives. */
-const LULL = 25;
+/** How many times slower the reserve arrives. Over the network there is more that has to happen, and to start again. */
+const LULL = { together: 25, apart: 25, 'over-the-network': 50 };
 /** Short, so that what a killed worker held is had again soon. Over the network, two answers may be waited for meanwhile. */
 const LEASE_MS = { together: 1_500, apart: 1_500, 'over-the-network': 3_000 };
 /** How many payments lose both ACKs, about. Each holds up a card worker for a lease. */
@@ -31,7 +31,7 @@ export function ordersFor(scene: Scene, databases: Databases, smsLog: string): O
     databases,
     oneTwiceIn: ONE_TWICE_IN,
     rush: { payments: Math.ceil(payments * (1 - RESERVE)), everyMs },
-    lull: { everyMs: LULL * everyMs },
+    lull: { everyMs: LULL[shape] * everyMs },
     leaseMs: LEASE_MS[shape],
     oneUnluckyIn: ONE_TWICE_IN * Math.ceil(payments / UNLUCKY[shape] / ONE_TWICE_IN),
     smsLog,
