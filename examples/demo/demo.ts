@@ -4,16 +4,24 @@ import { type InTime, InterruptedError, runExample } from '../shared/run-example
 import { n } from '../shared/table.js';
 import { readArguments } from './stage/arguments.js';
 import { Backstage } from './stage/backstage.js';
+import { isUnluckyPayment } from './stage/broken-wire.js';
 import { createDatabases } from './stage/databases.js';
 import { judge } from './stage/judgement.js';
 import { Performance } from './stage/performance.js';
 import { report } from './stage/report.js';
+import { ordersFor } from './stage/script.js';
+import type { Shape } from './stage/shape.js';
+import { Network } from './wire/network.js';
 
-const SCENERY = {
+const SCENERY: Record<Shape, string> = {
   apart:
     'payment system, broker and card system have a database each.\n  ACKs are lost, relays, broker and card workers are killed and paused while the payments come in.',
   together: 'one database for all.\n  Card workers are killed and paused while the payments come in.',
+  'over-the-network':
+    'the broker is a service, of which two instances run.\n  The network loses ACKs, cuts, delays and swallows, and all processes are killed while the payments come in.',
 };
+/** A request that gets no answer holds its sender up for as long as it waits. Seconds for a payment. */
+const PATIENCE: Record<Shape, number> = { apart: 0.2, together: 0.2, 'over-the-network': 0.4 };
 
 await runExample(demo);
 
@@ -24,17 +32,21 @@ await runExample(demo);
  * @returns the exit status
  */
 async function demo(inTime: InTime): Promise<number> {
-  const { payments, database: url, oneDatabase, withoutDedup } = readArguments(process.argv.slice(2));
-  const databases = await createDatabases(url, oneDatabase);
+  const { payments, database: url, shape, withoutDedup } = readArguments(process.argv.slice(2));
+  const databases = await createDatabases(url, shape);
+  let network: Network | undefined;
   let performance: Performance | undefined;
   try {
     const backstage = await Backstage.open(databases.options);
-    performance = new Performance(backstage, databases.options, { payments, withoutDedup });
+    const orders = ordersFor({ shape, payments, withoutDedup }, databases.options, backstage.smsLog);
+    const isUnlucky = (paymentId: string) => isUnluckyPayment(paymentId, orders.oneUnluckyIn);
+    if (shape === 'over-the-network') network = await Network.open(payments, isUnlucky);
+    performance = new Performance(backstage, orders, network);
     const without = withoutDedup ? ' (without dedup)' : '';
     console.log(
-      `\n  ${n(payments)} payments, one card each${without}, on ${databases.engine}: ${SCENERY[oneDatabase ? 'together' : 'apart']}\n`,
+      `\n  ${n(payments)} payments, one card each${without}, on ${databases.engine}: ${SCENERY[shape]}\n`,
     );
-    const results = await inTime(performance.run(), 240 + payments / 5);
+    const results = await inTime(performance.run(), 240 + payments * PATIENCE[shape]);
     const { status, reasons } = judge(results);
     console.log(report(results));
     for (const reason of reasons) console.log(`\n  ${reason}`);
@@ -45,6 +57,7 @@ async function demo(inTime: InTime): Promise<number> {
     throw error;
   } finally {
     await performance?.end();
+    network?.close();
     await databases.remove();
   }
 }

@@ -4,6 +4,17 @@ import { runExample } from './run-example.js';
 const PATIENCE_MS = 360_000;
 const PAYMENTS = 200;
 const TWICE = PAYMENTS / 10;
+/** Each of the network's faults takes its time. */
+const FEW_PAYMENTS = 40;
+const NETWORK = [
+  'ACK 3 lost',
+  'ACK 5 lost',
+  'answers to ACK 5 lost',
+  'requests cut',
+  'answers cut',
+  'requests delayed',
+  'black holes',
+];
 
 const mariadb = process.env.MQ_TEST_MARIADB_URL;
 const databases = [
@@ -47,6 +58,42 @@ describe.each(databases)('npm run demo, on $name', ({ name, args }) => {
       // sent more than once before it lands: another accident may have befallen its first sending.
       expect(stepsOf(output)).toMatch(/^1+2/);
       expect([...stepsOf(output)].sort().join('')).toMatch(/^11+22+3+44+55+$/);
+      expect(output).toMatch(/^ +One card\.$/m);
+      expect(status).toBe(0);
+    },
+    PATIENCE_MS,
+  );
+});
+
+describe.each(databases)('npm run demo -- --over-the-network, on $name', ({ name, args }) => {
+  it(
+    'issues one card for each payment, whatever the network does and whoever is killed',
+    async () => {
+      const { status, output, numbers } = await runExample('demo/demo.ts', [
+        '--over-the-network',
+        '--payments',
+        `${FEW_PAYMENTS}`,
+        ...args,
+      ]);
+      expect(output).toContain(`on ${name}`);
+      expect(output).toMatch(/^ {2}lost 0, doubled 0$/m);
+      expect(output).not.toContain('void');
+      const twice = FEW_PAYMENTS / 10;
+      expect(numbers).toMatchObject({
+        published: FEW_PAYMENTS + twice,
+        landed: FEW_PAYMENTS + twice,
+        cards: FEW_PAYMENTS,
+        'payment system killed': 1,
+        'relays killed': 1,
+        'broker killed': 1,
+        'card workers killed': 1,
+        'card workers paused': 1,
+      });
+      for (const fault of [...NETWORK, 'repeats absorbed', 'delivered again', 'duplicates absorbed']) {
+        expect({ fault, happened: numbers[fault]! > 0 }).toEqual({ fault, happened: true });
+      }
+      // Its client asks again by itself when a connection breaks: then the relay sends it once.
+      expect([...stepsOf(output)].sort().join('')).toMatch(/^1+22+3+44+55+$/);
       expect(output).toMatch(/^ +One card\.$/m);
       expect(status).toBe(0);
     },
@@ -118,6 +165,7 @@ describe('npm run demo, called wrongly', () => {
       ['--database', 'mysql://localhost/mine'],
       '--database must name no database, unless with --one-database: the demo creates three.',
     ],
+    [['--over-the-network', '--one-database'], '--over-the-network and --one-database exclude each other'],
     [['--no-dedup'], "Unknown option '--no-dedup'"],
   ])(
     '%j says what is wrong, and how it is right',

@@ -1,6 +1,8 @@
 import { judge } from '../../examples/demo/stage/judgement.js';
+import { NETWORK_FAULTS } from '../../examples/demo/wire/network-faults.js';
 
 type Results = Parameters<typeof judge>[0];
+type Counts = NonNullable<Results['network']>['counts'];
 
 /** The demo's verdict on a run in which everything happened, and nothing went wrong. */
 function goodRun(change: (results: Results) => void = () => undefined): Results {
@@ -8,9 +10,9 @@ function goodRun(change: (results: Results) => void = () => undefined): Results 
     payments: 100,
     apart: true,
     withoutDedup: false,
+    published: 110,
     landed: 110,
     tally: {
-      published: 110,
       resent: 1,
       resendsAbsorbed: 1,
       landedTwice: 0,
@@ -22,9 +24,10 @@ function goodRun(change: (results: Results) => void = () => undefined): Results 
       troubles: [],
     },
     faults: {
-      cardWorkers: { killed: 1, paused: 1 },
-      relays: { killed: 1, paused: 1 },
-      broker: { killed: 1, paused: 0 },
+      paymentSystem: { killed: 0, paused: 0, wanted: { kills: 0, pauses: 0 } },
+      cardWorkers: { killed: 1, paused: 1, wanted: { kills: 5, pauses: 1 } },
+      relays: { killed: 1, paused: 1, wanted: { kills: 2, pauses: 1 } },
+      broker: { killed: 1, paused: 0, wanted: { kills: 2, pauses: 0 } },
     },
     story: { paymentId: 'P-5', innerMsgId: '00', lines: [], cards: 1 },
     crashes: [],
@@ -35,13 +38,27 @@ function goodRun(change: (results: Results) => void = () => undefined): Results 
   return results;
 }
 
+/** The same over the network, where each fault is wanted so often. */
+function goodRunOverTheNetwork(change: (results: Results) => void = () => undefined): Results {
+  const wanted = { kills: 2, pauses: 0 };
+  return goodRun((results) => {
+    results.faults.paymentSystem = { killed: 2, paused: 0, wanted };
+    results.faults.relays = { killed: 2, paused: 0, wanted };
+    results.faults.broker = { killed: 2, paused: 0, wanted };
+    results.faults.cardWorkers = { killed: 3, paused: 1, wanted: { kills: 2, pauses: 1 } };
+    const counts = Object.fromEntries(NETWORK_FAULTS.map((kind) => [kind, 3])) as Counts;
+    results.network = { counts, late: 1, wanted: 3 };
+    change(results);
+  });
+}
+
 describe('the verdict on a run of the demo', () => {
   it('is good when everything happened, and nothing is lost or doubled', () => {
     expect(judge(goodRun())).toEqual({ status: 0, reasons: [] });
   });
 
   it.each<[string, (results: Results) => void]>([
-    ['no payment was published twice', (results) => (results.landed = results.tally.published = 100)],
+    ['no payment was published twice', (results) => (results.landed = results.published = 100)],
     ['no ACK 3 was lost', ({ tally }) => (tally.acks3Dropped = 0)],
     ['no ACK 5 was lost', ({ tally }) => (tally.acks5Dropped = 0)],
     ['no relay was killed', ({ faults }) => (faults.relays!.killed = 0)],
@@ -68,5 +85,41 @@ describe('the verdict on a run of the demo', () => {
     ['a system ended by itself', (results) => (results.crashes = ['relay 1 ended by itself (1).'])],
   ])('is bad when %s', (_, change) => {
     expect(judge(goodRun(change)).status).toBe(1);
+  });
+});
+
+describe('the verdict on a run over the network', () => {
+  it('is good when everything happened often enough', () => {
+    expect(judge(goodRunOverTheNetwork())).toEqual({ status: 0, reasons: [] });
+  });
+
+  it.each(NETWORK_FAULTS)('is that the run is void when %s never happened, or too seldom', (kind) => {
+    for (const count of [0, 2]) {
+      const { status, reasons } = judge(
+        goodRunOverTheNetwork(({ network }) => {
+          network!.counts[kind] = count;
+        }),
+      );
+      expect(status).toBe(2);
+      expect(reasons).toHaveLength(1);
+    }
+  });
+
+  it.each<[string, (results: Results) => void]>([
+    ['the payment system was not killed', ({ faults }) => (faults.paymentSystem.killed = 0)],
+    [
+      'relays killed: 1, and at least 2 were wanted',
+      ({ faults }) => (faults.relays = { ...faults.relays!, killed: 1 }),
+    ],
+    [
+      'broker killed: 1, and at least 2 were wanted',
+      ({ faults }) => (faults.broker = { ...faults.broker!, killed: 1 }),
+    ],
+    ['requests cut: 2, and at least 3 were wanted', ({ network }) => (network!.counts['request-cut'] = 2)],
+  ])('is that the run is void when %s', (what, change) => {
+    expect(judge(goodRunOverTheNetwork(change))).toEqual({
+      status: 2,
+      reasons: [`This run is void: ${what}.`],
+    });
   });
 });

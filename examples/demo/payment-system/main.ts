@@ -1,5 +1,4 @@
 import 'reflect-metadata';
-import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -8,6 +7,7 @@ import { IdempotentMqModule } from '../../../src/index.js';
 import { brokerOf } from '../stage/broken-wire.js';
 import { receiveOrders } from '../stage/orders.js';
 import { Reporter, report } from '../stage/reporter.js';
+import type { Cue } from '../stage/system-process.js';
 import { Payment } from './payment.entity.js';
 import { Payments } from './payments.js';
 
@@ -18,8 +18,7 @@ const orders = receiveOrders();
 const { databases, payments, oneTwiceIn, rush, lull } = orders;
 
 interface Arrivals {
-  from: number;
-  to: number;
+  numbers: readonly number[];
   everyMs: number;
   /** Aborted when those who are left need not be waited for. */
   hurry?: AbortSignal;
@@ -38,30 +37,57 @@ interface Arrivals {
 })
 class PaymentSystem {}
 
+const noMoreLull = new AbortController();
+const opened = new Promise<void>((open) => {
+  process.on('message', (cue: Cue) => (cue === 'open' ? open() : noMoreLull.abort()));
+});
 const app = await NestFactory.createApplicationContext(PaymentSystem, { logger: ['error', 'warn'] });
 const system = app.get(Payments);
-await once(process, 'message');
-const noMoreLull = new AbortController();
-process.once('message', () => noMoreLull.abort());
-await take({ from: 0, to: rush.payments, everyMs: rush.everyMs });
-await take({ from: rush.payments, to: payments, everyMs: lull.everyMs, hurry: noMoreLull.signal });
+await opened;
+const announced = await system.announcements();
+const left = Array.from({ length: payments }, (_, number) => number).filter(
+  (number) => announcementsOf(number) < announcementsDue(number),
+);
+const isEarly = (number: number) => number < rush.payments;
+await take({ numbers: left.filter(isEarly), everyMs: rush.everyMs });
+await take({
+  numbers: left.filter((number) => !isEarly(number)),
+  everyMs: lull.everyMs,
+  hurry: noMoreLull.signal,
+});
 await app.close();
 process.exit();
 
 async function take(arrivals: Arrivals): Promise<void> {
-  const opened = performance.now();
-  await Promise.all(Array.from({ length: COUNTERS }, (_, counter) => serve(counter, opened, arrivals)));
+  const begin = performance.now();
+  await Promise.all(Array.from({ length: COUNTERS }, (_, counter) => serve(counter, begin, arrivals)));
 }
 
-async function serve(counter: number, opened: number, { from, to, everyMs, hurry }: Arrivals): Promise<void> {
-  for (let number = from + counter; number < to; number += COUNTERS) {
-    const arrives = opened + (number - from) * everyMs;
+async function serve(counter: number, begin: number, { numbers, everyMs, hurry }: Arrivals): Promise<void> {
+  for (let place = counter; place < numbers.length; place += COUNTERS) {
+    const arrives = begin + place * everyMs;
     await pause(Math.max(0, arrives - performance.now()), undefined, { signal: hurry }).catch(ignoreAbort);
-    const payment = { paymentId: `P-${number + 1}`, userId: `user-${number % 97}`, amount: 500 + number };
-    report({ type: 'paying', bizId: payment.paymentId });
-    await system.take(payment);
-    if (number % oneTwiceIn === 0) await system.announceAgain(payment);
+    const number = numbers[place]!;
+    const payment = { paymentId: idOf(number), userId: `user-${number % 97}`, amount: 500 + number };
+    if (announcementsOf(number) === 0) {
+      report({ type: 'paying', bizId: payment.paymentId });
+      await system.take(payment);
+    }
+    if (announcementsDue(number) > 1) await system.announceAgain(payment);
   }
+}
+
+function idOf(number: number): string {
+  return `P-${number + 1}`;
+}
+
+/** Before this process began. */
+function announcementsOf(number: number): number {
+  return announced.get(idOf(number)) ?? 0;
+}
+
+function announcementsDue(number: number): number {
+  return number % oneTwiceIn === 0 ? 2 : 1;
 }
 
 function ignoreAbort(error: Error): void {

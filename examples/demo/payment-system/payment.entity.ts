@@ -10,4 +10,8 @@ export class Payment {
 
   @Column({ type: 'int' })
   amount!: number;
+
+  /** How many messages tell of it. */
+  @Column({ type: 'int' })
+  announcements!: number;
 }

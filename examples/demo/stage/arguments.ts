@@ -1,10 +1,11 @@
 import { parseArgs } from 'node:util';
 import { checkDatabaseUrl } from '../../shared/example-database.js';
+import type { Shape } from './shape.js';
 
 export interface DemoArguments {
   payments: number;
   database: string | undefined;
-  oneDatabase: boolean;
+  shape: Shape;
   withoutDedup: boolean;
 }
 
@@ -15,6 +16,8 @@ const USAGE = `  npm run demo -- [options]
                      drops them in the end (default: temporary SQLite files)
   --one-database     payment system, broker and card system share one: then no ACK travels, and none is lost.
                      Here the URL may name an empty database
+  --over-the-network the broker is a service, of which two instances run; the network between loses, cuts, delays and
+                     swallows what the systems say to it
   --without-dedup    issues the cards without dedup, to show the extra ones`;
 
 /** @throws Error saying what is wrong, and how it is right */
@@ -33,6 +36,7 @@ function check(args: string[]): DemoArguments {
       payments: { type: 'string', default: '1000' },
       database: { type: 'string' },
       'one-database': { type: 'boolean', default: false },
+      'over-the-network': { type: 'boolean', default: false },
       'without-dedup': { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -43,9 +47,17 @@ function check(args: string[]): DemoArguments {
     throw new Error(`--payments must be a whole number from 1 (got ${payments}).`);
   }
   checkDatabaseUrl(database);
-  const oneDatabase = values['one-database'];
-  if (database && !oneDatabase && new URL(database).pathname.length > 1) {
+  const shape = shapeOf(values);
+  if (database && shape !== 'together' && new URL(database).pathname.length > 1) {
     throw new Error('--database must name no database, unless with --one-database: the demo creates three.');
   }
-  return { payments: Number(payments), database, oneDatabase, withoutDedup: values['without-dedup'] };
+  return { payments: Number(payments), database, shape, withoutDedup: values['without-dedup'] };
+}
+
+function shapeOf(values: { 'one-database': boolean; 'over-the-network': boolean }): Shape {
+  if (!values['over-the-network']) return values['one-database'] ? 'together' : 'apart';
+  if (!values['one-database']) return 'over-the-network';
+  throw new Error(
+    '--over-the-network and --one-database exclude each other: a service has its own database.',
+  );
 }

@@ -50,6 +50,12 @@ export class Backstage {
     return { paid: Number(paid), cards: Number(cards), pending: Number(unsent) + Number(undelivered) };
   }
 
+  /** Messages, by what committed with each: a killed payment system may not have told of its last ones. */
+  async published(): Promise<number> {
+    const [{ n }] = await this.paymentSystem.query('SELECT SUM(announcements) AS n FROM payment');
+    return Number(n);
+  }
+
   /** Messages that the broker has stored: a killed relay may not have told of its last ones. */
   async landed(): Promise<number> {
     const [{ n }] = await this.broker.query('SELECT COUNT(*) AS n FROM mq_accepted');

@@ -8,8 +8,12 @@ const WAY_MS = 5;
 /** Beside the unlucky ones, of how many ACKs one gets lost. */
 const ONE_LOST_IN = { shipments: 10, answers: 50 };
 
-/** Where the broker is, and a wire to it that loses ACKs on purpose. Nothing, where all share a database. */
-export function brokerOf({ databases: { broker }, oneUnluckyIn }: Orders): IdempotentMqOptions {
+/**
+ * Where the broker is, and a wire to it that loses ACKs on purpose. Nothing, where all share a database. What is on the wire
+ * to a service is lost there (../wire).
+ */
+export function brokerOf({ databases: { broker }, service, oneUnluckyIn }: Orders): IdempotentMqOptions {
+  if (service) return { broker: service };
   if (!broker) return {};
   const isUnlucky = (bizId: Buffer) => isUnluckyPayment(bizId.toString(), oneUnluckyIn);
   return { broker: { dataSource: broker, through: (transport) => brokenWire(transport, isUnlucky) } };

@@ -12,16 +12,22 @@ export interface Accidents {
   killEveryMs: number;
   /** Kills go on until it is over. */
   andOn?: boolean;
-  /** It has one member, who does nothing by itself that could be waited for. */
+  /** While there is much to do: who has nothing to do has nothing that could be taken over. */
+  pausesFirst?: boolean;
+  /** How long others may need to take over, in milliseconds: longer than the lease. */
+  takeOverMs: number;
+  /** Also when nobody is left. */
   alone?: boolean;
+  /** It does nothing by itself that could be waited for. */
+  atAnyTime?: boolean;
 }
 
 /** A card, or sending, takes about this long, in milliseconds: a kill at a random time within it meets every moment of it. */
 const WORK_MS = 12;
 /** What has been said before a process was frozen has arrived by then, in milliseconds. */
 const SILENCE_MS = 100;
-/** How long others get to go on, and to take over, in milliseconds. A relay's lease is longer than a card worker's. */
-const PATIENCE_MS = { goOn: 4_000, takeOver: 30_000 };
+/** How long others get to go on, in milliseconds. */
+const PATIENCE_MS = 4_000;
 /** How long they get to be done with what they took over, in milliseconds. */
 const DONE_MS = 500;
 
@@ -32,7 +38,7 @@ export class Chaos {
 
   constructor(
     private readonly crew: Crew,
-    private readonly wanted: Accidents,
+    readonly wanted: Accidents,
     /** Emits when it is enough, also to those who ask later. */
     private readonly over$: Observable<unknown>,
   ) {}
@@ -42,14 +48,11 @@ export class Chaos {
   }
 
   async unleash(): Promise<void> {
-    if (this.wanted.andOn) {
-      await this.pausePastTheLease();
-      await this.kill(Infinity);
-    } else {
-      // What a killed relay had begun is free long after, when its lease has ended: that is waited for meanwhile.
-      await this.kill(this.wanted.kills);
-      await this.pausePastTheLease();
-    }
+    const { andOn, kills, pausesFirst } = this.wanted;
+    if (pausesFirst) await this.pausePastTheLease();
+    await this.kill(andOn ? Infinity : kills);
+    // What a killed relay had begun is free long after, when its lease has ended: that is waited for meanwhile.
+    await this.pausePastTheLease();
   }
 
   /** `kill -9`, each time while the victim is at work. */
@@ -67,7 +70,8 @@ export class Chaos {
   /** SIGSTOP, and SIGCONT when others have done its work: it wakes up with work that is not its own any more. */
   private async pausePastTheLease(): Promise<void> {
     while (this.paused < this.wanted.pauses) {
-      const victim = await this.nextVictim();
+      // Who starts needs SQLite's write lock, and the victim may take it into its sleep.
+      const victim = await this.nextVictim(() => this.crew.isComplete);
       if (!victim) return;
       victim.freeze();
       await pause(SILENCE_MS);
@@ -80,7 +84,7 @@ export class Chaos {
 
   /** If not, it was frozen with SQLite's only write lock in its hands, which stalls everybody: another accident. */
   private othersGoOn(frozen: SystemProcess): Promise<boolean> {
-    return this.happens(PATIENCE_MS.goOn, ({ who, event }) => who !== frozen && isProgress(event));
+    return this.happens(PATIENCE_MS, ({ who, event }) => who !== frozen && isProgress(event));
   }
 
   private async othersTakeOver(frozen: SystemProcess): Promise<boolean> {
@@ -88,18 +92,18 @@ export class Chaos {
     // It was done before it froze.
     if (left.size === 0) return false;
     return this.happens(
-      PATIENCE_MS.takeOver,
+      this.wanted.takeOverMs,
       ({ who, event }) => who !== frozen && isRepeat(event) && left.has(begun(event)!),
     );
   }
 
-  /** The next one at work, where another one is left to go on; undefined when it is over. */
-  private async nextVictim(): Promise<SystemProcess | undefined> {
-    const { alone } = this.wanted;
-    const found$ = alone ? this.whoeverIsReady() : this.atDelicateMoments();
+  /** The next one at work, where another one is left to go on, or none is needed; undefined when it is over. */
+  private async nextVictim(isTime = () => true): Promise<SystemProcess | undefined> {
+    const { alone, atAnyTime } = this.wanted;
+    const found$ = atAnyTime ? this.whoeverIsReady() : this.atDelicateMoments();
     const spare = alone ? 0 : 1;
     const chosen$ = found$.pipe(
-      filter(() => this.crew.ready.length > spare),
+      filter(() => this.crew.ready.length > spare && isTime()),
       takeUntil(this.over$),
     );
     return firstValueFrom(chosen$, { defaultValue: undefined });

@@ -1,7 +1,7 @@
 import { Subject } from 'rxjs';
 import type { Orders } from './orders.js';
 import type { StageEvent } from './reporter.js';
-import { SystemProcess } from './system-process.js';
+import { type Cue, SystemProcess } from './system-process.js';
 import { follow } from './work.js';
 
 export interface Witnessed {
@@ -16,8 +16,11 @@ export class Crew {
   readonly events$ = new Subject<Witnessed>();
   /** Ended though nobody killed them. */
   readonly crashes: string[] = [];
+  /** One has ended with all of its work done. */
+  isDone = false;
   /** Each with what it is working on. */
   private readonly members = new Map<SystemProcess, Set<string>>();
+  private readonly cues: Cue[] = [];
   private started = 0;
   private closing = false;
 
@@ -27,6 +30,8 @@ export class Crew {
     private readonly main: URL,
     private readonly orders: Orders,
     private readonly log: number,
+    /** It has something to do that comes to an end. */
+    private readonly mayEnd = false,
   ) {}
 
   /** Resolves when all of them work. */
@@ -38,8 +43,19 @@ export class Crew {
     return [...this.members.keys()].filter((member) => member.isReady);
   }
 
+  /** Nobody is dead, or starts. */
+  get isComplete(): boolean {
+    return this.ready.length === this.members.size;
+  }
+
   atWorkOn(member: SystemProcess): Iterable<string> {
     return this.members.get(member) ?? [];
+  }
+
+  /** Tells all of them, and those who replace them. */
+  cue(cue: Cue): void {
+    this.cues.push(cue);
+    for (const member of this.ready) member.cue(cue);
   }
 
   /** For good: those who die now are not replaced. */
@@ -60,8 +76,10 @@ export class Crew {
       follow(work, event);
       this.events$.next({ who: member, event, at });
     });
+    void member.ready.then(() => this.cues.forEach((cue) => member.cue(cue))).catch(() => undefined);
     void member.ended.then((how) => {
       this.members.delete(member);
+      if (how === '0' && this.mayEnd) return void (this.isDone = true);
       const expected = this.closing ? 'SIGTERM' : 'SIGKILL';
       if (how !== expected) this.crashes.push(`${member.name} ended by itself (${how}).`);
       if (!this.closing) this.startOne();

@@ -3,6 +3,7 @@ import { migrate } from '../../../src/index.js';
 import { Card } from '../card-system/card.entity.js';
 import { Payment } from '../payment-system/payment.entity.js';
 import type { Databases } from './orders.js';
+import type { Shape } from './shape.js';
 
 export interface DemoDatabases {
   /** For people: "SQLite", "MariaDB 10.11". */
@@ -13,13 +14,13 @@ export interface DemoDatabases {
 }
 
 /** One for the payment system, one for the broker, one for the card system; or one for all of them. */
-export async function createDatabases(url: string | undefined, oneForAll: boolean): Promise<DemoDatabases> {
+export async function createDatabases(url: string | undefined, shape: Shape): Promise<DemoDatabases> {
   const created: ExampleDatabase[] = [];
   const remove = async () => {
     for (const database of created) await database.remove();
   };
   try {
-    for (const name of oneForAll ? ['demo'] : ['demo-payment', 'demo-card', 'demo-broker']) {
+    for (const name of shape === 'together' ? ['demo'] : ['demo-payment', 'demo-card', 'demo-broker']) {
       created.push(await createExampleDatabase(name, url));
     }
     const [payment, card = payment, broker] = created.map(({ options }) => options);

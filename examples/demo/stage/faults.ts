@@ -1,57 +1,80 @@
 import type { Row } from '../../shared/table.js';
+import type { Damage } from './cast.js';
+import { networkFaultsOf } from './network-faults-of.js';
 import type { Results } from './performance.js';
 
-/** A fault that the run needs at least one of: without it, it would pass with any library. */
+/** A fault that the run needs: without it, it would pass with any library. */
 export interface Fault {
   row: Row;
+  /** How often it has to happen at least. */
+  least: number;
   /** What to say when it never happened. */
   never: string;
 }
 
 export function faultsOf(results: Results): Fault[] {
-  const { tally, faults, payments } = results;
-  const { cardWorkers, relays, broker } = faults;
-  const fault = (label: string, count: number, note: string, never: string): Fault => ({
-    row: [label, count, note],
-    never,
-  });
+  const { published, payments, network, apart } = results;
+  const repeats = Math.max(0, published - payments);
   return [
+    fault('published twice', repeats, 'same biz-id, another message', 'no payment was published twice'),
+    ...(network ? networkFaultsOf(network) : apart ? acksLost(results) : []),
+    ...deathsOf(results),
+    ...pausesOf(results),
+  ];
+}
+
+function acksLost({ tally }: Results): Fault[] {
+  return [
+    fault('ACK 3 lost', tally.acks3Dropped, 'the broker had stored it', 'no ACK 3 was lost'),
     fault(
-      'published twice',
-      Math.max(0, tally.published - payments),
-      'same biz-id, another message',
-      'no payment was published twice',
+      'ACK 5 lost',
+      tally.acks5Dropped,
+      'or its answer; the card was issued, or the SMS sent',
+      'no ACK 5 was lost',
     ),
-    ...(relays && broker
-      ? [
-          fault('ACK 3 lost', tally.acks3Dropped, 'the broker had stored it', 'no ACK 3 was lost'),
-          fault(
-            'ACK 5 lost',
-            tally.acks5Dropped,
-            'or its answer; the card was issued, or the SMS sent',
-            'no ACK 5 was lost',
-          ),
-          fault('relays killed', relays.killed, 'kill -9 while sending', 'no relay was killed'),
-          fault(
-            'relays paused',
-            relays.paused,
-            'past the lease: the other one had sent it when it woke up',
-            'no relay was paused past its lease',
-          ),
-          fault('broker killed', broker.killed, 'kill -9 at any time', 'the broker was not killed'),
-        ]
+  ];
+}
+
+function deathsOf({ faults, network }: Results): Fault[] {
+  const { paymentSystem, relays, broker, cardWorkers } = faults;
+  const deaths = (label: string, { killed, wanted }: Damage, when: string, never: string): Fault[] =>
+    wanted.kills > 0
+      ? [fault(`${label} killed`, killed, `kill -9 ${when}`, never, network ? wanted.kills : 1)]
+      : [];
+  return [
+    ...deaths(
+      'payment system',
+      paymentSystem,
+      'while a payment is made',
+      'the payment system was not killed',
+    ),
+    ...(relays ? deaths('relays', relays, 'while sending', 'no relay was killed') : []),
+    ...(broker ? deaths('broker', broker, 'at any time', 'the broker was not killed') : []),
+    ...deaths('card workers', cardWorkers, 'while issuing a card', 'no card worker was killed'),
+  ];
+}
+
+function pausesOf({ faults: { relays, cardWorkers } }: Results): Fault[] {
+  const pauses = (label: string, { paused, wanted }: Damage, note: string, never: string): Fault[] =>
+    wanted.pauses > 0 ? [fault(`${label} paused`, paused, `past the lease: ${note}`, never)] : [];
+  return [
+    ...(relays
+      ? pauses(
+          'relays',
+          relays,
+          'the other one had sent it when it woke up',
+          'no relay was paused past its lease',
+        )
       : []),
-    fault(
-      'card workers killed',
-      cardWorkers.killed,
-      'kill -9 while issuing a card',
-      'no card worker was killed',
-    ),
-    fault(
-      'card workers paused',
-      cardWorkers.paused,
-      'past the lease: others had taken over when it woke up',
+    ...pauses(
+      'card workers',
+      cardWorkers,
+      'others had taken over when it woke up',
       'no card worker was paused past its lease',
     ),
   ];
+}
+
+function fault(label: string, count: number, note: string, never: string, least = 1): Fault {
+  return { row: [label, count, note], least, never };
 }

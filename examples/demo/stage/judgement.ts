@@ -1,4 +1,4 @@
-import { faultsOf } from './faults.js';
+import { type Fault, faultsOf } from './faults.js';
 import type { Results } from './performance.js';
 
 export interface Judgement {
@@ -16,15 +16,13 @@ export function judge(results: Results): Judgement {
   return { status: missing.length > 0 ? 2 : 0, reasons: missing };
 }
 
-function whatIsWrong({ payments, landed, tally, verdict, sms, crashes }: Results): string[] {
+function whatIsWrong({ payments, published, landed, tally, verdict, sms, crashes }: Results): string[] {
   const missing = payments - verdict.payments;
   const withoutSms = payments - (sms.sent - sms.repeats);
   return [
     ...crashes,
     ...(missing === 0 ? [] : [`${missing} payments are missing in the database.`]),
-    ...(landed === tally.published
-      ? []
-      : [`${tally.published} messages were published, and ${landed} landed.`]),
+    ...(landed === published ? [] : [`${published} messages were published, and ${landed} landed.`]),
     ...(tally.landedTwice === 0 ? [] : [`${tally.landedTwice} messages landed twice.`]),
     ...(verdict.unpaid === 0 ? [] : [`${verdict.unpaid} cards have no payment.`]),
     ...(withoutSms === 0 ? [] : [`No SMS was sent for ${withoutSms} payments.`]),
@@ -34,10 +32,15 @@ function whatIsWrong({ payments, landed, tally, verdict, sms, crashes }: Results
 /** A run without faults, or without their consequences, would pass with any library. */
 function whatNeverHappened(results: Results): string[] {
   const { tally, apart, story } = results;
-  const never = faultsOf(results).flatMap(({ row: [, count], never }) => (count === 0 ? [never] : []));
+  const never = faultsOf(results).flatMap(whatIsMissing);
   if (tally.redelivered === 0) never.push('nothing was delivered again');
   if (tally.duplicatesAbsorbed === 0) never.push('no duplicate was absorbed by the card system');
   if (apart && tally.resendsAbsorbed === 0) never.push('no repeat was absorbed by the broker');
   if (apart && !story) never.push('no message lost both ACKs');
   return never.map((what) => `This run is void: ${what}.`);
+}
+
+function whatIsMissing({ row: [label, count], least, never }: Fault): string[] {
+  if (count >= least) return [];
+  return [count === 0 ? never : `${label}: ${count}, and at least ${least} were wanted`];
 }

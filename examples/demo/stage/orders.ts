@@ -1,8 +1,13 @@
 import type { DataSourceOptions } from 'typeorm';
+import type { BrokerToken } from '../../../src/index.js';
 
 /** What the demo tells a system that it starts. In the environment: everybody can read a process's arguments. */
 export interface Orders {
   databases: Databases;
+  /** How this system reaches a broker that is a service. */
+  service?: { url: string; token: string; timeoutMs: number };
+  /** For the broker itself, as a service: who may do what. */
+  tokens?: readonly BrokerToken[];
   payments: number;
   /** Of how many payments one is announced twice. */
   oneTwiceIn: number;
@@ -21,7 +26,7 @@ export interface Orders {
 export interface Databases {
   payment: DataSourceOptions;
   card: DataSourceOptions;
-  /** Left out when all share one. */
+  /** Left out when all share one, and for whoever reaches it as a service. */
   broker?: DataSourceOptions;
 }
 

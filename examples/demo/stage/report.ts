@@ -5,9 +5,9 @@ import type { Results } from './performance.js';
 import type { Story } from './timeline.js';
 
 export function report(results: Results): string {
-  const { apart, story, tally, landed, verdict, sms, withoutDedup, payments } = results;
+  const { apart, story, tally, published, landed, verdict, sms, withoutDedup, payments } = results;
   const upper: Row[] = [
-    ['published', tally.published, `for ${n(payments)} payments`],
+    ['published', published, `for ${n(payments)} payments`],
     ...(apart
       ? ([
           ['sent again', tally.resent, 'their ACK 3 did not come, or their relay died first'],

@@ -6,8 +6,12 @@ export type StageEvent =
   | IdempotentMqEvent
   /** A payment begins, and with it the publishing of its message. */
   | { type: 'paying'; bizId: string }
+  /** An instance of the broker takes connections. */
+  | { type: 'listening'; port: number }
   /** ACKs of so many messages were dropped on purpose. */
   | { type: 'acks-3-dropped'; count: number }
+  /** The ACK of a message whose fate it is was dropped on purpose. */
+  | { type: 'ack-3-dropped'; bizId: string; innerMsgId: string }
   /** An answer to an ACK was dropped on purpose. */
   | { type: 'ack-5-answer-dropped' }
   /** An ACK was dropped on purpose, and so will be each of its repeats. */

@@ -19,6 +19,9 @@ export async function endAllSystems(): Promise<void> {
   await Promise.all(ends);
 }
 
+/** To the payment system: the first payment may come; the last ones need not wait for accidents any more. */
+export type Cue = 'open' | 'no more lull';
+
 /** A system of the demo: a Nest application in a process of its own. */
 export class SystemProcess {
   /** What it says about itself. */
@@ -62,9 +65,9 @@ export class SystemProcess {
     this.ready.catch(() => undefined);
   }
 
-  /** For a system that waits until all are ready, and later until all accidents have happened. */
-  go(): void {
-    this.child.send('go');
+  cue(cue: Cue): void {
+    // It may have died, which is told of elsewhere.
+    if (this.child.connected) this.child.send(cue, () => undefined);
   }
 
   async kill(): Promise<void> {

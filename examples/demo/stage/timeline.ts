@@ -21,7 +21,7 @@ type Scene = Pick<Witnessed, 'event' | 'at'> & { who: string };
 const PARTS = [
   ['paying'],
   ['landed'],
-  ['ack-missed'],
+  ['ack-missed', 'ack-3-dropped'],
   ['resend-absorbed'],
   ['ack-5-dropped'],
   ['duplicate-absorbed', 'acknowledged'],
@@ -75,6 +75,8 @@ function tell(who: string, event: StageEvent): Omit<StoryLine, 'afterMs'> {
       return { step: '2', text: 'landed: stored by the broker' };
     case 'ack-missed':
       return { step: '3', text: 'ACK lost: nobody can tell whether it landed' };
+    case 'ack-3-dropped':
+      return { step: '3', text: 'ACK lost on its way: the answer is dropped, and the connection cut' };
     case 'resend-absorbed':
       return { step: '2', text: 'absorbed: it has landed before' };
     case 'delivered':

@@ -6,9 +6,10 @@ export function begun(event: StageEvent): string | undefined {
   return event.type === 'delivered' ? deliveryOf(event) : undefined;
 }
 
-/** A card that is being issued, or a message on its way: the moment at which an accident does most harm. */
+/** A payment, a message on its way, or a card that is being issued: the moment at which an accident does most harm. */
 export function isDelicate(event: StageEvent): boolean {
-  return event.type === 'sent' || (event.type === 'delivered' && event.group === 'card-issuing');
+  const isOnItsWay = event.type === 'paying' || event.type === 'sent';
+  return isOnItsWay || (event.type === 'delivered' && event.group === 'card-issuing');
 }
 
 /** Work that somebody had begun before. */

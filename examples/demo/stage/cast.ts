@@ -1,0 +1,119 @@
+import type { Observable } from 'rxjs';
+import type { Network } from '../wire/network.js';
+import { type Accidents, Chaos } from './chaos.js';
+import { Crew, type Witnessed } from './crew.js';
+import type { Orders } from './orders.js';
+
+export interface Troupe {
+  crew: Crew;
+  size: number;
+  chaos: Chaos;
+}
+
+/** Who takes part in a run. */
+export interface Cast {
+  paymentSystem: Troupe;
+  cardWorkers: Troupe;
+  relays?: Troupe;
+  broker?: Troupe;
+}
+
+/** What befell them. */
+export type Damage = Pick<Chaos, 'killed' | 'paused'> & { wanted: Pick<Accidents, 'kills' | 'pauses'> };
+export type Damages = { [Name in keyof Cast]: Damage };
+
+export interface Direction {
+  orders: Orders;
+  /** A file descriptor for what they print. */
+  log: number;
+  /** When it is enough. */
+  over$: Observable<unknown>;
+  onEvent: (witnessed: Witnessed) => void;
+}
+
+const NO_ACCIDENTS: Accidents = { kills: 0, pauses: 0, killEveryMs: 0, takeOverMs: 0 };
+/** Several deaths take their time: each is that of a process that has to start anew, and to get something done. */
+const LONG_RUN = 500;
+const DEATHS = {
+  short: { ...NO_ACCIDENTS, kills: 1, killEveryMs: 2_000 },
+  long: { ...NO_ACCIDENTS, kills: 6, killEveryMs: 4_000 },
+};
+/** A relay's lease is 16 s. */
+const TAKE_OVER_MS = 30_000;
+const CARDS = {
+  kills: 5,
+  pauses: 1,
+  killEveryMs: 2_000,
+  andOn: true,
+  pausesFirst: true,
+  takeOverMs: TAKE_OVER_MS,
+};
+/** It may have got its ACK through before it froze, and then nobody takes over: not long, or a short run is over. */
+const CARDS_OVER_THE_NETWORK = { pauses: 1, pausesFirst: true, takeOverMs: 10_000 };
+
+export function castTogether(direction: Direction): Cast {
+  return {
+    paymentSystem: paymentSystem(NO_ACCIDENTS, direction),
+    cardWorkers: cardWorkers(CARDS, direction),
+  };
+}
+
+export function castApart(direction: Direction): Cast {
+  const broker = { ...NO_ACCIDENTS, kills: 2, killEveryMs: 4_000, alone: true, atAnyTime: true };
+  return {
+    ...castTogether(direction),
+    relays: relays({ kills: 2, pauses: 1, killEveryMs: 1_000, takeOverMs: TAKE_OVER_MS }, direction),
+    broker: troupe({ name: 'broker', size: 1, main: 'broker/main.ts' }, broker, direction),
+  };
+}
+
+/** Only the broker knows its database; the others have its address and a token. */
+export function castOverTheNetwork(direction: Direction, network: Network): Cast {
+  const { orders } = direction;
+  const { payment, card } = orders.databases;
+  const side = (name: 'payments' | 'cards') => ({
+    ...direction,
+    orders: { ...orders, databases: { payment, card }, service: network.serviceFor(name) },
+  });
+  const service = { ...direction, orders: { ...orders, tokens: network.tokens } };
+  const deaths = orders.payments < LONG_RUN ? DEATHS.short : DEATHS.long;
+  const broker = troupe(
+    { name: 'broker', size: 2, main: 'broker/service.ts' },
+    { ...deaths, alone: true, atAnyTime: true },
+    service,
+  );
+  network.instances.watch(broker.crew);
+  return {
+    paymentSystem: paymentSystem({ ...deaths, alone: true }, side('payments')),
+    relays: relays(deaths, side('payments')),
+    broker,
+    cardWorkers: cardWorkers({ ...deaths, ...CARDS_OVER_THE_NETWORK }, side('cards')),
+  };
+}
+
+export function troupesOf({ paymentSystem, cardWorkers, relays, broker }: Cast): Troupe[] {
+  return [paymentSystem, cardWorkers, relays, broker].filter((troupe) => troupe !== undefined);
+}
+
+function paymentSystem(accidents: Accidents, direction: Direction): Troupe {
+  const role = { name: 'payment system', size: 1, main: 'payment-system/main.ts', mayEnd: true };
+  return troupe(role, accidents, direction);
+}
+
+function relays(accidents: Accidents, direction: Direction): Troupe {
+  return troupe({ name: 'relay', size: 2, main: 'payment-system/relay.ts' }, accidents, direction);
+}
+
+function cardWorkers(accidents: Accidents, direction: Direction): Troupe {
+  return troupe({ name: 'card worker', size: 3, main: 'card-system/main.ts' }, accidents, direction);
+}
+
+function troupe(
+  { name, size, main, mayEnd }: { name: string; size: number; main: string; mayEnd?: boolean },
+  accidents: Accidents,
+  { orders, log, over$, onEvent }: Direction,
+): Troupe {
+  const crew = new Crew(name, new URL(`../${main}`, import.meta.url), orders, log, mayEnd);
+  crew.events$.subscribe(onEvent);
+  return { crew, size, chaos: new Chaos(crew, accidents, over$) };
+}

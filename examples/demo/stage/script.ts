@@ -1,0 +1,39 @@
+import type { Databases, Orders } from './orders.js';
+import type { Shape } from './shape.js';
+
+const ONE_TWICE_IN = 10;
+/** At which payments arrive, in milliseconds, if the database is fast enough. */
+const PAYMENT_EVERY_MS = 12;
+/** Long enough for some accidents, in milliseconds, however few payments there are. */
+const ARRIVAL_MS = 6_000;
+/** The part of the payments that is kept for the accidents which a slow machine has not seen by then. */
+const RESERVE = 0.5;
+/** How many times slower the reserve arrives. Over the network there is more that has to happen, and to start again. */
+const LULL = { together: 25, apart: 25, 'over-the-network': 50 };
+/** Short, so that what a killed worker held is had again soon. Over the network, two answers may be waited for meanwhile. */
+const LEASE_MS = { together: 1_500, apart: 1_500, 'over-the-network': 3_000 };
+/** How many payments lose both ACKs, about. Each holds up a card worker for a lease. */
+const UNLUCKY = { together: 25, apart: 25, 'over-the-network': 100 };
+
+export interface Scene {
+  shape: Shape;
+  payments: number;
+  withoutDedup: boolean;
+}
+
+/** How a run goes, if nothing gets in its way. */
+export function ordersFor(scene: Scene, databases: Databases, smsLog: string): Orders {
+  const { shape, payments, withoutDedup } = scene;
+  const everyMs = Math.max(ARRIVAL_MS / payments, PAYMENT_EVERY_MS);
+  return {
+    payments,
+    withoutDedup,
+    databases,
+    oneTwiceIn: ONE_TWICE_IN,
+    rush: { payments: Math.ceil(payments * (1 - RESERVE)), everyMs },
+    lull: { everyMs: LULL[shape] * everyMs },
+    leaseMs: LEASE_MS[shape],
+    oneUnluckyIn: ONE_TWICE_IN * Math.ceil(payments / UNLUCKY[shape] / ONE_TWICE_IN),
+    smsLog,
+  };
+}
