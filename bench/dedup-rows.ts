@@ -113,7 +113,7 @@ async function insertRows(order: KeyOrder, each: Measured): Promise<void> {
       database,
       each.runner,
       { scenarioId: id, bizId },
-      { token: Buffer.alloc(16, 7), seq: each.next, subscriptionId: 1 },
+      { token: Buffer.alloc(16, 7), seq: each.next, sourceId: 1 },
     );
     if (!inserted) throw new Error(`${bizId.toString()} was there already.`);
   }

@@ -30,7 +30,7 @@ export async function fillDedup(
   await dataSource.query('INSERT INTO digit VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)');
   for (let first = 0; first < rows; first += CHUNK) {
     await dataSource.query(
-      `INSERT INTO mq_dedup (scenario_id, biz_id, token, seq, subscription_id, created_at)
+      `INSERT INTO mq_dedup (scenario_id, biz_id, token, seq, source_id, created_at)
        SELECT ${id}, biz_id, UNHEX(LEFT(SHA2(n, 256), 32)), n + 1, 1, (${noted}) + n FROM (SELECT ${bizId} AS biz_id, ${n} AS n FROM ${from}) AS made
        WHERE n < ? ORDER BY biz_id`,
       [first, first, Math.min(rows, first + CHUNK)],

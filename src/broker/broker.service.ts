@@ -127,8 +127,9 @@ export class BrokerService {
   /**
    * Removes a group's subscription for good, with its deliveries. Its version and older ones don't come back.
    *
-   * @returns what was deleted with it: nothing where it has come back at a higher version
-   * @throws InvalidOptionError naming what is wrong with the request, or the groups that there are
+   * @returns what was deleted with it: nothing where it was removed before
+   * @throws InvalidOptionError naming what is wrong with the request, the groups that there are, or the higher version at
+   * which the group has come back
    * @throws TopicLockedError when a transaction that published to the topic did not end within two minutes
    */
   removeSubscription(request: SubscribeRequest): Promise<RemovedSubscription> {
@@ -201,11 +202,6 @@ export class BrokerService {
     const { database } = this.connections;
     const found = await this.connections.control((on) => describeSubscription(database, on, id));
     return found && { id, ...found };
-  }
-
-  /** @internal */
-  groupOf(subscriptionId: number): Promise<string | undefined> {
-    return this.groups.groupOf(subscriptionId);
   }
 
   /** @internal */

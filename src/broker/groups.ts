@@ -9,7 +9,6 @@ import {
   deleteLimitedLeasesOf,
   deletePaused,
   ensureLimit,
-  groupOf,
   insertLeasedDeliveries,
   insertPaused,
   listGroups,
@@ -126,12 +125,6 @@ export class Groups {
     });
     // Only now: what is claimed from here on is counted by the claim, and what was claimed before has committed.
     if (isFirst) await this.countLeased(group);
-  }
-
-  /** @internal */
-  async groupOf(subscriptionId: number): Promise<string | undefined> {
-    const { database } = this.connections;
-    return this.connections.control((on) => groupOf(database, on, subscriptionId));
   }
 
   private async insertPaused(on: Connection, subscriptionId: number): Promise<void> {

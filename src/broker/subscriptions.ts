@@ -91,8 +91,9 @@ export class Subscriptions {
    * Takes the group's subscription away, with its deliveries. A `subscribe` of the same version, however late it comes,
    * doesn't bring it back. The group's limits go with its last subscription, as its pause does.
    *
-   * @returns what was deleted: nothing where the group has come back at a higher version
-   * @throws InvalidOptionError naming what is wrong with the request, or the groups that there are
+   * @returns what was deleted: nothing where it was removed before
+   * @throws InvalidOptionError naming what is wrong with the request, the groups that there are, or the higher version at
+   * which the group has come back
    */
   async remove(request: SubscribeRequest): Promise<RemovedSubscription> {
     checkRequest('removeSubscription', request);
@@ -109,7 +110,14 @@ export class Subscriptions {
       return found;
     });
     if (!existing) throw await this.unknown(request);
-    if (existing.version > version) return { deliveries: 0, deadLetters: 0 };
+    if (existing.version > version) {
+      if (existing.removed) return { deliveries: 0, deadLetters: 0 };
+      throw new InvalidOptionError(
+        'removeSubscription({ version })',
+        version,
+        `at least ${existing.version}, the version at which ${group} is subscribed to ${topic} now; nothing was removed`,
+      );
+    }
     const removed = await this.deleteDeliveries(existing.id);
     if (!existing.removed) this.events.emit({ type: 'group-removed', topic, group, ...removed });
     return removed;

@@ -6,6 +6,7 @@ import type { ColocatedBroker, Transport } from '../transport/port.js';
 import { backoffMs } from '../waiting/index.js';
 import type { HeldDelivery } from './held-delivery.js';
 import type { Outcome } from './outcome.js';
+import type { DedupOrigin } from './torn.js';
 
 /** How the ACK (5) of an idempotent consumer gets to the broker: with the COMMIT of its effect, or after it. */
 export interface AckPath {
@@ -13,8 +14,7 @@ export interface AckPath {
   begin(
     scope: GuardedScope,
     key: DedupKey,
-    held: HeldDelivery,
-    fingerprint: Buffer | undefined,
+    row: DedupOrigin & { token: Buffer; fingerprint: Buffer | undefined },
   ): Promise<WriteResult | undefined>;
   /** The last statement before COMMIT, which proves that the dedup row and the effect stand or fall together. */
   witness(
@@ -38,8 +38,7 @@ export function ackPathOf(transport: Transport, database: Database, leaseMs: num
 /** Effect, dedup row and ACK are one commit. */
 function ackWithCommit(colocated: ColocatedBroker, database: Database): AckPath {
   return {
-    begin: (scope, key, { claimed }, fingerprint) =>
-      insertDedup(database, scope.own, key, { ...claimed, fingerprint }),
+    begin: (scope, key, row) => insertDedup(database, scope.own, key, row),
     async witness(scope, mark, { claimed }) {
       const { acknowledged, autocommit } = await colocated.acknowledgeWithEffect(scope.own, claimed, mark);
       return { isProven: acknowledged, autocommit };
@@ -74,8 +73,7 @@ function ackAfterCommit(
     return { kind: outcome };
   };
   return {
-    begin: (scope, key, { claimed }, fingerprint) =>
-      insertDedup(database, scope.own, key, { ...claimed, fingerprint, unfinished: true }),
+    begin: (scope, key, row) => insertDedup(database, scope.own, key, { ...row, unfinished: true }),
     async witness(scope, mark) {
       const { affected, session } = await markDone(database, scope.own, mark, mark.token);
       return { isProven: affected === 1, autocommit: session?.autocommit ?? false };

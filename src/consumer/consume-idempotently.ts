@@ -6,6 +6,7 @@ import { type DedupMark, GuardedScope } from '../transaction/index.js';
 import type { Transport } from '../transport/port.js';
 import type { DiscoveredConsumer } from './consumer.explorer.js';
 import { absorbDuplicate } from './absorb-duplicate.js';
+import type { ScenarioSources, SourceIdentity } from './forgetting/scenario-sources.js';
 import { findTooOld } from './judge-age.js';
 import { type AckPath, ackPathOf, notProven } from './ack-path.js';
 import { idempotentDelivery } from './delivery.js';
@@ -15,15 +16,14 @@ import { noteUnderWay } from './keys-under-way.js';
 import { type Outcome, outcomeOfError, outcomeOfHandler } from './outcome.js';
 import type { Scenarios } from './scenario.js';
 import { COMES_AGAIN, ROLLED_BACK, untilAbandoned, withinTimeLimit } from './time-limit.js';
-import { tornOutcome } from './torn.js';
+import { type DedupOrigin, tornOutcome } from './torn.js';
 
 export interface ConsumptionDeps {
   dataSource: DataSource;
   connections: LibraryConnections;
   transport: Transport;
   scenarios: Scenarios;
-  /** What an old delivery is judged by. */
-  sources: { broker: Buffer };
+  sources: Pick<ScenarioSources, 'of' | 'find'>;
   caller: HandlerCaller;
   statementTimeoutMs: number;
   onStray: (error: Error) => void;
@@ -44,6 +44,7 @@ export async function consumeIdempotently(
   let payload: unknown;
   let fingerprint: Buffer | undefined;
   let key: DedupKey;
+  let source: SourceIdentity;
   let scope: GuardedScope;
   try {
     const { name, settings } = consumer;
@@ -62,16 +63,19 @@ export async function consumeIdempotently(
   }
   try {
     key = { scenarioId: await deps.scenarios.idOf(consumer.scenario), bizId: held.claimed.bizId };
+    source = deps.sources.of(consumer.scenario, held.claimed.subscriptionId);
     scope = await openScope(deps, consumer, held);
   } catch (error) {
     return { kind: 'not-run', error };
   }
+  const { seq, token } = held.claimed;
+  const origin = { seq, sourceId: source.id };
   try {
-    const inserted = path.begin(scope, key, held, fingerprint);
+    const inserted = path.begin(scope, key, { ...origin, token, fingerprint });
     // It waits for whoever has the same biz-id under way.
     if (!(await untilAbandoned(inserted, held)))
-      return await absorbDuplicate(deps, path, scope, { consumer, held, key, fingerprint });
-    const tooOld = await findTooOld(database, scope.own, key, held, deps.sources);
+      return await absorbDuplicate(deps, path, scope, { consumer, held, key, source, fingerprint });
+    const tooOld = await findTooOld(database, scope.own, key, held, origin);
     if (tooOld) {
       await scope.rollback();
       return { kind: 'too-old', error: tooOld };
@@ -86,7 +90,7 @@ export async function consumeIdempotently(
     return { kind: 'expired' };
   }
   noteUnderWay(scope, database, key);
-  const mark = scope.markedBy(key, held.claimed.token);
+  const mark = scope.markedBy(key, token);
   try {
     await runHandler(deps, consumer, held, payload, scope);
     held.settling = true;
@@ -94,11 +98,11 @@ export async function consumeIdempotently(
   } catch (error) {
     await scope.rollback();
     return (
-      (await tornOutcome(deps.connections, scope, mark, held, error)) ??
+      (await tornOutcome(deps.connections, scope, mark, origin, error)) ??
       outcomeOfHandler(dialect, error, scope.session.doomedBy)
     );
   }
-  return commitAndAck(deps, path, scope, mark, held);
+  return commitAndAck(deps, path, scope, { mark, origin, held });
 }
 
 async function openScope(
@@ -149,8 +153,7 @@ async function commitAndAck(
   deps: ConsumptionDeps,
   path: AckPath,
   scope: GuardedScope,
-  mark: DedupMark,
-  held: HeldDelivery,
+  { mark, origin, held }: { mark: DedupMark; origin: DedupOrigin; held: HeldDelivery },
 ): Promise<Outcome> {
   const { dialect } = deps.connections.database;
   let witness: { isProven: boolean; autocommit: boolean };
@@ -160,13 +163,15 @@ async function commitAndAck(
     scope.throwIfDoomed();
   } catch (error) {
     await scope.rollback();
-    return (await tornOutcome(deps.connections, scope, mark, held, error)) ?? outcomeOfError(dialect, error);
+    return (
+      (await tornOutcome(deps.connections, scope, mark, origin, error)) ?? outcomeOfError(dialect, error)
+    );
   }
   if (!witness.isProven || witness.autocommit) {
     scope.session.autocommitSeen ||= witness.autocommit;
     await scope.rollback();
     const error = notProven(scope.name);
-    return (await tornOutcome(deps.connections, scope, mark, held, error)) ?? { kind: 'failed', error };
+    return (await tornOutcome(deps.connections, scope, mark, origin, error)) ?? { kind: 'failed', error };
   }
   try {
     await scope.commit();

@@ -63,7 +63,7 @@ export interface IdempotentExecutorDeps {
 }
 
 const CONTENTION_RETRIES = 10;
-const NO_DELIVERY = { seq: 0, subscriptionId: 0 };
+const NO_DELIVERY = { seq: 0, sourceId: 0 };
 
 /**
  * The dedup of `@IdempotentConsumer` for whatever brings a biz-id some other way: a webhook's controller, an

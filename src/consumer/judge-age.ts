@@ -1,6 +1,7 @@
 import { TooOldToJudgeError } from '../errors/index.js';
 import { type Connection, type Database, type DedupKey, readMark } from '../storage/index.js';
 import type { HeldDelivery } from './held-delivery.js';
+import type { DedupOrigin } from './torn.js';
 
 /**
  * Nothing younger is looked at: half of the least that `retention.slackMs` may be, so that no process, whatever its own
@@ -19,12 +20,12 @@ export async function findTooOld(
   on: Connection,
   { scenarioId, bizId }: DedupKey,
   held: HeldDelivery,
-  source: { broker: Buffer },
+  { sourceId }: DedupOrigin,
 ): Promise<TooOldToJudgeError | undefined> {
   if (held.ageMs < JUDGED_FROM_MS) return undefined;
-  const { subscriptionId, landedAt } = held.claimed;
+  const { landedAt } = held.claimed;
   const landed = landedAt.getTime() * 1000;
-  const of = { scenarioId, bizId, subscriptionId, broker: source.broker, landedAt: landed };
+  const of = { scenarioId, sourceId, bizId, landedAt: landed };
   const { mark, sourceMark, kept } = await readMark(database, on, of);
   if (mark === undefined || kept) return undefined;
   if (sourceMark !== undefined && landed >= sourceMark) return undefined;

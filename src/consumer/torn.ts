@@ -1,7 +1,6 @@
 import { ScopeTornError } from '../errors/index.js';
 import { type DedupRow, type LibraryConnections, readDedup } from '../storage/index.js';
 import type { DedupMark, GuardedScope } from '../transaction/index.js';
-import type { HeldDelivery } from './held-delivery.js';
 import type { Outcome } from './outcome.js';
 
 /** Whether a handler made part of its effect durable by itself, told from the dedup row of its delivery. */
@@ -15,9 +14,12 @@ export function isTorn({ unfinished, result }: DedupRow): boolean {
   return unfinished || result === null;
 }
 
+/** Which delivery a dedup row is of: no two have both in common. */
+export type DedupOrigin = Pick<DedupRow, 'seq' | 'sourceId'>;
+
 /** Of this very delivery: a message that was parked may come again to a group that was removed and returned. */
-export function isOwnRow(row: DedupRow, { claimed }: HeldDelivery): boolean {
-  return row.seq === claimed.seq && row.subscriptionId === claimed.subscriptionId;
+export function isOwnRow(row: DedupRow, { seq, sourceId }: DedupOrigin): boolean {
+  return row.seq === seq && row.sourceId === sourceId;
 }
 
 /** What became of a transaction that was rolled back; undefined when nothing of it is left. */
@@ -25,7 +27,7 @@ export async function tornOutcome(
   connections: LibraryConnections,
   scope: GuardedScope,
   mark: DedupMark,
-  held: HeldDelivery,
+  origin: DedupOrigin,
   cause: unknown,
 ): Promise<Outcome | undefined> {
   const { autocommitSeen, endedWithin, mayBeDurable } = scope.session;
@@ -33,7 +35,7 @@ export async function tornOutcome(
   if (!endedWithin) return undefined;
   try {
     const row = await connections.control((on) => readDedup(connections.database, on, mark));
-    const isOwn = row && isOwnRow(row, held) && mark.isOn(row);
+    const isOwn = row && isOwnRow(row, origin) && mark.isOn(row);
     return isOwn ? { kind: 'torn', error: tornError(scope.name, cause) } : undefined;
   } catch (error) {
     // The redelivery looks again.

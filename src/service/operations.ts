@@ -167,11 +167,6 @@ export function operationsOf(broker: BrokerService, watch: LandingWatch): Operat
       return identityToJson(await broker.identify());
     },
 
-    async 'group-of'({ subscription }, { caller }) {
-      needs(caller.consumes, caller, 'consume');
-      return { group: await broker.groupOf(subscription) };
-    },
-
     async unfinished({ subscription: id, slackMs, limit }, context) {
       const subscription = await own(id, context);
       const { oldest, waiting, next, ...identity } = await broker.unfinished(subscription, {

@@ -16,7 +16,6 @@ export function localTransport(broker: BrokerService): Transport {
     deadLetter: (held, attempt, reason) => broker.deadLetter(held, attempt, reason),
     giveBack: (held, delayMs) => broker.giveBack(held, delayMs),
     extend: (subscription, held, leaseMs) => broker.extend(subscription, held, leaseMs),
-    groupOf: (subscriptionId) => broker.groupOf(subscriptionId),
     identify: () => broker.identify(),
     unfinished: (subscription, question) => broker.unfinished(subscription, question),
     finished: (seq) => broker.finished(seq),

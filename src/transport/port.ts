@@ -212,8 +212,6 @@ export interface Transport {
   /** Renews leases. @returns those that were lost */
   extend(subscription: Subscription, held: readonly Lease[], leaseMs: number): Promise<Lease[]>;
 
-  /** The group of a subscription; undefined when there is none of that number (any more). */
-  groupOf(subscriptionId: number): Promise<string | undefined>;
   /** Tells this broker's database from any other, and what its clock shows. */
   identify(): Promise<BrokerIdentity>;
   /** What can still reach this subscription, as of one moment. */

@@ -51,7 +51,6 @@ export const OPERATIONS: Record<OperationName, { scope: Scope; summary: string }
     scope: 'publish or consume',
     summary: 'Tells this broker’s database from any other, and what its clock shows.',
   },
-  'group-of': { scope: 'consume', summary: 'The group of a subscription.' },
   unfinished: {
     scope: 'consume',
     summary: 'What can still reach a subscription: a receiver asks before it forgets dedup rows.',

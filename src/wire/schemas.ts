@@ -240,10 +240,6 @@ export const SCHEMAS = {
     answer: answer({ result: T.Optional(T.Unknown()) }),
   },
   identify: { request: request({}), answer: answer(Identity) },
-  'group-of': {
-    request: request({ subscription: SubscriptionId }),
-    answer: answer({ group: T.Optional(T.String()) }),
-  },
   unfinished: {
     request: request({
       subscription: SubscriptionId,

@@ -57,6 +57,16 @@ class Accounts {
   }
 }
 
+const back = { group: 'accounts', scenario: 'payments', fingerprint: true, subscriptionVersion: 2 };
+
+@Injectable()
+class AccountsBack {
+  @IdempotentConsumer(PaymentSucceeded, back)
+  async book(paid: Payment, delivery: DeliveryContext): Promise<void> {
+    await issue(delivery, paid);
+  }
+}
+
 const SHAPES = ['one database', 'a broker apart'] as const;
 const cases = engines.flatMap((engine) => SHAPES.map((shape) => [engine, shape] as const));
 
@@ -219,6 +229,18 @@ describe.each(cases)('one biz-id with two bodies, on %s with %s,', (engine, shap
     await publish({ ...payment('P-1'), amount: 700 });
     await app.events('biz-id-conflict', 1, ({ topic }) => topic === PaymentSucceeded.name);
     expect([await cards(), types('biz-id-conflict')]).toEqual([1, 1]);
+  });
+
+  it('is a conflict where topics share a scenario, also after the group was removed and came back', async () => {
+    await start(Accounts);
+    await publish(payment('P-1'));
+    await app.events('acknowledged');
+    await app.broker.removeSubscription({ topic: PaymentSucceeded.name, group: 'accounts', version: 1 });
+    await app.close();
+    await start(AccountsBack);
+    await publish({ ...payment('P-1'), amount: 700 });
+    await app.events('biz-id-conflict');
+    expect(await cards()).toBe(1);
   });
 
   it('is a repeat for a consumer that shares its scenario with an executor, whose fingerprints are its own', async () => {

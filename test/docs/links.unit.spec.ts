@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { anchorOf, documents, read, withoutCode } from './markdown.js';
 
@@ -16,6 +16,35 @@ describe.each(documents())('%s', (path) => {
     const named = markdown.matchAll(/`((?:src|test|examples|docs|scripts)\/[\w./-]+)`/g);
     const missing = [...named].map(([, file]) => file!).filter((file) => !existsSync(file));
     expect(missing).toEqual([]);
+  });
+});
+
+/** What an error or a comment sends its reader to. */
+describe('the sources', () => {
+  const files = readdirSync('src', { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => ({ path: name, text: readFileSync(join('src', name), 'utf8') }));
+
+  it('name documents and headings that are there', () => {
+    const named = files.flatMap(({ path, text }) =>
+      [...text.matchAll(/\b(docs\/[\w/-]+\.md(?:#[\w-]+)?)/g)].map(([, target]) => ({
+        path,
+        target: target!,
+      })),
+    );
+    expect(named.length).toBeGreaterThan(10);
+    expect(named.filter(({ target }) => !resolves('README.md', target))).toEqual([]);
+  });
+
+  it('name headings by their words where there are such', () => {
+    const named = files.flatMap(({ path, text }) =>
+      [...text.matchAll(/\b(docs\/[\w/-]+\.md), "?([A-Z][\w ]+?)["\n.;:]/g)].map(([, doc, heading]) => ({
+        path,
+        target: `${doc}#${anchorOf(heading!)}`,
+      })),
+    );
+    expect(named.length).toBeGreaterThan(3);
+    expect(named.filter(({ target }) => !resolves('README.md', target))).toEqual([]);
   });
 });
 

@@ -100,7 +100,7 @@ describeOnServers('an old transaction on %s', (engine) => {
     const options = {
       name: 'shop',
       oldMs,
-      looksMs: 20,
+      looksMs: EVERY_MS,
       now: () => now,
       onNotAllowed: (line: string) => log.push(line),
     };

@@ -45,7 +45,7 @@ describe.each(engines)('the rows that the dedup log looks at, on %s,', (engine) 
   });
 
   const key = (bizId: string) => ({ scenarioId: SCENARIO, bizId: Buffer.from(bizId) });
-  const delivery = { token: TOKEN, seq: 9, subscriptionId: 1 };
+  const delivery = { token: TOKEN, seq: 9, sourceId: 1 };
 
   /** Of a consumer's INSERT: of a biz-id that is new, and of one that is there, whose row is looked at then. */
   const cost = async () => {

@@ -183,13 +183,18 @@ describe.each(engines)('a dedup log on %s', (engine) => {
 
   it('knows a group that was removed and came back by its new number', async () => {
     const { broker } = log.parts;
+    const [first] = await sql('SELECT subscription_id AS id FROM mq_scenario_source');
     await broker.removeSubscription({ topic: TOPIC, group: 'cards', version: 1 });
     const back = through(log.broker, {
       subscribe: (request) => log.broker.subscribe({ ...request, version: 2 }),
     });
-    await log.register('cards', TOPIC, SCENARIO, back);
-    const sources = await sql('SELECT subscription_id FROM mq_scenario_source');
-    expect(sources).toHaveLength(1);
+    const second = await log.register('cards', TOPIC, SCENARIO, back);
+    expect(second.id).not.toBe(first.id);
+    const sources = await sql('SELECT subscription_id, former FROM mq_scenario_source ORDER BY id');
+    expect(sources).toEqual([
+      { subscription_id: first.id, former: 1 },
+      { subscription_id: second.id, former: 0 },
+    ]);
   });
 
   it('starts a source that comes later with the mark that there is', async () => {

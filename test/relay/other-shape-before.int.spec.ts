@@ -63,9 +63,15 @@ describe.each(engines)('a dedup row of the very delivery, on %s,', (engine) => {
     const name = scenarioName({ group: 'card-issuing', topic: PaymentSucceeded.name });
     await idle.dataSource.query('INSERT INTO mq_scenario (name) VALUES (?)', [Buffer.from(name)]);
     const [{ id: scenario }] = await idle.dataSource.query('SELECT id FROM mq_scenario');
+    const { broker } = await idle.broker.identify();
     await idle.dataSource.query(
-      'INSERT INTO mq_dedup (scenario_id, biz_id, token, seq, subscription_id, created_at, result) VALUES (?, ?, ?, ?, ?, ?, ?)',
-      [scenario, Buffer.from('P-1'), Buffer.alloc(16, 1), seq, subscription, Date.now() * 1000, result],
+      'INSERT INTO mq_scenario_source (scenario_id, broker, subscription_id, topic, group_name) VALUES (?, ?, ?, ?, ?)',
+      [scenario, broker, subscription, Buffer.from(PaymentSucceeded.name), Buffer.from('card-issuing')],
+    );
+    const [{ id: source }] = await idle.dataSource.query('SELECT id FROM mq_scenario_source');
+    await idle.dataSource.query(
+      'INSERT INTO mq_dedup (scenario_id, biz_id, token, seq, source_id, created_at, result) VALUES (?, ?, ?, ?, ?, ?, ?)',
+      [scenario, Buffer.from('P-1'), Buffer.alloc(16, 1), seq, source, Date.now() * 1000, result],
     );
   }
 

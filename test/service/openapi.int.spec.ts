@@ -65,7 +65,6 @@ describe('the OpenAPI document', () => {
       'give-back': { lease, delayMs: 0 },
       acknowledge: { leases: [lease] },
       'give-up-claim': { subscription: 1, claimId: claim.claimId },
-      'group-of': { subscription: 1 },
       unfinished: { subscription: 1, slackMs: 0, limit: 10 },
       administer: { call: 'groups.list' },
     };

@@ -74,7 +74,7 @@ async function raiseMark(
   await deleteKept(database, on, id);
   for (let from = 0; from < kept.length; from += KEPT_BATCH)
     await insertKept(database, on, id, kept.slice(from, from + KEPT_BATCH));
-  for (const source of marks) await setSourceMark(database, on, id, source);
+  for (const source of marks) await setSourceMark(database, on, source);
   await setScenarioMark(database, on, id, watermark.at);
   // All of them wait.
   return new Set();
@@ -142,7 +142,7 @@ function keyOf({ bizId, landedAt }: KeptRow): string {
 }
 
 function isSame(a: ScenarioSource, b: ScenarioSource): boolean {
-  return a.subscriptionId === b.subscriptionId && a.broker.equals(b.broker);
+  return a.id === b.id;
 }
 
 function markIn(sources: readonly ScenarioSource[], wanted: ScenarioSource): number | undefined {

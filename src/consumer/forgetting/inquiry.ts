@@ -73,7 +73,7 @@ export async function inquire(
     if (source.mark !== undefined && source.mark > answer.now) {
       return held(
         'clock-jumped',
-        "the broker's clock is behind what it showed when rows were last forgotten; docs/forgetting.md says what to do (a mark in the future)",
+        "the broker's clock is behind what it showed when rows were last forgotten; docs/operations.md says what to do (a mark in the future)",
       );
     }
     sources.push({ topic, group, answer, source });

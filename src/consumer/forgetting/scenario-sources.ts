@@ -1,20 +1,31 @@
 import {
+  type Connection,
   type LibraryConnections,
-  deleteSource,
+  type ScenarioSource,
+  findSource,
+  findSourceOf,
   insertSource,
   listSources,
   lockScenario,
   readClock,
   setScenarioKind,
+  setSourceCurrent,
+  setSourceFormer,
 } from '../../storage/index.js';
 import type { Subscription, Transport } from '../../transport/port.js';
 import type { Scenarios } from '../scenario.js';
 import { byBrokersClock } from './watermark.js';
 
-/** Which subscriptions' messages each scenario judges: who forgets its rows has to ask all of them first. */
+/** What tells one source from another. None of it changes. */
+export type SourceIdentity = Pick<ScenarioSource, 'id' | 'broker' | 'topic' | 'group'>;
+
+/**
+ * Which subscriptions' messages each scenario judges: who forgets its rows has to ask all of them first, and a dedup row
+ * says by the number of its source whose message it is of.
+ */
 export class ScenarioSources {
-  /** Set with the first registration, and the same for all: a process has one broker. */
-  private brokerId: Buffer | undefined;
+  private readonly own = new Map<string, SourceIdentity>();
+  private readonly known = new Map<number, SourceIdentity>();
 
   constructor(
     private readonly connections: LibraryConnections,
@@ -22,34 +33,66 @@ export class ScenarioSources {
     private readonly scenarios: Scenarios,
   ) {}
 
-  get broker(): Buffer {
-    if (!this.brokerId) throw new Error('No source was registered yet.');
-    return this.brokerId;
+  /** Of a subscription that is registered for the scenario. */
+  of(scenario: string, subscriptionId: number): SourceIdentity {
+    const source = this.own.get(ownKey(scenario, subscriptionId));
+    if (!source) throw new Error(`Subscription ${subscriptionId} is not registered for ${scenario}.`);
+    return source;
+  }
+
+  /** Also a former one. Undefined for 0, where a dedup row is of no message, and when it was deleted by hand. */
+  async find(id: number): Promise<SourceIdentity | undefined> {
+    if (id === 0) return undefined;
+    const { database } = this.connections;
+    const source =
+      this.known.get(id) ?? (await this.connections.control((on) => findSource(database, on, id)));
+    if (source) this.known.set(id, source);
+    return source;
   }
 
   /**
    * Before the consumer claims anything. What was forgotten already is forgotten for a source that comes later, too: it
    * starts with the scenario's mark, under the lock without which nobody raises that.
    */
-  async register(scenario: string, { id: subscriptionId, topic, group }: Subscription): Promise<void> {
+  async register(scenario: string, subscription: Subscription): Promise<void> {
     const { database } = this.connections;
     const scenarioId = await this.scenarios.idOf(scenario);
     const askedAt = await this.connections.control((on) => readClock(database, on));
     const { broker, now } = await this.transport.identify();
-    this.brokerId = broker;
-    await this.connections.controlTransaction(async (on) => {
+    const source = await this.connections.controlTransaction(async (on) => {
       const locked = await lockScenario(database, on, scenarioId);
       if (!locked) throw new Error(`The scenario ${scenario} was deleted by hand; start again.`);
       if (locked.kind !== 'consumer') await setScenarioKind(database, on, scenarioId, 'consumer');
-      const ofBroker = (await listSources(database, on, scenarioId)).filter((source) =>
-        source.broker.equals(broker),
-      );
-      if (ofBroker.some((source) => source.subscriptionId === subscriptionId)) return;
-      // A group that was removed and has come back has another number.
-      for (const former of ofBroker.filter((source) => source.topic === topic && source.group === group))
-        await deleteSource(database, on, scenarioId, former);
       const mark = locked.mark === undefined ? undefined : byBrokersClock(locked.mark, askedAt, now);
-      await insertSource(database, on, scenarioId, { broker, subscriptionId, topic, group, mark });
+      return this.ensure(on, scenarioId, { subscription, broker, mark });
     });
+    this.own.set(ownKey(scenario, subscription.id), source);
+    this.known.set(source.id, source);
   }
+
+  private async ensure(
+    on: Connection,
+    scenarioId: number,
+    { subscription, broker, mark }: { subscription: Subscription; broker: Buffer; mark: number | undefined },
+  ): Promise<SourceIdentity> {
+    const { database } = this.connections;
+    const { id: subscriptionId, topic, group } = subscription;
+    const which = { broker, subscriptionId };
+    const there = await findSourceOf(database, on, scenarioId, which);
+    if (there && !there.former) return there;
+    // A group that was removed and has come back has another number.
+    for (const source of await listSources(database, on, scenarioId)) {
+      const isOfGroup = source.topic === topic && source.group === group;
+      if (isOfGroup && source.broker.equals(broker)) await setSourceFormer(database, on, source.id);
+    }
+    if (there) await setSourceCurrent(database, on, there.id, mark);
+    else await insertSource(database, on, scenarioId, { ...which, topic, group, mark });
+    const source = await findSourceOf(database, on, scenarioId, which);
+    if (!source) throw new Error(`The source of ${group} was deleted by hand; start again.`);
+    return source;
+  }
+}
+
+function ownKey(scenario: string, subscriptionId: number): string {
+  return `${subscriptionId} ${scenario}`;
 }

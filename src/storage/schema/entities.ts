@@ -117,6 +117,7 @@ export class ScenarioEntity {
 
 /** A subscription whose messages a scenario judges. */
 export class ScenarioSourceEntity {
+  id!: number;
   scenarioId!: number;
   broker!: Buffer;
   subscriptionId!: number;
@@ -124,6 +125,8 @@ export class ScenarioSourceEntity {
   groupName!: Buffer;
   /** The scenario's mark, by the broker's clock. */
   mark!: string | null;
+  /** Whether its group was removed and came back with another number. */
+  former!: number;
 }
 
 /** How the biz-ids of a topic were read from its bodies when a process last started with that. */
@@ -141,8 +144,10 @@ export class DedupEntity {
   scenarioId!: number;
   bizId!: Buffer;
   token!: Buffer;
+  /** Of the message that took effect, as its broker counts; 0 where there was none. */
   seq!: string;
-  subscriptionId!: number;
+  /** The broker, group and topic that it came from; 0 where there was none. */
+  sourceId!: number;
   createdAt!: string;
   /** Of the body that took effect, where its consumer asked for it. */
   fingerprint!: Buffer | null;
@@ -405,12 +410,14 @@ export function idempotentMqEntities(
       retentionMs: column('big', 'retention_ms', optional),
     }),
     entity(ScenarioSourceEntity, 'scenario_source', {
-      scenarioId: column('int', 'scenario_id', key),
-      broker: column('bytes16', 'broker', key),
-      subscriptionId: column('int', 'subscription_id', key),
+      id: column('int', 'id', generated),
+      scenarioId: column('int', 'scenario_id'),
+      broker: column('bytes16', 'broker'),
+      subscriptionId: column('int', 'subscription_id'),
       topic: column('bytes', 'topic'),
       groupName: column('bytes', 'group_name'),
       mark: column('big', 'mark', optional),
+      former: column('small', 'former'),
     }),
     entity(ScenarioContractEntity, 'scenario_contract', {
       scenarioId: column('int', 'scenario_id', key),
@@ -424,7 +431,7 @@ export function idempotentMqEntities(
       bizId: column('bytes', 'biz_id', key),
       token: column('bytes16', 'token'),
       seq: column('big', 'seq'),
-      subscriptionId: column('int', 'subscription_id'),
+      sourceId: column('int', 'source_id'),
       createdAt: column('big', 'created_at'),
       fingerprint: column('bytes16', 'fingerprint', optional),
       result: column('blob', 'result', optional),

@@ -132,14 +132,18 @@ export function mysqlTables(t: Database['tables']): string[] {
       PRIMARY KEY (id),
       UNIQUE KEY scenario_name (name)
     ) ${engine}`,
+    // Rows of the dedup log name it by its number; so it stays when its subscription has gone.
     `CREATE TABLE IF NOT EXISTS ${t.scenario_source} (
+      id INT UNSIGNED NOT NULL AUTO_INCREMENT,
       scenario_id INT UNSIGNED NOT NULL,
       broker BINARY(16) NOT NULL,
       subscription_id INT UNSIGNED NOT NULL,
       topic VARBINARY(200) NOT NULL,
       group_name VARBINARY(200) NOT NULL,
       mark BIGINT NULL,
-      PRIMARY KEY (scenario_id, broker, subscription_id)
+      former TINYINT NOT NULL DEFAULT 0,
+      PRIMARY KEY (id),
+      UNIQUE KEY scenario_source_subscription (scenario_id, broker, subscription_id)
     ) ${engine}`,
     `CREATE TABLE IF NOT EXISTS ${t.scenario_contract} (
       scenario_id INT UNSIGNED NOT NULL,
@@ -154,7 +158,7 @@ export function mysqlTables(t: Database['tables']): string[] {
       biz_id VARBINARY(255) NOT NULL,
       token BINARY(16) NOT NULL,
       seq BIGINT UNSIGNED NOT NULL,
-      subscription_id INT UNSIGNED NOT NULL DEFAULT 0,
+      source_id INT UNSIGNED NOT NULL DEFAULT 0,
       created_at BIGINT NOT NULL,
       fingerprint BINARY(16) NULL,
       result MEDIUMBLOB NULL,

@@ -118,14 +118,16 @@ export function sqliteTables(t: Database['tables']): string[] {
       retention_ms INTEGER NULL
     )`,
     `CREATE TABLE IF NOT EXISTS ${t.scenario_source} (
+      id INTEGER PRIMARY KEY AUTOINCREMENT,
       scenario_id INTEGER NOT NULL,
       broker BLOB NOT NULL,
       subscription_id INTEGER NOT NULL,
       topic BLOB NOT NULL,
       group_name BLOB NOT NULL,
       mark INTEGER NULL,
-      PRIMARY KEY (scenario_id, broker, subscription_id)
-    ) WITHOUT ROWID`,
+      former INTEGER NOT NULL DEFAULT 0,
+      UNIQUE (scenario_id, broker, subscription_id)
+    )`,
     `CREATE TABLE IF NOT EXISTS ${t.scenario_contract} (
       scenario_id INTEGER NOT NULL,
       topic BLOB NOT NULL,
@@ -139,7 +141,7 @@ export function sqliteTables(t: Database['tables']): string[] {
       biz_id BLOB NOT NULL,
       token BLOB NOT NULL,
       seq INTEGER NOT NULL,
-      subscription_id INTEGER NOT NULL DEFAULT 0,
+      source_id INTEGER NOT NULL DEFAULT 0,
       created_at INTEGER NOT NULL,
       fingerprint BLOB NULL,
       result BLOB NULL,

@@ -14,9 +14,9 @@ const DONE = Buffer.alloc(0);
 
 export interface DedupRow {
   token: Buffer;
-  /** The delivery that took effect; both are 0 where there was none (IdempotentExecutor). */
+  /** The message that took effect, and the source that it came from; both are 0 where there was none (IdempotentExecutor). */
   seq: number;
-  subscriptionId: number;
+  sourceId: number;
   /** When it was noted, by this database's clock. */
   createdAt: Date;
   /** Of the body that took effect; null where nobody asked for it. */
@@ -30,7 +30,7 @@ export interface DedupRow {
 export interface NewDedup {
   token: Buffer;
   seq: number;
-  subscriptionId: number;
+  sourceId: number;
   fingerprint?: Buffer | undefined;
   unfinished?: boolean;
 }
@@ -48,15 +48,15 @@ export async function insertDedup(
   { dialect, tables }: Database,
   on: Connection,
   { scenarioId, bizId }: DedupKey,
-  { token, seq, subscriptionId, fingerprint, unfinished = false }: NewDedup,
+  { token, seq, sourceId, fingerprint, unfinished = false }: NewDedup,
 ): Promise<WriteResult | undefined> {
   const optional: [string, Buffer][] = [];
   if (fingerprint) optional.push(['fingerprint', fingerprint]);
   if (unfinished) optional.push(['result', UNFINISHED]);
   const columns = ['created_at', ...optional.map(([name]) => name)].join(', ');
   const given = [dialect.now, ...optional.map(() => '?')].join(', ');
-  const insert = `INSERT INTO ${tables.dedup} (scenario_id, biz_id, token, seq, subscription_id, ${columns}) VALUES (?, ?, ?, ?, ?, ${given})`;
-  const values = [scenarioId, bizId, token, seq, subscriptionId, ...optional.map(([, value]) => value)];
+  const insert = `INSERT INTO ${tables.dedup} (scenario_id, biz_id, token, seq, source_id, ${columns}) VALUES (?, ?, ?, ?, ?, ${given})`;
+  const values = [scenarioId, bizId, token, seq, sourceId, ...optional.map(([, value]) => value)];
   if (dialect.engine === 'sqlite') {
     const result = await write(on, `${insert} ON CONFLICT DO NOTHING`, values);
     return result.affected === 1 ? result : undefined;
@@ -81,26 +81,26 @@ export async function readDedup(
   const rows = await read<{
     token: string;
     seq: number | string;
-    subscription_id: number | string;
+    source_id: number | string;
     created_at: number | string;
     fingerprint: string | null;
     result: string | null;
   }>(
     on,
-    `SELECT HEX(token) AS token, seq, subscription_id, created_at,
+    `SELECT HEX(token) AS token, seq, source_id, created_at,
             CASE WHEN fingerprint IS NULL THEN NULL ELSE HEX(fingerprint) END AS fingerprint,
             CASE WHEN result IS NULL THEN NULL ELSE HEX(result) END AS result
      FROM ${tables.dedup} WHERE scenario_id = ? AND biz_id = ?`,
     [scenarioId, bizId],
   );
   const bytes = (hex: string) => Buffer.from(hex, 'hex');
-  return rows.map(({ token, seq, subscription_id, created_at, fingerprint, result }) => {
+  return rows.map(({ token, seq, source_id, created_at, fingerprint, result }) => {
     const stored = result === null ? null : bytes(result);
     const unfinished = stored?.equals(UNFINISHED) ?? false;
     return {
       token: bytes(token),
       seq: Number(seq),
-      subscriptionId: Number(subscription_id),
+      sourceId: Number(source_id),
       createdAt: new Date(Number(created_at) / 1000),
       fingerprint: fingerprint === null ? null : bytes(fingerprint),
       result: unfinished ? null : stored,

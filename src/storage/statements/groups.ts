@@ -47,19 +47,6 @@ export async function describeSubscription(
   return rows.map((row) => ({ topic: row.topic.toString(), group: row.group_name.toString() }))[0];
 }
 
-export async function groupOf(
-  { tables }: Database,
-  on: Connection,
-  subscriptionId: number,
-): Promise<string | undefined> {
-  const rows = await read<{ group_name: Buffer }>(
-    on,
-    `SELECT group_name FROM ${tables.subscription} WHERE id = ?`,
-    [subscriptionId],
-  );
-  return rows[0]?.group_name.toString('utf8');
-}
-
 export interface DeliveryCounts {
   ready: number;
   /** Leased. */

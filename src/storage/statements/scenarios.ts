@@ -18,8 +18,9 @@ export interface ScenarioRow {
   retentionMs: number | undefined;
 }
 
-/** A subscription whose messages a scenario judges. */
+/** A subscription whose messages a scenario judges. Its dedup rows name it by its id. */
 export interface ScenarioSource {
+  id: number;
   broker: Buffer;
   subscriptionId: number;
   topic: string;
@@ -103,32 +104,56 @@ export async function setScenarioMark(
   await write(on, `UPDATE ${tables.scenario} SET mark = ? WHERE id = ?`, [mark, id]);
 }
 
-/** By the beginning of the primary key. */
+/** Those that something can still come from. By the beginning of a key. */
 export async function listSources(
   { tables }: Database,
   on: Connection,
   scenarioId: number,
 ): Promise<ScenarioSource[]> {
-  const rows = await read<Record<string, unknown>>(
+  const rows = await read<RawSource>(
     on,
-    `SELECT broker, subscription_id, topic, group_name, mark FROM ${tables.scenario_source}
-     WHERE scenario_id = ? ORDER BY broker, subscription_id`,
+    `SELECT ${SOURCE_COLUMNS} FROM ${tables.scenario_source}
+     WHERE scenario_id = ? AND former = 0 ORDER BY broker, subscription_id`,
     [scenarioId],
   );
-  return rows.map((row) => ({
-    broker: row.broker as Buffer,
-    subscriptionId: Number(row.subscription_id),
-    topic: (row.topic as Buffer).toString(),
-    group: (row.group_name as Buffer).toString(),
-    mark: row.mark === null ? undefined : Number(row.mark),
-  }));
+  return rows.map(toSource);
+}
+
+/** Also a former one. By a unique key. */
+export async function findSourceOf(
+  { tables }: Database,
+  on: Connection,
+  scenarioId: number,
+  { broker, subscriptionId }: Pick<ScenarioSource, 'broker' | 'subscriptionId'>,
+): Promise<(ScenarioSource & { former: boolean }) | undefined> {
+  const rows = await read<RawSource>(
+    on,
+    `SELECT ${SOURCE_COLUMNS} FROM ${tables.scenario_source}
+     WHERE scenario_id = ? AND broker = ? AND subscription_id = ?`,
+    [scenarioId, broker, subscriptionId],
+  );
+  return rows.map((row) => ({ ...toSource(row), former: Number(row.former) === 1 }))[0];
+}
+
+/** By primary key. */
+export async function findSource(
+  { tables }: Database,
+  on: Connection,
+  id: number,
+): Promise<ScenarioSource | undefined> {
+  const rows = await read<RawSource>(
+    on,
+    `SELECT ${SOURCE_COLUMNS} FROM ${tables.scenario_source} WHERE id = ?`,
+    [id],
+  );
+  return rows.map(toSource)[0];
 }
 
 export async function insertSource(
   { tables }: Database,
   on: Connection,
   scenarioId: number,
-  { broker, subscriptionId, topic, group, mark }: ScenarioSource,
+  { broker, subscriptionId, topic, group, mark }: Omit<ScenarioSource, 'id'>,
 ): Promise<void> {
   await write(
     on,
@@ -138,30 +163,30 @@ export async function insertSource(
   );
 }
 
-export async function deleteSource(
+/** Nothing comes from it any more; but the dedup log has rows of it. */
+export async function setSourceFormer({ tables }: Database, on: Connection, id: number): Promise<void> {
+  await write(on, `UPDATE ${tables.scenario_source} SET former = 1 WHERE id = ?`, [id]);
+}
+
+/** It is back, and goes by the mark that the scenario has now. */
+export async function setSourceCurrent(
   { tables }: Database,
   on: Connection,
-  scenarioId: number,
-  { broker, subscriptionId }: Pick<ScenarioSource, 'broker' | 'subscriptionId'>,
+  id: number,
+  mark: number | undefined,
 ): Promise<void> {
-  await write(
-    on,
-    `DELETE FROM ${tables.scenario_source} WHERE scenario_id = ? AND broker = ? AND subscription_id = ?`,
-    [scenarioId, broker, subscriptionId],
-  );
+  await write(on, `UPDATE ${tables.scenario_source} SET former = 0, mark = ? WHERE id = ?`, [
+    mark ?? null,
+    id,
+  ]);
 }
 
 export async function setSourceMark(
   { tables }: Database,
   on: Connection,
-  scenarioId: number,
-  { broker, subscriptionId, mark }: Pick<ScenarioSource, 'broker' | 'subscriptionId' | 'mark'>,
+  { id, mark }: Pick<ScenarioSource, 'id' | 'mark'>,
 ): Promise<void> {
-  await write(
-    on,
-    `UPDATE ${tables.scenario_source} SET mark = ? WHERE scenario_id = ? AND broker = ? AND subscription_id = ?`,
-    [mark, scenarioId, broker, subscriptionId],
-  );
+  await write(on, `UPDATE ${tables.scenario_source} SET mark = ? WHERE id = ?`, [mark, id]);
 }
 
 export interface MarkOfDelivery {
@@ -181,16 +206,16 @@ export interface MarkOfDelivery {
 export async function readMark(
   { tables }: Database,
   on: Connection,
-  of: { scenarioId: number; broker: Buffer; subscriptionId: number; bizId: Buffer; landedAt: number },
+  of: { scenarioId: number; sourceId: number; bizId: Buffer; landedAt: number },
 ): Promise<MarkOfDelivery> {
   const rows = await read<Record<'mark' | 'source_mark' | 'kept', number | string | null>>(
     on,
     `SELECT s.mark AS mark, o.mark AS source_mark,
             EXISTS (SELECT 1 FROM ${tables.dedup_kept} k WHERE k.scenario_id = s.id AND k.biz_id = ? AND k.landed_at = ?) AS kept
      FROM ${tables.scenario} s
-     LEFT JOIN ${tables.scenario_source} o ON o.scenario_id = s.id AND o.broker = ? AND o.subscription_id = ?
+     LEFT JOIN ${tables.scenario_source} o ON o.id = ?
      WHERE s.id = ?`,
-    [of.bizId, of.landedAt, of.broker, of.subscriptionId, of.scenarioId],
+    [of.bizId, of.landedAt, of.sourceId, of.scenarioId],
   );
   const number = (value: number | string | null | undefined) =>
     value === null || value === undefined ? undefined : Number(value);
@@ -202,6 +227,7 @@ export async function readMark(
 }
 
 const COLUMNS = 'id, name, kind, mark, retention_ms';
+const SOURCE_COLUMNS = 'id, broker, subscription_id, topic, group_name, mark, former';
 
 interface RawScenario {
   id: number | string;
@@ -220,5 +246,26 @@ function toScenario({ id, name, kind, mark, retention_ms }: RawScenario): Scenar
     kind: (known?.[0] ?? 'unknown') as ScenarioKind,
     mark: mark === null ? undefined : Number(mark),
     retentionMs: retention_ms === null ? undefined : Number(retention_ms),
+  };
+}
+
+interface RawSource {
+  id: number | string;
+  broker: Buffer;
+  subscription_id: number | string;
+  topic: Buffer;
+  group_name: Buffer;
+  mark: number | string | null;
+  former: number | string;
+}
+
+function toSource({ id, broker, subscription_id, topic, group_name, mark }: RawSource): ScenarioSource {
+  return {
+    id: Number(id),
+    broker,
+    subscriptionId: Number(subscription_id),
+    topic: topic.toString(),
+    group: group_name.toString(),
+    mark: mark === null ? undefined : Number(mark),
   };
 }

@@ -120,8 +120,6 @@ export function httpTransport(requests: HttpRequests, { timeoutMs }: { timeoutMs
       return lost;
     },
 
-    groupOf: async (subscriptionId) =>
-      (await requests.ask('group-of', { subscription: subscriptionId })).group,
     identify: async () => identityFromJson(await requests.ask('identify', {})),
 
     async unfinished({ id }, question) {

@@ -46,7 +46,7 @@ export class DedupLog {
     const scenarioId = await this.scenarios.idOf(scenario);
     await this.parts.connections.controlTransaction(async (on) => {
       for (const bizId of bizIds) {
-        const row = { token: Buffer.alloc(16), seq: 1, subscriptionId: 1 };
+        const row = { token: Buffer.alloc(16), seq: 1, sourceId: 1 };
         await insertDedup(database, on, { scenarioId, bizId: Buffer.from(bizId) }, row);
       }
     });
