@@ -10,12 +10,11 @@ import {
   deleteAccepted,
   findAccepted,
   findKnownClaims,
-  findOrigin,
   fitsPacket,
   insertAccepted,
   insertKnownOrigin,
   raiseKnownClaims,
-  readClock,
+  readAcceptance,
   readFloor,
   wireSize,
 } from '../storage/index.js';
@@ -77,13 +76,11 @@ export class Accepting {
 
   async acceptance(origin: Buffer) {
     const { database } = this.connections;
-    return this.connections.control(async (on) => ({
-      now: await readClock(database, on),
-      broker: await brokerId(database, on),
-      floor: (await readFloor(database, on))?.floor,
-      windowMs: this.options.windowMs,
-      knownClaims: (await findKnownClaims(database, on, origin)) ?? 0,
-    }));
+    const { broker, ...known } = await this.connections.control((on) => readAcceptance(database, on, origin));
+    if (broker) return { ...known, broker, windowMs: this.options.windowMs };
+    throw new SchemaMissingError(
+      `The row of ${database.tableNames.outbox_origin} in the broker's database is gone, which the migrations made and by which outboxes know this broker. Restore it from a backup.`,
+    );
   }
 
   private inspect(message: SentCopy): Judged {
@@ -218,14 +215,6 @@ function keepOrder(copies: Judged[]): Judged[] {
 
 function refused(reason: string): Answer {
   return { kind: 'refused', reason };
-}
-
-async function brokerId(database: Database, on: Connection): Promise<Buffer> {
-  const id = await findOrigin(database, on);
-  if (id) return id;
-  throw new SchemaMissingError(
-    `The row of ${database.tableNames.outbox_origin} in the broker's database is gone, which the migrations made and by which outboxes know this broker. Restore it from a backup.`,
-  );
 }
 
 async function noteOrigin(

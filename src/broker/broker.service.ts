@@ -184,16 +184,12 @@ export class BrokerService {
     return this.acks.acknowledgeAll(held);
   }
 
-  /** @internal In which topics messages have landed since, in whichever process. */
+  /** @internal In which topics messages have landed since, in whichever process, and the number of the last one. */
   landedSince(after: number | undefined) {
     const { database } = this.connections;
     return this.connections.control(async (on) => {
-      const last = await readLastSeq(database, on);
-      const topics =
-        after === undefined || last <= after
-          ? []
-          : await findLandedSince(database, on, { after, upTo: last });
-      return { last: Math.max(last, after ?? 0), topics };
+      if (after !== undefined) return findLandedSince(database, on, after);
+      return { last: await readLastSeq(database, on), topics: [] };
     });
   }
 

@@ -179,9 +179,11 @@ export class SubscriptionWorker {
     if (answer.lastSeen !== undefined) cursor.moveTo(answer.lastSeen);
     for (const claimed of answer.deliveries) this.take(claimed, askedAt);
     if (answer.suspects.length > 0) this.isolate(answer.suspects);
-    const mayBeMore =
-      this.keys.search !== undefined || (answer.deliveries.length > 0 && answer.lastSeen !== undefined);
-    return mayBeMore && !answer.heldBack;
+    if (answer.heldBack) return false;
+    if (this.keys.search !== undefined) return true;
+    // Where keys had half of the room, it may have been too little for the others.
+    const wasRoom = !keys && answer.deliveries.length + answer.suspects.length < limit;
+    return !wasRoom && answer.deliveries.length > 0 && answer.lastSeen !== undefined;
   }
 
   private take(claimed: ClaimedDelivery, askedAt: number): void {

@@ -75,17 +75,28 @@ export class Relay {
     clearTimeout(timer);
   }
 
-  /** Sends once what there is. @returns how many messages left the outbox; undefined when there was nothing to send */
-  async relayOnce(): Promise<number | undefined> {
+  /**
+   * Sends once what there is.
+   *
+   * @param expecting something was committed just now: the broker is asked while the outbox is looked at
+   * @returns how many messages left the outbox; undefined when there was nothing to send
+   */
+  async relayOnce({ expecting = false } = {}): Promise<number | undefined> {
+    const asked = expecting ? this.mayClaim() : undefined;
+    // Of no interest where there turns out to be nothing.
+    asked?.catch(() => undefined);
     if (!(await this.claims.poll())) return undefined;
-    const origin = await this.claims.origin();
-    // A broker that never answers must hold up neither the loop nor the shutdown.
-    const acceptance = await this.askForAcceptance(origin);
+    const acceptance = await (asked ?? this.mayClaim());
     const leaseMs = this.options.ackTimeoutMs + LEASE_MARGIN_MS;
     // From before the claim on: the lease ends no sooner.
     const sendUntil = performance.now() + LEASE_MARGIN_MS;
     const claim = await this.claims.claim(acceptance, { limit: this.options.batch, leaseMs });
     return claim && this.send(claim, sendUntil);
+  }
+
+  /** A broker that never answers must hold up neither the loop nor the shutdown. */
+  private async mayClaim(): Promise<Acceptance> {
+    return this.askForAcceptance(await this.claims.origin());
   }
 
   private get patience(): Patience {
@@ -105,16 +116,19 @@ export class Relay {
 
   private async run(): Promise<void> {
     let errors = 0;
+    let expecting = false;
     while (!this.stopped.signal.aborted) {
       try {
-        const isIdle = (await this.relayOnce()) === undefined;
+        const isIdle = (await this.relayOnce({ expecting })) === undefined;
+        expecting = false;
         // To have nothing to send says nothing about a broker that has failed: what it did not take waits for its turn.
         if (errors > 0 && !this.brokerFailure) {
           this.events.emit({ type: 'relay-recovered' });
           errors = 0;
         }
-        if (isIdle) await this.wake.wait(this.options.pollMs);
+        if (isIdle) expecting = await this.wake.wait(this.options.pollMs);
       } catch (error) {
+        expecting = false;
         // What was cut off by a shutdown is in the outbox.
         if (this.stopped.signal.aborted) return;
         errors++;

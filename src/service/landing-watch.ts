@@ -25,6 +25,8 @@ const IDLE_MS = 20;
 /** After a landing it is looked that often for so long; milliseconds. */
 const BUSY_FOR_MS = 2_000;
 const AFTER_ERROR_MS = 500;
+/** How far back a cursor reaches: what landed before that is found by those who poll. */
+const MOST = 10_000;
 
 /**
  * Wakes whoever waits for messages of a topic, within milliseconds of their landing: at once where they landed in this
@@ -97,8 +99,11 @@ export class LandingWatch {
 
   /** What has landed since whoever waits was told last, here or by another instance. */
   private async catchUp(cursor: number): Promise<void> {
-    if (this.last !== undefined && cursor >= this.last) return;
-    const { last, topics } = await this.source.landedSince(Math.min(cursor, this.last ?? cursor));
+    if (this.last === undefined) await this.check();
+    const known = this.last ?? 0;
+    const after = Math.max(cursor, known - MOST);
+    if (after >= known) return;
+    const { last, topics } = await this.source.landedSince(after);
     this.last = Math.max(last, this.last ?? 0);
     this.tell(topics);
   }

@@ -118,6 +118,34 @@ export async function readClock({ dialect }: Database, on: Connection): Promise<
   return Number(rows[0]?.now);
 }
 
+/** What a relay has to know before it claims: asked before each claim, so in one statement. */
+export async function readAcceptance(
+  { dialect, tables }: Database,
+  on: Connection,
+  origin: Buffer,
+): Promise<{ now: number; broker: Buffer | undefined; floor: Buffer | undefined; knownClaims: number }> {
+  const rows = await read<{
+    now: number | string;
+    broker: Buffer | null;
+    floor: Buffer | null;
+    claims: number | string | null;
+  }>(
+    on,
+    `SELECT ${dialect.now} AS now,
+            (SELECT origin FROM ${tables.outbox_origin} WHERE id = 1) AS broker,
+            (SELECT floor FROM ${tables.accepted_floor} WHERE id = 1) AS floor,
+            (SELECT claims FROM ${tables.known_origin} WHERE origin = ?) AS claims`,
+    [origin],
+  );
+  const { now, broker, floor, claims } = rows[0]!;
+  return {
+    now: Number(now),
+    broker: broker ?? undefined,
+    floor: floor ?? undefined,
+    knownClaims: Number(claims ?? 0),
+  };
+}
+
 /** How far each outbox had come when it last sent something; undefined for one that never did. */
 export async function findKnownClaims(
   { tables }: Database,

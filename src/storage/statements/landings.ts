@@ -1,9 +1,6 @@
 import { type Connection, read } from '../execute.js';
 import type { Database } from '../tables.js';
 
-/** How far back one look goes: what landed before that is found by those who poll. */
-const MOST = 10_000;
-
 /** The number of the message that landed last; 0 when there is none any more. The end of the primary key. */
 export async function readLastSeq({ tables }: Database, on: Connection): Promise<number> {
   const [row] = await read<{ seq: number | string | null }>(
@@ -20,18 +17,21 @@ export interface LandedIn {
   keyed: boolean;
 }
 
-/** In which topics messages have landed behind this one. A range of the primary key. */
+/** In which topics messages have landed behind this one, and the last of them. A range at the end of the primary key. */
 export async function findLandedSince(
   { tables }: Database,
   on: Connection,
-  { after, upTo }: { after: number; upTo: number },
-): Promise<LandedIn[]> {
-  const rows = await read<{ topic: Buffer; keyed: number | string }>(
+  after: number,
+): Promise<{ last: number; topics: LandedIn[] }> {
+  const rows = await read<{ topic: Buffer; keyed: number | string; last: number | string }>(
     on,
-    `SELECT t.name AS topic, MAX(m.ordering_key IS NOT NULL) AS keyed
+    `SELECT t.name AS topic, MAX(m.ordering_key IS NOT NULL) AS keyed, MAX(m.seq) AS last
      FROM ${tables.message} m JOIN ${tables.topic} t ON t.id = m.topic_id
-     WHERE m.seq > ? AND m.seq <= ? GROUP BY m.topic_id, t.name`,
-    [Math.max(after, upTo - MOST), upTo],
+     WHERE m.seq > ? GROUP BY m.topic_id, t.name`,
+    [after],
   );
-  return rows.map(({ topic, keyed }) => ({ topic: topic.toString(), keyed: Number(keyed) === 1 }));
+  return {
+    last: Math.max(after, ...rows.map(({ last }) => Number(last))),
+    topics: rows.map(({ topic, keyed }) => ({ topic: topic.toString(), keyed: Number(keyed) === 1 })),
+  };
 }
