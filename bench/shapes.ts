@@ -115,14 +115,15 @@ async function arriveOneByOne(
 
 /** No event tells of the COMMIT alone: where the broker is elsewhere, the ACK follows it. */
 function onEffect(listener: (bizId: string) => void): () => void {
-  const { commit } = GuardedScope.prototype;
-  GuardedScope.prototype.commit = async function (this: GuardedScope): Promise<void> {
+  const prototype: { commit: (this: GuardedScope) => Promise<void> } = GuardedScope.prototype;
+  const { commit } = prototype;
+  prototype.commit = async function (): Promise<void> {
     await commit.call(this);
     const [, bizId] = / for (\S+)$/.exec(this.name) ?? [];
     if (bizId !== undefined) listener(bizId);
   };
   return () => {
-    GuardedScope.prototype.commit = commit;
+    prototype.commit = commit;
   };
 }
 

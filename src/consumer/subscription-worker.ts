@@ -51,6 +51,8 @@ export class SubscriptionWorker {
   private handlerMs = FAST_HANDLER_MS;
   /** The group has a limit, so what would wait here takes a place from another process. */
   private limited = false;
+  /** Nothing is claimed until a handler has ended. */
+  private waitsForRoom = false;
   /** The last claim met the limit. */
   private heldBack = false;
 
@@ -132,7 +134,8 @@ export class SubscriptionWorker {
   /** @returns whether another step is worth taking at once */
   private async step(eager: boolean): Promise<boolean> {
     await this.gate.whenOpen(this.stopped.signal);
-    if (this.stopping || this.room() === 0) return false;
+    this.waitsForRoom = this.room() === 0;
+    if (this.stopping || this.waitsForRoom) return false;
     const leave = this.gate.enter();
     this.heldBack = false;
     let failed = true;
@@ -207,7 +210,7 @@ export class SubscriptionWorker {
         // What comes next of its key may be had now.
         if (held.claimed.orderingKey) this.keys.begin();
         this.runNext();
-        if (this.room() > 0) this.wake.ring();
+        if (this.room() > 0 && this.mayHaveMore(held)) this.wake.ring();
       });
     }
   }
@@ -229,6 +232,11 @@ export class SubscriptionWorker {
       this.leases.release(held);
       this.handlerMs = 0.8 * this.handlerMs + 0.2 * (performance.now() - begun);
     }
+  }
+
+  /** Whether the end of this one is a reason to claim: else the last claim has left nothing, and what lands rings. */
+  private mayHaveMore({ claimed }: HeldDelivery): boolean {
+    return this.waitsForRoom || this.limited || this.heldBack || claimed.orderingKey !== undefined;
   }
 
   private async giveBackQueued(): Promise<void> {

@@ -126,10 +126,12 @@ export class OutboxClaims {
    * forgotten, or would take for the future, what they have.
    *
    * @param acceptance what the broker said after `origin()` and before this
+   * @param ifUntouched takes nothing unless the last claim of this outbox is the one that the broker knows of: what the
+   * broker said a moment ago still holds then, and no backup from before that claim can have been restored
    */
   async claim(
     acceptance: Acceptance,
-    { limit, leaseMs }: { limit: number; leaseMs: number },
+    { limit, leaseMs, ifUntouched = false }: { limit: number; leaseMs: number; ifUntouched?: boolean },
   ): Promise<OutboxClaim | undefined> {
     const { database } = this.connections;
     const token = randomBytes(16);
@@ -141,6 +143,7 @@ export class OutboxClaims {
       const outbox = (await lockOrigin(database, on))!;
       refuseOtherBroker(outbox, acceptance);
       const { knownClaims } = acceptance;
+      if (ifUntouched && outbox.claims !== knownClaims) return undefined;
       if (outbox.claims < knownClaims) {
         restored = { claims: outbox.claims, knownClaims };
         await markAllMaybeSent(database, on);

@@ -21,6 +21,11 @@ export interface RelayOptions {
 
 const MAX_ERROR_PAUSE_MS = 5_000;
 const GIVING_BACK_MS = 500;
+/**
+ * For so long a relay goes by what the broker said when it was asked, if nobody else has claimed since: then the broker
+ * would say the same of the outbox, and of its clock nothing that matters. Milliseconds.
+ */
+const KNOWN_MS = 200;
 /** Beside the wait for the ACK: claiming and deleting take their time too. Milliseconds. */
 const LEASE_MARGIN_MS = 15_000;
 
@@ -35,6 +40,8 @@ export class Relay {
   private readonly impatient = new AbortController();
   private stopListening: (() => void) | undefined;
   private readonly wake = new WakeUp();
+  /** What the broker said when it was last asked, with what it has been told since. */
+  private known: { acceptance: Acceptance; askedAt: number } | undefined;
   /** Why what it had to do with the broker last has failed. */
   private brokerFailure: { error: unknown } | undefined;
 
@@ -82,21 +89,41 @@ export class Relay {
    * @returns how many messages left the outbox; undefined when there was nothing to send
    */
   async relayOnce({ expecting = false } = {}): Promise<number | undefined> {
-    const asked = expecting ? this.mayClaim() : undefined;
+    const known = expecting ? this.stillKnown() : undefined;
+    const relayed = known && (await this.claimAndSend(known, { ifUntouched: true }));
+    if (relayed !== undefined) return relayed;
+    const asked = expecting && !known ? this.askBroker() : undefined;
     // Of no interest where there turns out to be nothing.
     asked?.catch(() => undefined);
     if (!(await this.claims.poll())) return undefined;
-    const acceptance = await (asked ?? this.mayClaim());
-    const leaseMs = this.options.ackTimeoutMs + LEASE_MARGIN_MS;
-    // From before the claim on: the lease ends no sooner.
-    const sendUntil = performance.now() + LEASE_MARGIN_MS;
-    const claim = await this.claims.claim(acceptance, { limit: this.options.batch, leaseMs });
-    return claim && this.send(claim, sendUntil);
+    return this.claimAndSend(await (asked ?? this.askBroker()), { ifUntouched: false });
   }
 
   /** A broker that never answers must hold up neither the loop nor the shutdown. */
-  private async mayClaim(): Promise<Acceptance> {
-    return this.askForAcceptance(await this.claims.origin());
+  private async askBroker(): Promise<Acceptance> {
+    this.known = undefined;
+    const origin = await this.claims.origin();
+    const askedAt = performance.now();
+    const acceptance = await this.askForAcceptance(origin);
+    this.known = { acceptance, askedAt };
+    return acceptance;
+  }
+
+  private stillKnown(): Acceptance | undefined {
+    const { known } = this;
+    return known && performance.now() - known.askedAt < KNOWN_MS ? known.acceptance : undefined;
+  }
+
+  private async claimAndSend(
+    acceptance: Acceptance,
+    { ifUntouched }: { ifUntouched: boolean },
+  ): Promise<number | undefined> {
+    const { batch: limit, ackTimeoutMs } = this.options;
+    const leaseMs = ackTimeoutMs + LEASE_MARGIN_MS;
+    // From before the claim on: the lease ends no sooner.
+    const sendUntil = performance.now() + LEASE_MARGIN_MS;
+    const claim = await this.claims.claim(acceptance, { limit, leaseMs, ifUntouched });
+    return claim && this.send(claim, sendUntil);
   }
 
   private get patience(): Patience {
@@ -110,6 +137,7 @@ export class Relay {
       return value;
     } catch (error) {
       this.brokerFailure = { error };
+      this.known = undefined;
       throw error;
     }
   }
@@ -195,6 +223,8 @@ export class Relay {
       await this.sendAgain(claim, rows, error);
       throw error;
     }
+    // With what it lands, the broker notes how far this outbox has come.
+    if (this.known) this.known.acceptance = { ...this.known.acceptance, knownClaims: claims };
     const acknowledged = rows.filter((_, i) => isAck(answers[i]));
     const relayed = await this.claims.acknowledged(claim, acknowledged);
     if (relayed > 0) this.events.emit({ type: 'relayed', count: relayed });

@@ -186,17 +186,23 @@ export class HttpRequests {
   }
 }
 
-async function collect(incoming: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of incoming as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > MAX_ANSWER_BYTES) throw new Error(`The answer has more than ${MAX_ANSWER_BYTES} bytes.`);
-    chunks.push(chunk);
-  }
-  // One that was cut in the middle ends as well.
-  if (!incoming.complete) throw new Error('The answer was cut off.');
-  return Buffer.concat(chunks);
+function collect(incoming: IncomingMessage): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    incoming.on('data', (chunk: Buffer) => {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes <= MAX_ANSWER_BYTES) return;
+      incoming.destroy(new Error(`The answer has more than ${MAX_ANSWER_BYTES} bytes.`));
+    });
+    incoming.on('error', reject);
+    incoming.on('end', () => {
+      // One that was cut in the middle ends as well.
+      if (incoming.complete) resolve(Buffer.concat(chunks));
+    });
+    incoming.on('close', () => reject(new Error('The answer was cut off.')));
+  });
 }
 
 function problemIn(body: Buffer): { code: unknown; message: string } {
