@@ -67,7 +67,17 @@ export class Consumers {
     for (const consumer of consumers) {
       const subscription = await this.subscribe(consumer);
       if (consumer.kind === 'idempotent') {
-        await this.deps.sources.register(consumer.scenario, subscription);
+        const was = await this.deps.sources.register(consumer.scenario, subscription);
+        if (was !== undefined) {
+          const { topic, group } = subscription;
+          this.deps.events.emit({
+            type: 'scenario-changed',
+            topic,
+            group,
+            was,
+            now: consumer.scenario,
+          });
+        }
         await this.checkContract(consumer);
       }
       const processor = new DeliveryProcessor(this.deps, consumer);

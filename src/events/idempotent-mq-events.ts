@@ -34,6 +34,8 @@ export type IdempotentMqEvent =
    * text, without white space.
    */
   | { type: 'contract-changed'; topic: string; group: string; scenario: string; was: string; now: string }
+  /** At start, once a change: a group's biz-ids are looked for in another scenario than before, which knows none of them. */
+  | { type: 'scenario-changed'; topic: string; group: string; was: string; now: string }
   /**
    * At start, once a change: the consumers of a group that subscribed last deduplicate in another database than this
    * process. Which ones, in hexadecimal digits, as `HEX(origin)` shows it in `mq_outbox_origin`.
