@@ -5,7 +5,7 @@ import type { Waits } from './waits.js';
 export type Longest = Map<string, number>;
 
 /** How long anything may take beside the leases, in milliseconds: locks of the dead, requests that are sent again, a busy machine. */
-export const ALLOWANCE_MS = 5_000;
+export const ALLOWANCE_MS = 6_000;
 
 /**
  * A kill costs a lease at most: from its landing to its effect a message takes no longer than a lease for each kill
