@@ -23,7 +23,12 @@ export function optionsFor(task: Task): IdempotentMqOptions {
   const through = variantNamed(task.variant)?.through?.(task);
   return {
     roles: { consume: role === 'consumer', relay: role === 'relay', sweep: role === 'sweeper' },
-    ...(broker && { broker: { ...(url ? { url, timeoutMs: ANSWER_MS } : { dataSource: broker }), ...(through && { through }) } }),
+    ...(broker && {
+      broker: {
+        ...(url ? { url, timeoutMs: ANSWER_MS } : { dataSource: broker }),
+        ...(through && { through }),
+      },
+    }),
     relay: { batch: 10, ackTimeoutMs: 3_000, pollMs: 50, delayMs: 50, maxDelayMs: 1_000 },
     consumers: {
       concurrency: 8,
