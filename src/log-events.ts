@@ -31,6 +31,9 @@ export function logEvents(
       case 'contract-changed':
         logger.warn(contractChanged(event));
         return;
+      case 'scenario-changed':
+        logger.warn(scenarioChanged(event));
+        return;
       case 'biz-id-conflict':
         // A delivery's is told by its dead letter.
         if (event.group === undefined) conflicts.add(event.scenario, () => conflict(event));
@@ -133,6 +136,14 @@ function conflict({
   return (
     `IdempotentExecutor was called for ${bizId} of the scenario ${scenario} with another fingerprint (${fingerprint}) than ` +
     `when that took effect at ${tookEffectAt.toISOString()} (${knownFingerprint}): its caller got BIZ_ID_CONFLICT.`
+  );
+}
+
+function scenarioChanged({ topic, group, was, now }: Of<'scenario-changed'>): string {
+  return (
+    `Group ${group} has another scenario for ${topic} than before: ${now}, and it was ${was}. ` +
+    'What took effect under that one is not known to this one, so a repeat of it takes effect again. ' +
+    'If that is not meant, give it the former scenario again. See docs/changing-the-contract.md#naming-a-scenario-that-has-a-history. This is said once a change.'
   );
 }
 

@@ -13,8 +13,9 @@ export interface DeadLetterFilter {
   deadUntil?: Date;
 }
 
-/** An id, ids, a dead letter, or a filter, which must not be empty. */
-export type DeadLetterSelector = string | readonly string[] | { id: string } | DeadLetterFilter;
+/** An id, a dead letter, an array of such, or a filter, which must not be empty. */
+export type DeadLetterSelector =
+  string | { id: string } | readonly (string | { id: string })[] | DeadLetterFilter;
 
 const TEXTS = ['topic', 'group', 'reason', 'bizId'] as const;
 const KNOWN: readonly string[] = [...TEXTS, 'deadUntil'];
@@ -33,9 +34,13 @@ const REASONS: Record<DeadLetterReason, true> = {
 /** @throws InvalidOptionError naming what came: an operator's mistake must not touch every dead letter there is */
 export function resolveSelector(call: string, which: DeadLetterSelector): DeadLetterCondition {
   if (typeof which === 'string') return { keys: [keyOf(call, which)] };
-  if (Array.isArray(which)) return { keys: which.map((id) => keyOf(call, id)) };
+  if (Array.isArray(which)) return { keys: which.map((one: unknown) => keyOf(call, idIn(one))) };
   if (typeof which !== 'object' || which === null) {
-    throw new InvalidOptionError(`${call}(which)`, which, 'an id, an array of ids, or a filter');
+    throw new InvalidOptionError(
+      `${call}(which)`,
+      which,
+      'an id, a dead letter, an array of such, or a filter',
+    );
   }
   if ('id' in which) return { keys: [keyOf(call, which.id)] };
   if (Object.values(which).every((value) => value === undefined)) {
@@ -79,6 +84,11 @@ export function resolveFilter(
 
 export function idOf({ subscriptionId, seq }: DeadLetterKey): string {
   return `${subscriptionId}-${seq}`;
+}
+
+/** An id stands for itself; of a dead letter it is a part. */
+function idIn(one: unknown): unknown {
+  return typeof one === 'object' && one !== null && 'id' in one ? one.id : one;
 }
 
 const ID = /^(\d{1,10})-(\d{1,16})$/;

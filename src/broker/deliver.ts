@@ -40,10 +40,13 @@ export interface ClaimAnswer {
   keys: ClaimRound | undefined;
 }
 
-/** What else belongs into a claim's transaction, as its last statement. */
-export type NoteOfClaim<T> = (on: Connection, answer: T) => Promise<void>;
+/** What else belongs into a claim's transaction. */
+export interface AroundClaim<T> {
+  begin(on: Connection): Promise<void>;
+  end(on: Connection, answer: T): Promise<void>;
+}
 
-const NO_NOTE: NoteOfClaim<unknown> = async () => undefined;
+const ALONE: AroundClaim<unknown> = { begin: async () => undefined, end: async () => undefined };
 
 type Shared = Pick<ClaimRequest, 'after' | 'keys'> & { count: number };
 
@@ -83,11 +86,11 @@ export class Delivering {
    */
   async claim(
     { subscription, claimId, after, limit, leaseMs, keys }: ClaimRequest,
-    note: NoteOfClaim<ClaimAnswer> = NO_NOTE,
+    around: AroundClaim<ClaimAnswer> = ALONE,
   ): Promise<ClaimAnswer> {
     const subscriptionId = subscription.id;
     const holder = { subscriptionId, token: claimId, leaseMs };
-    return this.leasing(holder, limit, note, async (on, { count, limited }, lease) => {
+    return this.leasing(holder, limit, around, async (on, { count, limited }, lease) => {
       const claimer = { subscriptionId, limited };
       const { plain, keyed, looked } = await this.share(on, claimer, { after, count, keys });
       const rows = [...plain, ...keyed];
@@ -129,12 +132,12 @@ export class Delivering {
   /** One delivery that once lost its lease, for a process that runs nothing else meanwhile. */
   async claimAlone(
     { subscription, claimId, seq, orderingKey, leaseMs }: ClaimOneRequest,
-    note: NoteOfClaim<LeasedDelivery | undefined> = NO_NOTE,
+    around: AroundClaim<LeasedDelivery | undefined> = ALONE,
   ): Promise<LeasedDelivery | undefined> {
     const { database } = this.connections;
     const subscriptionId = subscription.id;
     const holder = { subscriptionId, token: claimId, leaseMs };
-    return this.leasing(holder, 1, note, async (on, { count, limited }, lease) => {
+    return this.leasing(holder, 1, around, async (on, { count, limited }, lease) => {
       if (count === 0) return undefined;
       const claimer = { subscriptionId, limited };
       const row = orderingKey
@@ -173,7 +176,7 @@ export class Delivering {
   private async leasing<T>(
     holder: { subscriptionId: number; token: Buffer; leaseMs: number },
     wanted: number,
-    note: NoteOfClaim<T>,
+    around: AroundClaim<T>,
     claim: (
       on: Connection,
       allowance: Allowance,
@@ -186,6 +189,7 @@ export class Delivering {
     let missing: readonly ClaimableRow[] = [];
     try {
       const answer = await this.connections.controlTransaction(async (on) => {
+        await around.begin(on);
         const allowance = await this.limiting.allow(on, subscriptionId, wanted);
         const claimed = await claim(on, allowance, async (rows) => {
           if (rows.length === 0) return [];
@@ -201,7 +205,7 @@ export class Delivering {
             return message ? [leasedDelivery(row, message, { subscriptionId, token })] : [];
           });
         });
-        await note(on, claimed);
+        await around.end(on, claimed);
         return claimed;
       });
       await this.dropThose(missing, subscriptionId, token);

@@ -10,15 +10,16 @@ import {
   giveBack,
   insertClaim,
   lockAnswer,
+  noteAnswer,
   readMessages,
 } from '../storage/index.js';
 import {
+  type AroundClaim,
   type ClaimAnswer,
   type ClaimOneRequest,
   type ClaimRequest,
   type Delivering,
   type LeasedDelivery,
-  type NoteOfClaim,
   leasedDelivery,
 } from './deliver.js';
 
@@ -46,16 +47,16 @@ export class RepeatableClaims {
 
   claim(request: ClaimRequest): Promise<ClaimAnswer> {
     return this.once(request, {
-      ask: (note) => this.delivering.claim(request, note),
-      noted: (answer) => answer,
+      ask: (around) => this.delivering.claim(request, around),
+      note: (answer) => answer,
       again: (answer) => answer,
     });
   }
 
   claimAlone(request: ClaimOneRequest): Promise<LeasedDelivery | undefined> {
     return this.once(request, {
-      ask: (note) => this.delivering.claimAlone(request, note),
-      noted: (delivery) => ({ ...NOTHING, deliveries: delivery ? [delivery] : [] }),
+      ask: (around) => this.delivering.claimAlone(request, around),
+      note: (delivery) => ({ ...NOTHING, deliveries: delivery ? [delivery] : [] }),
       again: ({ deliveries }) => deliveries[0],
     });
   }
@@ -67,7 +68,7 @@ export class RepeatableClaims {
    */
   async giveUp({ subscription, claimId }: Omit<Holder, 'leaseMs'>): Promise<number> {
     const { database } = this.connections;
-    const claim = { claimId, subscriptionId: subscription.id, leaseMs: GIVEN_UP_MS, answer: null };
+    const claim = { claimId, subscriptionId: subscription.id, leaseMs: GIVEN_UP_MS };
     try {
       await this.connections.controlTransaction((on) => insertClaim(database, on, claim));
       return 0;
@@ -102,17 +103,21 @@ export class RepeatableClaims {
 
   private async once<T>(
     { subscription, claimId, leaseMs }: Holder,
-    { ask, noted, again }: Asking<T>,
+    { ask, note, again }: Asking<T>,
   ): Promise<T> {
     const { database } = this.connections;
     const claim = { claimId, subscriptionId: subscription.id, leaseMs };
-    try {
-      return await ask(async (on, given) => {
-        const answer = noted(given);
+    const around: AroundClaim<T> = {
+      begin: (on) => insertClaim(database, on, claim),
+      end: async (on, answer) => {
+        const noted = note(answer);
         // To ask again is no harm where nothing was leased, and whoever waits asks often.
-        if (answer.deliveries.length === 0) return;
-        await insertClaim(database, on, { ...claim, answer: encode(answer) });
-      });
+        if (noted.deliveries.length === 0) await deleteClaims(database, on, [claimId]);
+        else await noteAnswer(database, on, claimId, encode(noted));
+      },
+    };
+    try {
+      return await ask(around);
     } catch (error) {
       // No other statement of a claim inserts under a key that may be there.
       if (!database.dialect.isDuplicateKey(error)) throw error;
@@ -144,8 +149,8 @@ export class RepeatableClaims {
 }
 
 interface Asking<T> {
-  ask: (note: NoteOfClaim<T>) => Promise<T>;
-  noted: (answer: T) => ClaimAnswer;
+  ask: (around: AroundClaim<T>) => Promise<T>;
+  note: (answer: T) => ClaimAnswer;
   again: (answer: ClaimAnswer) => T;
 }
 

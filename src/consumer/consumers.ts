@@ -63,7 +63,11 @@ export class Consumers {
       const { group, subscriptionVersion: version = 1 } = consumer.options;
       const subscription = await this.transport.subscribe({ topic: consumer.topic.name, group, version });
       if (consumer.kind === 'idempotent') {
-        await this.deps.sources.register(consumer.scenario, subscription);
+        const was = await this.deps.sources.register(consumer.scenario, subscription);
+        if (was !== undefined) {
+          const { topic } = subscription;
+          this.deps.events.emit({ type: 'scenario-changed', topic, group, was, now: consumer.scenario });
+        }
         await this.checkContract(consumer);
       }
       const processor = new DeliveryProcessor(this.deps, consumer);

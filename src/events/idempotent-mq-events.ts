@@ -34,6 +34,8 @@ export type IdempotentMqEvent =
    * text, without white space.
    */
   | { type: 'contract-changed'; topic: string; group: string; scenario: string; was: string; now: string }
+  /** At start, once a change: a group's biz-ids are looked for in another scenario than before, which knows none of them. */
+  | { type: 'scenario-changed'; topic: string; group: string; was: string; now: string }
   /** Their transaction has committed. */
   | { type: 'published'; topic: string; count: number }
   /** A relay sends it to a broker in another database; `sends` counts, and from 2 on it is the same inner-msg-id again. */

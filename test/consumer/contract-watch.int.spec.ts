@@ -86,6 +86,32 @@ describe.each(engines)('the contract of a scenario on %s', (engine) => {
     expect(await release(consumerOf(byOrder))).toEqual([]);
   });
 
+  it('has another scenario than before, which is told of when it first starts with it, and not again', async () => {
+    const started = async (consumer: ReturnType<typeof consumerOf>) => {
+      const app = await startApp(database, { providers: [consumer] });
+      await app.close();
+      return app.seen.filter((event) => event.type === 'scenario-changed');
+    };
+    const [byDefault, named] = [consumerOf(byId), consumerOf(byId, { scenario: 'payments' })];
+    expect(await started(byDefault)).toEqual([]);
+    expect(await started(named)).toEqual([
+      {
+        type: 'scenario-changed',
+        topic: 'payment.succeeded',
+        group: 'cards',
+        was: expect.stringContaining('cards'),
+        now: 'named/payments',
+      },
+    ]);
+    const warnings = log.filter((line) => line.startsWith('warn: Group cards has another scenario'));
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toContain('a repeat of it takes effect again');
+    // In a rolling deploy both start, again and again.
+    expect(await started(byDefault)).toEqual([]);
+    expect(await started(named)).toEqual([]);
+    expect(await started(consumerOf(byId, { group: 'others', scenario: 'others' }))).toEqual([]);
+  });
+
   it.each([
     ['is new', byOrder],
     // Then it is an UPDATE, which no key keeps from being done twice.

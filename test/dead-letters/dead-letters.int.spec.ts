@@ -216,6 +216,14 @@ describe.each(engines)('dead letters on %s', (engine) => {
     expect(bizIds((await claim(app, late)).deliveries)).toEqual(['A']);
   });
 
+  it('are requeued as they were listed', async () => {
+    await die(cards, ['A', 'B', 'C']);
+    const [first, ...others] = await letters().list();
+    expect(await letters().requeue(others)).toBe(2);
+    expect(await letters().purge([first!])).toBe(1);
+    expect(await letters().list()).toEqual([]);
+  });
+
   it('refuse what selects nothing or is no selector, and touch nothing', async () => {
     await die(cards, ['A']);
     for (const [call, argument, message] of NONSENSE) {
@@ -230,8 +238,8 @@ const NONSENSE: [call: string, argument: unknown, message: string][] = [
   ['requeue', {}, 'a filter with one at least of topic, group'],
   ['purge', {}, 'a filter with one at least of topic, group'],
   ['purge', { group: undefined }, 'a filter with one at least of topic, group'],
-  ['purge', undefined, 'an id, an array of ids, or a filter'],
-  ['purge', null, 'an id, an array of ids, or a filter'],
+  ['purge', undefined, 'an id, a dead letter, an array of such, or a filter'],
+  ['purge', null, 'an id, a dead letter, an array of such, or a filter'],
   ['purge', { grop: 'cards' }, 'deadLetters.purge({ grop }) must be left out'],
   ['purge', { group: '' }, 'deadLetters.purge({ group }) must be a non-empty string'],
   ['purge', { deadUntil: new Date('x') }, 'deadLetters.purge({ deadUntil }) must be a valid Date'],

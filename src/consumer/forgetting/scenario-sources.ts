@@ -2,6 +2,7 @@ import {
   type Connection,
   type LibraryConnections,
   type ScenarioSource,
+  findOtherScenario,
   findSource,
   findSourceOf,
   insertSource,
@@ -53,13 +54,15 @@ export class ScenarioSources {
   /**
    * Before the consumer claims anything. What was forgotten already is forgotten for a source that comes later, too: it
    * starts with the scenario's mark, under the lock without which nobody raises that.
+   *
+   * @returns the scenario that has judged the same so far, where this one is new to it
    */
-  async register(scenario: string, subscription: Subscription): Promise<void> {
+  async register(scenario: string, subscription: Subscription): Promise<string | undefined> {
     const { database } = this.connections;
     const scenarioId = await this.scenarios.idOf(scenario);
     const askedAt = await this.connections.control((on) => readClock(database, on));
     const { broker, now } = await this.transport.identify();
-    const source = await this.connections.controlTransaction(async (on) => {
+    const { source, formerScenario } = await this.connections.controlTransaction(async (on) => {
       const locked = await lockScenario(database, on, scenarioId);
       if (!locked) throw new Error(`The scenario ${scenario} was deleted by hand; start again.`);
       if (locked.kind !== 'consumer') await setScenarioKind(database, on, scenarioId, 'consumer');
@@ -68,18 +71,20 @@ export class ScenarioSources {
     });
     this.own.set(ownKey(scenario, subscription.id), source);
     this.known.set(source.id, source);
+    return formerScenario;
   }
 
   private async ensure(
     on: Connection,
     scenarioId: number,
     { subscription, broker, mark }: { subscription: Subscription; broker: Buffer; mark: number | undefined },
-  ): Promise<SourceIdentity> {
+  ): Promise<{ source: SourceIdentity; formerScenario?: string | undefined }> {
     const { database } = this.connections;
     const { id: subscriptionId, topic, group } = subscription;
     const which = { broker, subscriptionId };
     const there = await findSourceOf(database, on, scenarioId, which);
-    if (there && !there.former) return there;
+    if (there && !there.former) return { source: there };
+    const formerScenario = await findOtherScenario(database, on, scenarioId, { broker, topic, group });
     // A group that was removed and has come back has another number.
     for (const source of await listSources(database, on, scenarioId)) {
       const isOfGroup = source.topic === topic && source.group === group;
@@ -89,7 +94,7 @@ export class ScenarioSources {
     else await insertSource(database, on, scenarioId, { ...which, topic, group, mark });
     const source = await findSourceOf(database, on, scenarioId, which);
     if (!source) throw new Error(`The source of ${group} was deleted by hand; start again.`);
-    return source;
+    return { source, formerScenario };
   }
 }
 

@@ -13,25 +13,34 @@ export interface ClaimRow {
   subscriptionId: number;
   /** The answer is of no use to anybody for longer than the leases in it. */
   leaseMs: number;
-  /** Null where it was given up before it came. */
-  answer: Buffer | null;
 }
 
 /**
- * The last statement of a claim that has leased something: whoever repeats it waits here until the first one has ended.
+ * The first statement of a claim: whoever repeats it waits here until the first one has ended. As its last one it would
+ * come too late: a repeat passes over the rows that the first has locked, and would find neither them nor an answer.
  *
  * @throws the engine's duplicate key where the claim was answered before
  */
 export async function insertClaim(
   { dialect, tables }: Database,
   on: Connection,
-  { claimId, subscriptionId, leaseMs, answer }: ClaimRow,
+  { claimId, subscriptionId, leaseMs }: ClaimRow,
 ): Promise<void> {
   await write(
     on,
-    `INSERT INTO ${tables.claim_answer} (claim_id, subscription_id, answer, expires_at) VALUES (?, ?, ?, ${dialect.now} + ?)`,
-    [claimId, subscriptionId, answer, leaseMs * 1000],
+    `INSERT INTO ${tables.claim_answer} (claim_id, subscription_id, expires_at) VALUES (?, ?, ${dialect.now} + ?)`,
+    [claimId, subscriptionId, leaseMs * 1000],
   );
+}
+
+/** In the claim's transaction, when it is known what is leased. */
+export async function noteAnswer(
+  { tables }: Database,
+  on: Connection,
+  claimId: Buffer,
+  answer: Buffer,
+): Promise<void> {
+  await write(on, `UPDATE ${tables.claim_answer} SET answer = ? WHERE claim_id = ?`, [answer, claimId]);
 }
 
 /** By primary key; locked, so that it is not given up at the same moment. Undefined: there was no such claim, or it is forgotten. */

@@ -149,6 +149,23 @@ export async function findSource(
   return rows.map(toSource)[0];
 }
 
+/** The name of another scenario that judges what this group gets of this topic, the latest. Reads every source: few. */
+export async function findOtherScenario(
+  { tables }: Database,
+  on: Connection,
+  scenarioId: number,
+  { broker, topic, group }: Pick<ScenarioSource, 'broker' | 'topic' | 'group'>,
+): Promise<string | undefined> {
+  const rows = await read<{ name: Buffer }>(
+    on,
+    `SELECT s.name FROM ${tables.scenario_source} o JOIN ${tables.scenario} s ON s.id = o.scenario_id
+     WHERE o.broker = ? AND o.topic = ? AND o.group_name = ? AND o.scenario_id <> ? AND o.former = 0
+     ORDER BY o.id DESC LIMIT 1`,
+    [broker, Buffer.from(topic), Buffer.from(group), scenarioId],
+  );
+  return rows[0]?.name.toString();
+}
+
 export async function insertSource(
   { tables }: Database,
   on: Connection,
