@@ -85,10 +85,17 @@ export function operationsOf(broker: BrokerService, watch: LandingWatch): Operat
       };
     },
 
-    async subscribe({ topic, group, version }, { caller }) {
+    async subscribe({ dedup, ...request }, { caller }) {
+      const { group } = request;
       if (!caller.mayConsume(group)) throw missing(caller, `consume as ${group}`);
-      const subscription = await broker.subscribe({ topic, group, version });
-      return { subscription: subscription.id };
+      const { id, otherDedup: other } = await broker.subscribe({
+        ...request,
+        dedup: dedup === undefined ? undefined : bytesOf(dedup),
+      });
+      return {
+        subscription: id,
+        otherDedup: other && { dedup: uuidOf(other.dedup), seenAt: other.seenAt },
+      };
     },
 
     async claim(request, context) {

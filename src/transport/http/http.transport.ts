@@ -59,13 +59,16 @@ export function httpTransport(
       return { ...identityFromJson(identity), floor: floorId, windowMs, knownClaims };
     },
 
-    async subscribe({ topic, group, version }) {
+    async subscribe({ dedup, ...request }) {
       // Publishers hold it up, and it tries again for as long as two minutes.
       const within = SUBSCRIBING_MS;
-      const { subscription: id } = await requests.ask('subscribe', { topic, group, version }, { within });
+      const asked = { ...request, dedup: dedup && uuidOf(dedup) };
+      const { subscription: id, otherDedup: other } = await requests.ask('subscribe', asked, { within });
+      const { topic, group } = request;
       const subscription: Subscription = { id, topic, group };
       bell.know(subscription);
-      return subscription;
+      const otherDedup = other && { dedup: bytesOf(other.dedup), seenAt: other.seenAt };
+      return { ...subscription, otherDedup };
     },
 
     async claim(claim) {
