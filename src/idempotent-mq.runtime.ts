@@ -183,7 +183,8 @@ export class IdempotentMqRuntime {
         if (options.durability === 'require') throw new NotDurableError(problems);
         logger.warn(new NotDurableError(problems, { isAccepted: true }).message);
       }
-      if (isByUrl(options.broker)) away = { service: new BrokerOverHttp(options.broker) };
+      if (isByUrl(options.broker))
+        away = { service: new BrokerOverHttp(options.broker, options.relay.ackTimeoutMs) };
       else if (options.broker) {
         const brokerSide = new BrokerSide(options.broker.dataSource, {
           options,

@@ -68,8 +68,6 @@ const DUE_BATCH = 200;
 export class Delivering {
   private readonly limiting: Limiting;
   private readonly lines: KeyedLines;
-  /** Subscriptions of this process that are gone. */
-  private readonly removed = new Set<number>();
 
   constructor(
     private readonly connections: LibraryConnections,
@@ -150,23 +148,14 @@ export class Delivering {
   }
 
   /** Brings back what has waited for its time, and says whether a claim would find anything, but for limits. */
-  async poll(subscription: { id: number; topic: string; group: string }, after: number) {
+  async poll(subscription: { id: number }, after: number) {
     const { database } = this.connections;
     const { due, claimable, keyed, limited, removed } = await this.connections.control((on) =>
       findWork(database, on, { subscriptionId: subscription.id, after }),
     );
-    if (removed) this.tellRemoved(subscription);
     this.limiting.note(subscription.id, limited);
     const broughtBack = due ? await this.bringBackDue(subscription.id) : undefined;
-    return { claimable: claimable || broughtBack !== undefined, keyed, broughtBack, limited };
-  }
-
-  /** Once: a worker of an old version may well go on for as long as its process is to live. */
-  private tellRemoved({ id, topic, group }: { id: number; topic: string; group: string }): void {
-    if (this.removed.has(id)) return;
-    this.removed.add(id);
-    const error = 'The group was removed from the topic, so this process is given nothing for it any more.';
-    this.events.emit({ type: 'worker-error', topic, group, error });
+    return { claimable: claimable || broughtBack !== undefined, keyed, broughtBack, limited, removed };
   }
 
   /**
@@ -211,7 +200,8 @@ export class Delivering {
       await this.dropThose(missing, subscriptionId, token);
       return answer;
     } catch (error) {
-      await this.handBack(subscriptionId, token, leased);
+      // Whoever can ask again may have been given them by now, under the same token.
+      if (around === ALONE) await this.handBack(subscriptionId, token, leased);
       throw error;
     }
   }

@@ -154,6 +154,8 @@ export interface PollAnswer {
   readonly broughtBack: number | undefined;
   /** Whether the group has a limit: what is claimed ahead takes a place from another process. */
   readonly limited: boolean;
+  /** The group was removed from the topic: nothing will come any more. */
+  readonly removed: boolean;
 }
 
 export interface BrokerIdentity {

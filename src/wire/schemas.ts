@@ -199,6 +199,7 @@ export const SCHEMAS = {
         T.Integer({ description: 'The lowest number of what has come back from where it waited.' }),
       ),
       limited: Bool,
+      removed: Bool,
     }),
   },
   wait: {
