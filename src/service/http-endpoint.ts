@@ -32,8 +32,10 @@ const WAITING: readonly OperationName[] = ['claim', 'wait', 'subscribe'];
  * nothing that anybody sends ends in anything but an answer with a stable code.
  */
 export class HttpEndpoint {
-  private readonly stopped = new AbortController();
   private readonly underWay = new Set<Promise<void>>();
+  /** One for each operation, and gone with it: Node 20 keeps for ever what AbortSignal.any() makes of a signal that lives. */
+  private readonly callers = new Set<AbortController>();
+  private stopped = false;
   private working = 0;
 
   constructor(private readonly deps: EndpointDeps) {}
@@ -53,7 +55,8 @@ export class HttpEndpoint {
 
   /** Answers whoever waits, and takes nothing more; resolves when all that was under way has been answered. */
   async stop(): Promise<void> {
-    this.stopped.abort();
+    this.stopped = true;
+    for (const caller of this.callers) caller.abort();
     await Promise.allSettled(this.underWay);
   }
 
@@ -103,26 +106,27 @@ export class HttpEndpoint {
     this.refuseWhenFull(name);
     const gone = new AbortController();
     response.on('close', () => gone.abort());
-    const signal = AbortSignal.any([gone.signal, this.stopped.signal]);
+    this.callers.add(gone);
     const counted = WAITING.includes(name) ? 0 : 1;
     this.working += counted;
     try {
       const given = readJson(SCHEMAS[name].request, await readBody(request, deps.body));
       const operation = deps.operations[name] as (given: unknown, context: object) => Promise<unknown>;
-      return await operation(given, { caller, signal });
+      return await operation(given, { caller, signal: gone.signal });
     } finally {
+      this.callers.delete(gone);
       this.working -= counted;
     }
   }
 
   private async health(request: IncomingMessage): Promise<{ status: 'ok' }> {
     mustBe('GET', request);
-    if (!this.stopped.signal.aborted && (await this.deps.isReady())) return { status: 'ok' };
+    if (!this.stopped && (await this.deps.isReady())) return { status: 'ok' };
     throw new Problem('UNAVAILABLE', 'The service is stopping, or its database does not answer.');
   }
 
   private refuseWhenFull(name: OperationName): void {
-    if (this.stopped.signal.aborted) throw new Problem('UNAVAILABLE', 'The service is stopping.');
+    if (this.stopped) throw new Problem('UNAVAILABLE', 'The service is stopping.');
     if (this.working < this.deps.maxRequests || WAITING.includes(name)) return;
     throw new Problem('UNAVAILABLE', `The service is at work on ${this.working} requests already.`);
   }
