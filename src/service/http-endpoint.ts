@@ -62,9 +62,9 @@ export class HttpEndpoint {
 
   private async answer(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
     let status = 200;
-    let body: unknown;
+    let bytes: Buffer;
     try {
-      body = await this.resultOf(request, response, path);
+      bytes = toBytes(await this.resultOf(request, response, path));
     } catch (error) {
       const problem = problemOf(error);
       if (problem.code === 'INTERNAL') {
@@ -73,12 +73,11 @@ export class HttpEndpoint {
       status = problem.status;
       if (status === 401) response.setHeader('www-authenticate', 'Bearer');
       if (status === 503) response.setHeader('retry-after', '1');
-      body = { error: { code: problem.code, message: problem.message } };
+      bytes = toBytes({ error: { code: problem.code, message: problem.message } });
       // What came with the headers is parsed by then, and the connection can be kept.
       await nextTurn();
     }
     if (response.destroyed) return;
-    const bytes = Buffer.from(JSON.stringify(body), 'utf8');
     if (!request.complete) closeAfterwards(request, response);
     response.writeHead(status, {
       'content-type': 'application/json; charset=utf-8',
@@ -130,6 +129,10 @@ export class HttpEndpoint {
     if (this.working < this.deps.maxRequests || WAITING.includes(name)) return;
     throw new Problem('UNAVAILABLE', `The service is at work on ${this.working} requests already.`);
   }
+}
+
+function toBytes(body: unknown): Buffer {
+  return Buffer.from(JSON.stringify(body), 'utf8');
 }
 
 function mustBe(method: 'GET' | 'POST', request: IncomingMessage): void {

@@ -27,6 +27,9 @@ import { KnownSubscriptions } from './known-subscriptions.js';
 import type { Caller } from './tokens.js';
 import { WaitingClaims } from './waiting-claims.js';
 
+/** What the bodies of one claim's answer have together, unless it is one alone: the service holds all of it. */
+const CLAIM_BYTES = 8 * 1024 * 1024;
+
 export interface CallContext {
   readonly caller: Caller;
   /** Aborted when the caller has gone, or the service stops: nobody waits any more. */
@@ -98,6 +101,7 @@ export function operationsOf(broker: BrokerService, watch: LandingWatch): Operat
         claimId: bytesOf(claimId),
         after,
         limit,
+        maxBytes: CLAIM_BYTES,
         leaseMs,
         keys: keySearchFromJson(keys, claimId),
       };

@@ -34,6 +34,12 @@ describe('the HTTP of a broker service', () => {
     }
   });
 
+  it('answers also where what was done can’t be said', async () => {
+    at = await startEndpoint({ wait: async () => ({ landed: [], cursor: 1n as unknown as number }) });
+    expect(await ask(at.url, 'wait', wait)).toMatchObject({ status: 500, code: 'INTERNAL' });
+    expect(at.faults).toEqual([expect.stringMatching(/wait failed: .*BigInt/)]);
+  });
+
   it('answers whoever waits when it stops', async () => {
     let begun!: () => void;
     const waiting = new Promise<void>((resolve) => (begun = resolve));
