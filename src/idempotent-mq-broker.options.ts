@@ -57,7 +57,7 @@ export interface IdempotentMqBrokerOptions {
     bodyBytes?: number;
     /** Longest that the body of a request may take to come, in milliseconds. @default 10000 */
     bodyTimeoutMs?: number;
-    /** Requests that are worked on at once, beside those that wait; more are told to come again. @default 500 */
+    /** Requests that are worked on at once, a long poll while it doesn't wait among them; more are told to come again. @default 500 */
     requests?: number;
   };
   /** Connections to the database (MySQL and MariaDB). @default 10 */

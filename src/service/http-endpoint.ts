@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describeError } from '../errors/index.js';
-import { type OperationName, Problem, SCHEMAS, isOperationName, readJson } from '../wire/index.js';
+import { Problem, SCHEMAS, isOperationName, readJson } from '../wire/index.js';
 import { checkLoopback } from './loopback.js';
 import type { Operations } from './operations.js';
 import { problemOf } from './problem-of.js';
@@ -12,7 +12,7 @@ export interface EndpointDeps {
   operations: Operations;
   tokens: Tokens;
   body: BodyLimits;
-  /** Requests that are worked on at once; more are told to come again. Those that only wait are not counted. */
+  /** Requests that are worked on at once; more are told to come again. Those that wait are not counted meanwhile. */
   maxRequests: number;
   /** Whether the database answers, for a load balancer. */
   isReady: () => Promise<boolean>;
@@ -24,8 +24,6 @@ export interface EndpointDeps {
 const VERSION = '/v1/';
 /** After an answer before the end of the request: so long the caller may read it. Milliseconds. */
 const LINGER_MS = 500;
-/** These wait for others' work, and use nothing meanwhile. */
-const WAITING: readonly OperationName[] = ['claim', 'wait', 'subscribe'];
 
 /**
  * The broker's operations over HTTP. Nothing is read of a request before it is known who asks, and how much it may be;
@@ -102,19 +100,22 @@ export class HttpEndpoint {
       throw new Problem('UNKNOWN_OPERATION', 'There is no such operation: see docs/protocol.md.');
     }
     mustBe('POST', request);
-    this.refuseWhenFull(name);
+    this.refuseWhenFull();
     const gone = new AbortController();
     response.on('close', () => gone.abort());
     this.callers.add(gone);
-    const counted = WAITING.includes(name) ? 0 : 1;
-    this.working += counted;
+    this.working++;
     try {
       const given = readJson(SCHEMAS[name].request, await readBody(request, deps.body));
       const operation = deps.operations[name] as (given: unknown, context: object) => Promise<unknown>;
-      return await operation(given, { caller, signal: gone.signal });
+      return await operation(given, {
+        caller,
+        signal: gone.signal,
+        waiting: (wait: () => Promise<unknown>) => this.notCounted(wait),
+      });
     } finally {
       this.callers.delete(gone);
-      this.working -= counted;
+      this.working--;
     }
   }
 
@@ -124,9 +125,19 @@ export class HttpEndpoint {
     throw new Problem('UNAVAILABLE', 'The service is stopping, or its database does not answer.');
   }
 
-  private refuseWhenFull(name: OperationName): void {
+  /** Who waits for others' work uses nothing meanwhile. Then it goes on, however many are at work. */
+  private async notCounted<T>(wait: () => Promise<T>): Promise<T> {
+    this.working--;
+    try {
+      return await wait();
+    } finally {
+      this.working++;
+    }
+  }
+
+  private refuseWhenFull(): void {
     if (this.stopped) throw new Problem('UNAVAILABLE', 'The service is stopping.');
-    if (this.working < this.deps.maxRequests || WAITING.includes(name)) return;
+    if (this.working < this.deps.maxRequests) return;
     throw new Problem('UNAVAILABLE', `The service is at work on ${this.working} requests already.`);
   }
 }

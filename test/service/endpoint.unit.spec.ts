@@ -1,7 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { type TestEndpoint, startEndpoint } from './support/endpoint.js';
 import { ask } from './support/ask.js';
 
 // Property: the service keeps nothing of a request that is over, and takes no more at once than it is set to.
+
+type Signal = Promise<void> & { ring: () => void };
 
 describe('the HTTP of a broker service', () => {
   let at: TestEndpoint;
@@ -38,6 +41,45 @@ describe('the HTTP of a broker service', () => {
     at = await startEndpoint({ wait: async () => ({ landed: [], cursor: 1n as unknown as number }) });
     expect(await ask(at.url, 'wait', wait)).toMatchObject({ status: 500, code: 'INTERNAL' });
     expect(at.faults).toEqual([expect.stringMatching(/wait failed: .*BigInt/)]);
+  });
+
+  it('takes so many at once, whatever they ask for, and doesn’t count who waits', async () => {
+    const signals = (n: number) =>
+      Array.from({ length: n }, () => {
+        let ring!: () => void;
+        return Object.assign(new Promise<void>((resolve) => (ring = resolve)), { ring: () => ring() });
+      });
+    const [begun, waits, isToEnd] = signals(3) as [Signal, Signal, Signal];
+    const [atWork, workIsDone] = signals(2) as [Signal, Signal];
+    at = await startEndpoint(
+      {
+        claim: async (_, { waiting }) => {
+          begun.ring();
+          await waits;
+          await waiting(() => isToEnd);
+          return { deliveries: [], suspects: [], heldBack: false };
+        },
+        identify: async () => {
+          atWork.ring();
+          await workIsDone;
+          return { broker: randomUUID(), now: 0 };
+        },
+      },
+      { maxRequests: 1 },
+    );
+    const claim = { subscription: 1, claimId: randomUUID(), limit: 1, leaseMs: 1 };
+    const claiming = ask(at.url, 'claim', claim);
+    await begun;
+    for (const [operation, request] of [['claim', claim] as const, ['identify', {}] as const]) {
+      expect(await ask(at.url, operation, request)).toMatchObject({ status: 503, code: 'UNAVAILABLE' });
+    }
+    waits.ring();
+    const identifying = ask(at.url, 'identify', {});
+    await atWork;
+    isToEnd.ring();
+    expect((await claiming).status).toBe(200);
+    workIsDone.ring();
+    expect((await identifying).status).toBe(200);
   });
 
   it('answers whoever waits when it stops', async () => {
