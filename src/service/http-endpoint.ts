@@ -6,6 +6,7 @@ import { checkLoopback } from './loopback.js';
 import type { Operations } from './operations.js';
 import { problemOf } from './problem-of.js';
 import { type BodyLimits, readBody } from './read-body.js';
+import { ReadyProbe } from './ready-probe.js';
 import type { Tokens } from './tokens.js';
 
 export interface EndpointDeps {
@@ -33,10 +34,13 @@ export class HttpEndpoint {
   private readonly underWay = new Set<Promise<void>>();
   /** One for each operation, and gone with it: Node 20 keeps for ever what AbortSignal.any() makes of a signal that lives. */
   private readonly callers = new Set<AbortController>();
+  private readonly probe: ReadyProbe;
   private stopped = false;
   private working = 0;
 
-  constructor(private readonly deps: EndpointDeps) {}
+  constructor(private readonly deps: EndpointDeps) {
+    this.probe = new ReadyProbe(deps.isReady);
+  }
 
   /** @param path of the request, without what the service is mounted under */
   handle(request: IncomingMessage, response: ServerResponse, path: string): void {
@@ -69,7 +73,11 @@ export class HttpEndpoint {
         this.deps.onFault(`${request.method} ${path} failed: ${describeError(error)}`);
       }
       status = problem.status;
-      if (status === 401) response.setHeader('www-authenticate', 'Bearer');
+      if (status === 401) {
+        response.setHeader('www-authenticate', 'Bearer');
+        // Who has no token has no place among the connections either.
+        response.setHeader('connection', 'close');
+      }
       if (status === 503) response.setHeader('retry-after', '1');
       bytes = toBytes({ error: { code: problem.code, message: problem.message } });
       // What came with the headers is parsed by then, and the connection can be kept.
@@ -121,7 +129,7 @@ export class HttpEndpoint {
 
   private async health(request: IncomingMessage): Promise<{ status: 'ok' }> {
     mustBe('GET', request);
-    if (!this.stopped && (await this.deps.isReady())) return { status: 'ok' };
+    if (!this.stopped && (await this.probe.isReady())) return { status: 'ok' };
     throw new Problem('UNAVAILABLE', 'The service is stopping, or its database does not answer.');
   }
 

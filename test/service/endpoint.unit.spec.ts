@@ -1,4 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { Tokens } from '../../src/service/index.js';
 import { type TestEndpoint, startEndpoint } from './support/endpoint.js';
 import { ask } from './support/ask.js';
 
@@ -41,6 +44,30 @@ describe('the HTTP of a broker service', () => {
     at = await startEndpoint({ wait: async () => ({ landed: [], cursor: 1n as unknown as number }) });
     expect(await ask(at.url, 'wait', wait)).toMatchObject({ status: 500, code: 'INTERNAL' });
     expect(at.faults).toEqual([expect.stringMatching(/wait failed: .*BigInt/)]);
+  });
+
+  it('asks the database once for all who ask for its health', async () => {
+    let asked = 0;
+    const isReady = async () => {
+      asked++;
+      return true;
+    };
+    at = await startEndpoint({}, { isReady });
+    for (let i = 0; i < 5; i++) {
+      expect((await ask(at.url, 'health', undefined, { method: 'GET' })).status).toBe(200);
+    }
+    expect(asked).toBe(1);
+  });
+
+  it('keeps no connection of whoever has no token', async () => {
+    const tokens = new Tokens([{ name: 'all', token: 'x'.repeat(32), publish: 'all' }]);
+    at = await startEndpoint({ wait: async () => nothing }, { tokens });
+    const socket = connect(Number(new URL(at.url).port), '127.0.0.1');
+    socket.write('POST /v1/wait HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 2\r\n\r\n{}');
+    let answer = '';
+    socket.on('data', (bytes) => (answer += bytes.toString()));
+    await once(socket, 'close');
+    expect(answer).toMatch(/^HTTP\/1\.1 401 .*connection: close.*TOKEN_MISSING/is);
   });
 
   it('takes so many at once, whatever they ask for, and doesn’t count who waits', async () => {
