@@ -23,8 +23,8 @@ export interface EndpointDeps {
 }
 
 const VERSION = '/v1/';
-/** After an answer before the end of the request: so long the caller may read it. Milliseconds. */
-const LINGER_MS = 500;
+/** After an answer before the end of the request: so long the caller may go on sending, and read it then. Milliseconds. */
+const LINGER_MS = 2_000;
 
 /**
  * The broker's operations over HTTP. Nothing is read of a request before it is known who asks, and how much it may be;
@@ -84,14 +84,15 @@ export class HttpEndpoint {
       await nextTurn();
     }
     if (response.destroyed) return;
-    if (!request.complete) closeAfterwards(request, response);
+    if (!request.complete) response.setHeader('connection', 'close');
     response.writeHead(status, {
       'content-type': 'application/json; charset=utf-8',
       'content-length': bytes.length,
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',
     });
-    response.end(bytes);
+    if (request.complete) response.end(bytes);
+    else endAfterwards(request, response, bytes);
   }
 
   private async resultOf(request: IncomingMessage, response: ServerResponse, path: string): Promise<unknown> {
@@ -160,11 +161,16 @@ function mustBe(method: 'GET' | 'POST', request: IncomingMessage): void {
   }
 }
 
-/** The rest of the request is thrown away, for a moment, and the connection ends: what follows in it would be read as a request. */
-function closeAfterwards(request: IncomingMessage, response: ServerResponse): void {
-  response.setHeader('connection', 'close');
-  request.resume();
-  response.on('finish', () => {
-    setTimeout(() => request.destroy(), LINGER_MS).unref();
+/**
+ * The rest of the request is thrown away for a moment, before the answer is ended: Node destroys the connection with that,
+ * and what is still on its way to it would have the caller's system throw away the answer.
+ */
+function endAfterwards(request: IncomingMessage, response: ServerResponse, bytes: Buffer): void {
+  response.write(bytes);
+  const late = setTimeout(() => response.end(), LINGER_MS).unref();
+  request.once('close', () => {
+    clearTimeout(late);
+    response.end();
   });
+  request.resume();
 }

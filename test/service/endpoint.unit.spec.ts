@@ -70,6 +70,23 @@ describe('the HTTP of a broker service', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 401 .*connection: close.*TOKEN_MISSING/is);
   });
 
+  it('lets who sends a long body send it, and read why it is not taken', async () => {
+    at = await startEndpoint({ wait: async () => nothing });
+    const LENGTH = 4 * 1024 * 1024;
+    const socket = connect(Number(new URL(at.url).port), '127.0.0.1');
+    const head = 'POST /v1/wait HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n';
+    socket.write(`${head}content-length: ${LENGTH}\r\n\r\n`);
+    let answer = '';
+    let broke: Error | undefined;
+    socket.on('error', (error) => (broke = error));
+    // The service has answered by now; a slow connection would still be sending.
+    socket.once('data', () => socket.write(Buffer.alloc(LENGTH, 'x')));
+    socket.on('data', (bytes) => (answer += bytes.toString()));
+    await once(socket, 'close');
+    expect(broke).toBeUndefined();
+    expect(answer).toMatch(/^HTTP\/1\.1 413 .*BODY_TOO_LARGE/s);
+  });
+
   it('takes so many at once, whatever they ask for, and doesn’t count who waits', async () => {
     const signals = (n: number) =>
       Array.from({ length: n }, () => {
