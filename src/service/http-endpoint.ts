@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describeError } from '../errors/index.js';
+import type { Dialect } from '../storage/index.js';
 import { Problem, SCHEMAS, isOperationName, readJson } from '../wire/index.js';
 import { checkLoopback } from './loopback.js';
 import type { Operations } from './operations.js';
@@ -17,6 +18,8 @@ export interface EndpointDeps {
   maxRequests: number;
   /** Whether the database answers, for a load balancer. */
   isReady: () => Promise<boolean>;
+  /** Which of the database's errors pass. */
+  dialect: Dialect;
   /** The OpenAPI document. */
   describe: () => unknown;
   onFault: (message: string) => void;
@@ -68,7 +71,7 @@ export class HttpEndpoint {
     try {
       bytes = toBytes(await this.resultOf(request, response, path));
     } catch (error) {
-      const problem = problemOf(error);
+      const problem = problemOf(error, this.deps.dialect);
       if (problem.code === 'INTERNAL') {
         this.deps.onFault(`${request.method} ${path} failed: ${describeError(error)}`);
       }

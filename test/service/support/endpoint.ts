@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { type Server, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { HttpEndpoint, Tokens } from '../../../src/service/index.js';
+import { dialectOf } from '../../../src/storage/index.js';
 
 type Deps = ConstructorParameters<typeof HttpEndpoint>[0];
 
@@ -25,6 +26,7 @@ export async function startEndpoint(
     body: { maxBytes: 65_536, timeoutMs: 5_000 },
     maxRequests: 500,
     isReady: async () => true,
+    dialect: dialectOf('better-sqlite3'),
     describe: () => ({}),
     onFault: (message) => faults.push(message),
     ...deps,
