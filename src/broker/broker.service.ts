@@ -6,7 +6,7 @@ import {
   type Lease,
   type LibraryConnections,
   type StatementLimits,
-  describeSubscription,
+  describeSubscriptions,
   findLandedSince,
   findOrigin,
   readClock,
@@ -198,11 +198,10 @@ export class BrokerService {
     });
   }
 
-  /** @internal Undefined when there is none of that number (any more). */
-  async subscriptionOf(id: number): Promise<{ id: number; topic: string; group: string } | undefined> {
+  /** @internal Those of these numbers that there are. */
+  subscriptionsOf(ids: readonly number[]): Promise<{ id: number; topic: string; group: string }[]> {
     const { database } = this.connections;
-    const found = await this.connections.control((on) => describeSubscription(database, on, id));
-    return found && { id, ...found };
+    return this.connections.control((on) => describeSubscriptions(database, on, ids));
   }
 
   /** @internal */

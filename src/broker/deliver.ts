@@ -17,6 +17,7 @@ import {
   giveBack,
   insertDeliveriesFromWaiting,
   leaseDeliveries,
+  readMessageSizes,
   readMessages,
 } from '../storage/index.js';
 import { type HeadsFound, type KeySearch, KeyedLines } from './keyed-lines.js';
@@ -27,6 +28,8 @@ export interface ClaimRequest {
   claimId: Buffer;
   after: number;
   limit: number;
+  /** How much all bodies together may have, unless it is one alone. Left out: as much as the limit brings. */
+  maxBytes?: number | undefined;
   leaseMs: number;
   /** Where to look for deliveries with an ordering key; left out where none are asked for. */
   keys?: (KeySearch & { first: boolean }) | undefined;
@@ -80,10 +83,10 @@ export class Delivering {
   /**
    * A short transaction of its own, so that no claim waits for a handler. Deliveries that once lost their lease are left
    * where they are and named: whatever killed their process must not take neighbours along. `heldBack` says that the
-   * group's limit kept the claim from looking further.
+   * group's limit kept the claim from looking further, or that the bodies had come to `maxBytes`.
    */
   async claim(
-    { subscription, claimId, after, limit, leaseMs, keys }: ClaimRequest,
+    { subscription, claimId, after, limit, maxBytes, leaseMs, keys }: ClaimRequest,
     around: AroundClaim<ClaimAnswer> = ALONE,
   ): Promise<ClaimAnswer> {
     const subscriptionId = subscription.id;
@@ -91,15 +94,36 @@ export class Delivering {
     return this.leasing(holder, limit, around, async (on, { count, limited }, lease) => {
       const claimer = { subscriptionId, limited };
       const { plain, keyed, looked } = await this.share(on, claimer, { after, count, keys });
-      const rows = [...plain, ...keyed];
+      // Who has the greater half of the room by turns has the bytes by turns as well.
+      const rows = keys?.first ? [...keyed, ...plain] : [...plain, ...keyed];
+      const leasable = rows.filter((row) => !isSuspect(row));
+      const fitting = maxBytes === undefined ? leasable : await this.fitting(on, leasable, maxBytes);
+      // The next claim begins before these.
+      const left = new Set(leasable.slice(fitting.length));
+      const firstLeft = plain.findIndex((row) => left.has(row));
       return {
-        deliveries: await lease(rows.filter((row) => !isSuspect(row))),
-        lastSeen: plain.at(-1)?.seq,
+        deliveries: await lease(fitting),
+        lastSeen: plain.slice(0, firstLeft === -1 ? undefined : firstLeft).at(-1)?.seq,
         suspects: rows.filter(isSuspect).map(({ seq, orderingKey }) => ({ seq, orderingKey })),
-        heldBack: count < limit && rows.length === count,
-        keys: looked,
+        heldBack: left.size > 0 || (count < limit && rows.length === count),
+        keys: keys && keyed.some((row) => left.has(row)) ? { after: keys.after, exhausted: false } : looked,
       };
     });
+  }
+
+  /** As many of the first ones as have so many bytes together, and one at least. */
+  private async fitting(
+    on: Connection,
+    rows: readonly ClaimableRow[],
+    maxBytes: number,
+  ): Promise<readonly ClaimableRow[]> {
+    if (rows.length <= 1) return rows;
+    const seqs = rows.map(({ seq }) => seq);
+    const sizes = await readMessageSizes(this.connections.database, on, seqs);
+    let bytes = 0;
+    // What went wrong before is handed out as well.
+    const sizeOf = ({ seq, errors }: ClaimableRow) => (sizes.get(seq) ?? 0) + (errors?.length ?? 0);
+    return rows.filter((row, i) => (bytes += sizeOf(row)) <= maxBytes || i === 0);
   }
 
   /**
