@@ -183,8 +183,7 @@ export function operationsOf(broker: BrokerService, watch: LandingWatch): Operat
       return { held: asked.map((lease) => !lost.has(lease)) };
     },
 
-    async identify(_, { caller }) {
-      needs(caller.consumes || caller.publishes, caller, 'publish or consume');
+    async identify() {
       return identityToJson(await broker.identify());
     },
 

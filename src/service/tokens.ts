@@ -25,7 +25,6 @@ export interface Caller {
   mayPublish(topic: string): boolean;
   readonly publishes: boolean;
   mayConsume(group: string): boolean;
-  readonly consumes: boolean;
   readonly administers: boolean;
 }
 
@@ -42,7 +41,6 @@ const ANYBODY: Caller = {
   mayPublish: () => true,
   publishes: true,
   mayConsume: () => true,
-  consumes: true,
   administers: true,
 };
 
@@ -115,7 +113,6 @@ function resolveToken(option: string, given: BrokerToken): KnownToken {
     mayPublish: mayPublish ?? (() => false),
     publishes: mayPublish !== undefined,
     mayConsume: mayConsume ?? (() => false),
-    consumes: mayConsume !== undefined,
     administers: administer,
   };
 }

@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { Tokens } from '../../src/service/index.js';
 import type { BrokerToken, IdempotentMqBrokerOptions } from '../../src/index.js';
+import { startApp } from '../support/app.js';
 import { type TestDatabase, createDatabase } from '../support/engines.js';
 import { type TestService, startService } from '../support/service.js';
 import { ask, shipment } from './support/ask.js';
@@ -94,8 +95,20 @@ describe('a broker service with tokens', () => {
   it('lets an operator administer, and nothing else', async () => {
     const { body } = await ask(service.url, 'administer', { call: 'topics' }, { token: OPERATOR });
     expect(body.result).toEqual([expect.objectContaining({ topic: 'payment.succeeded' })]);
+    expect(await told('identify', {}, OPERATOR)).toBe(200);
     expect(await told('send', shipment({}), OPERATOR)).toBe('403 SCOPE_MISSING');
     expect(await told('subscribe', subscribe('card-issuing'), OPERATOR)).toBe('403 SCOPE_MISSING');
+  });
+
+  it('lets an operator’s app start, which only administers', async () => {
+    const own = await createDatabase('sqlite');
+    const app = await startApp(own, { options: { broker: { url: service.url, token: OPERATOR } } });
+    try {
+      expect(await app.broker.topics()).toEqual([expect.objectContaining({ topic: 'payment.succeeded' })]);
+    } finally {
+      await app.close();
+      await own.drop();
+    }
   });
 });
 
