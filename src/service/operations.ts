@@ -221,7 +221,14 @@ function bySubscription<T extends { subscriptionId: number }>(leases: readonly T
 function checkMessage({ bizId, orderingKey, body, headers }: SentMessageJson, i: number): void {
   encodeBizId(bizId, `messages.${i}.bizId must be`);
   if (orderingKey !== undefined) encodeOrderingKey(`messages.${i}.orderingKey`, orderingKey);
-  if (headers) encodeHeaders(new Map(headers as [string, string][]));
+  if (headers) {
+    const pairs = new Map(headers as [string, string][]);
+    // They are stored as they come, and a Map would have the last of them alone.
+    if (pairs.size < headers.length) {
+      throw new Problem('REQUEST_INVALID', `messages.${i}.headers has a name twice.`);
+    }
+    encodeHeaders(pairs);
+  }
   checkJsonText(`messages.${i}.body`, body);
 }
 
