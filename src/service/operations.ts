@@ -100,7 +100,7 @@ export function operationsOf(broker: BrokerService, watch: LandingWatch): Operat
     },
 
     async subscribe({ topic, group, version }, { caller }) {
-      if (!caller.mayConsume(group)) throw missing(caller, `consume as ${group}`);
+      needs(caller.mayConsume(group, topic), caller, `consume ${topic} as ${group}`);
       const subscription = await broker.subscribe({ topic, group, version });
       return { subscription: subscription.id };
     },

@@ -13,10 +13,19 @@ export interface BrokerToken {
   sha256?: string;
   /** The topics to which it may publish, or `all`. */
   publish?: 'all' | readonly string[];
-  /** The groups as which it may consume, or `all`. */
-  consume?: 'all' | readonly string[];
+  /**
+   * The groups as which it may consume, or `all`. A group by its name alone may consume any topic; `{ group, topics }` no
+   * other than these.
+   */
+  consume?: 'all' | readonly (string | ConsumeScope)[];
   /** Whether it may list, requeue and delete what is dead or quarantined, and pause, limit and remove groups. @default false */
   administer?: boolean;
+}
+
+/** A group, and the topics that it may consume. */
+export interface ConsumeScope {
+  group: string;
+  topics: readonly string[];
 }
 
 /** What the bearer of a token may do. */
@@ -24,7 +33,7 @@ export interface Caller {
   readonly name: string;
   mayPublish(topic: string): boolean;
   readonly publishes: boolean;
-  mayConsume(group: string): boolean;
+  mayConsume(group: string, topic: string): boolean;
   readonly administers: boolean;
 }
 
@@ -101,7 +110,7 @@ function resolveToken(option: string, given: BrokerToken): KnownToken {
     throw new InvalidOptionError(`${option}.sha256`, sha256, '64 hexadecimal digits');
   }
   const mayPublish = scopeOf(`${option}.publish`, publish);
-  const mayConsume = scopeOf(`${option}.consume`, consume);
+  const mayConsume = consumeScopeOf(`${option}.consume`, consume);
   if (typeof administer !== 'boolean')
     throw new InvalidOptionError(`${option}.administer`, administer, 'a boolean');
   if (!mayPublish && !mayConsume && !administer) {
@@ -115,6 +124,29 @@ function resolveToken(option: string, given: BrokerToken): KnownToken {
     mayConsume: mayConsume ?? (() => false),
     administers: administer,
   };
+}
+
+function consumeScopeOf(
+  option: string,
+  given: BrokerToken['consume'],
+): ((group: string, topic: string) => boolean) | undefined {
+  if (!Array.isArray(given)) return scopeOf(option, given);
+  const scopes = given.map((one: string | ConsumeScope, i) => {
+    if (typeof one !== 'object' || one === null) return { group: one, mayConsume: () => true };
+    const stray = Object.keys(one).find((key) => key !== 'group' && key !== 'topics');
+    if (stray !== undefined) {
+      throw new InvalidOptionError(`${option}[${i}].${stray}`, '***', 'left out. Known are group, topics');
+    }
+    const mayConsume = scopeOf(`${option}[${i}].topics`, one.topics);
+    if (!mayConsume) throw new InvalidOptionError(`${option}[${i}].topics`, one.topics, 'an array of names');
+    return { group: one.group, mayConsume };
+  });
+  const mayBe = scopeOf(
+    option,
+    scopes.map(({ group }) => group),
+  )!;
+  return (group, topic) =>
+    mayBe(group) && scopes.some((scope) => scope.group === group && scope.mayConsume(topic));
 }
 
 function scopeOf(option: string, given: unknown): ((name: string) => boolean) | undefined {
