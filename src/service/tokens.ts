@@ -9,7 +9,7 @@ export interface BrokerToken {
   name: string;
   /** The secret itself, at least 32 characters; or its SHA-256, so that the secret stands nowhere here. */
   token?: string;
-  /** 64 hexadecimal digits: `printf %s "$TOKEN" | sha256sum`. */
+  /** 64 hexadecimal digits: `printf %s "$TOKEN" | sha256sum`. A secret of that form can't be told from a digest. */
   sha256?: string;
   /** The topics to which it may publish, or `all`. */
   publish?: 'all' | readonly string[];
@@ -60,7 +60,7 @@ export class Tokens {
   /** @throws InvalidOptionError naming the token's option and what came */
   constructor(tokens: readonly BrokerToken[]) {
     const given: unknown = tokens;
-    if (!Array.isArray(given)) throw new InvalidOptionError('tokens', given, "an array, or 'none'");
+    if (!Array.isArray(given)) throw new InvalidOptionError('tokens', secretly(given), "an array, or 'none'");
     this.known = tokens.map((token, i) => resolveToken(`tokens[${i}]`, token));
     const digests = new Set(this.known.map(({ digest }) => digest.toString('hex')));
     if (digests.size < this.known.length) {
@@ -89,7 +89,8 @@ export class Tokens {
 }
 
 function resolveToken(option: string, given: BrokerToken): KnownToken {
-  if (typeof given !== 'object' || given === null) throw new InvalidOptionError(option, given, 'an object');
+  if (typeof given !== 'object' || given === null)
+    throw new InvalidOptionError(option, secretly(given), 'an object');
   const stray = Object.keys(given).find((key) => !KEYS.includes(key));
   if (stray !== undefined) {
     throw new InvalidOptionError(`${option}.${stray}`, '***', `left out. Known are ${KEYS.join(', ')}`);
@@ -107,7 +108,8 @@ function resolveToken(option: string, given: BrokerToken): KnownToken {
     throw new InvalidOptionError(`${option}.token`, '***', expected);
   }
   if (sha256 !== undefined && !/^[0-9a-f]{64}$/i.test(String(sha256))) {
-    throw new InvalidOptionError(`${option}.sha256`, sha256, '64 hexadecimal digits');
+    const expected = '64 hexadecimal digits: the SHA-256 of the secret, not the secret itself';
+    throw new InvalidOptionError(`${option}.sha256`, '***', expected);
   }
   const mayPublish = scopeOf(`${option}.publish`, publish);
   const mayConsume = consumeScopeOf(`${option}.consume`, consume);
@@ -124,6 +126,11 @@ function resolveToken(option: string, given: BrokerToken): KnownToken {
     mayConsume: mayConsume ?? (() => false),
     administers: administer,
   };
+}
+
+/** A secret that came where it doesn't belong is not shown either. */
+function secretly(given: unknown): unknown {
+  return typeof given === 'string' ? '***' : given;
 }
 
 function consumeScopeOf(

@@ -194,6 +194,19 @@ describe('the options of a broker service', () => {
     expect(making).not.toThrow(SHOP);
   });
 
+  it.each<[string, object]>([
+    ['tokens that are one text', { tokens: SHOP }],
+    ['a token that is a text', { tokens: [SHOP] }],
+    ['a secret in place of its SHA-256', { tokens: [{ name: 'a', sha256: SHOP, publish: 'all' }] }],
+    ['a database’s URL', { dataSource: `mysql://broker:${SHOP}@db/broker` }],
+    ['a database’s URL in an option that is none', { database: `mysql://broker:${SHOP}@db/broker` }],
+    ['one within an object', { databases: { broker: `mysql://broker:${SHOP}@db/broker` } }],
+  ])('show no secret where %s came', async (_, options) => {
+    const message = await refused(options);
+    expect(message).toMatch(/must be .*\*\*\*/);
+    expect(message).not.toContain(SHOP.slice(0, 10));
+  });
+
   it('refuse two tokens of one secret', () => {
     const tokens = [
       { name: 'a', token: SHOP, publish: 'all' as const },
