@@ -1,6 +1,7 @@
 import type { BrokerService } from './broker/index.js';
 import {
   AckTimeoutError,
+  BrokerRefusedError,
   BrokerUnreachableError,
   ConfigurationError,
   InvalidOptionError,
@@ -36,6 +37,8 @@ export class BrokerOverHttp {
       return true;
     } catch (error) {
       if (error instanceof BrokerUnreachableError || error instanceof AckTimeoutError) return false;
+      // What fails within it may be over in a moment, as when it is away.
+      if (error instanceof BrokerRefusedError && error.problem === 'INTERNAL') return false;
       throw error;
     }
   }
