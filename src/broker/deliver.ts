@@ -89,7 +89,8 @@ export class Delivering {
   async claim(request: ClaimRequest, around: AroundClaim<ClaimAnswer> = ALONE): Promise<ClaimAnswer> {
     const answer = await this.claimOnce(request, around);
     const isEmpty = answer.deliveries.length === 0 && answer.suspects.length === 0;
-    return isEmpty && (await this.learnsOfLimit(request)) ? this.claimOnce(request, around) : answer;
+    const again = isEmpty && around !== ALONE && (await this.learnsOfLimit(request));
+    return again ? this.claimOnce(request, around) : answer;
   }
 
   private async claimOnce(
@@ -164,10 +165,14 @@ export class Delivering {
     around: AroundClaim<LeasedDelivery | undefined> = ALONE,
   ): Promise<LeasedDelivery | undefined> {
     const delivery = await this.claimOneOnce(request, around);
-    return !delivery && (await this.learnsOfLimit(request)) ? this.claimOneOnce(request, around) : delivery;
+    const again = !delivery && around !== ALONE && (await this.learnsOfLimit(request));
+    return again ? this.claimOneOnce(request, around) : delivery;
   }
 
-  /** A claim was given nothing, and may not have known of a limit. @returns whether there is one */
+  /**
+   * A claim was given nothing, and may not have known of a limit: at a service the polls of its holder may all come to
+   * another instance. @returns whether there is one
+   */
   private async learnsOfLimit({ subscription: { id } }: { subscription: { id: number } }): Promise<boolean> {
     if (this.limiting.knows(id)) return false;
     const { database } = this.connections;

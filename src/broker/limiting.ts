@@ -22,8 +22,8 @@ export interface Allowance {
 
 /**
  * Holds groups to their limits, in the claim's own transaction. Groups without one cost nothing: that a subscription's
- * group has got one is learnt from the poll, and a claim that does not know of it yet is given nothing; then it looks, since
- * the poll may have come to another instance.
+ * group has got one is learnt from the poll, and a claim that does not know of it yet is given nothing; at a service
+ * it looks then, since the poll may have come to another instance.
  */
 export class Limiting {
   /** Subscriptions whose group is limited. */
