@@ -49,6 +49,7 @@ describe.each(engines)('what waits for its time on %s', (engine) => {
       broughtBack: undefined,
       limited: false,
       keyed: false,
+      removed: false,
     });
     await letPass(app.dataSource, MINUTE_MS);
     expect(await app.broker.poll(cards, 0)).toEqual({
@@ -56,6 +57,7 @@ describe.each(engines)('what waits for its time on %s', (engine) => {
       broughtBack: first!.seq,
       limited: false,
       keyed: false,
+      removed: false,
     });
     const { deliveries } = await claim(app, cards);
     expect(deliveries).toEqual([expect.objectContaining({ seq: first!.seq, ...record })]);
