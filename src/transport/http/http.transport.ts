@@ -46,7 +46,7 @@ export function httpTransport(
     },
     ACKS_A_REQUEST,
     ACK_REQUESTS,
-    (error) => error instanceof BrokerRefusedError,
+    isOfOneLease,
   );
 
   return {
@@ -169,6 +169,12 @@ export function httpTransport(
 }
 
 const SUBSCRIBING_MS = 150_000;
+
+/** Not a fault of the service: to ask it 500 times then, instead of once, would mend nothing. */
+function isOfOneLease(error: unknown): boolean {
+  if (!(error instanceof BrokerRefusedError)) return false;
+  return error.problem === 'SCOPE_MISSING' || error.problem === 'SUBSCRIPTION_UNKNOWN';
+}
 
 /**
  * A proxy that mixes up the answers of connections that it keeps is a known fault: another's answer is none.
