@@ -21,7 +21,7 @@ export function checkDedup({ receiver, broker }: Sides): Check<Buffer> {
   const { database } = receiver;
   return {
     async *batches() {
-      let scenarioId: number | undefined = -1;
+      let scenarioId: number | undefined = 0;
       const next = (after: number) => receiver.control((on) => findNextScenario(database, on, after));
       while ((scenarioId = await next(scenarioId)) !== undefined) yield* dedupOf(receiver, scenarioId);
     },

@@ -66,8 +66,9 @@ async function* subscriptionsIn(connections: LibraryConnections, table: Delivery
   const { database } = connections;
   const next = (after: number) =>
     connections.control((on) => findNextSubscription(database, on, { table, after }));
-  let id: number | undefined = -1;
-  while ((id = await next(id)) !== undefined) yield id;
+  let id: number | undefined = NO_GROUP;
+  do yield id;
+  while ((id = await next(id)) !== undefined);
 }
 
 function batchesOf(
@@ -78,7 +79,7 @@ function batchesOf(
   const { database } = connections;
   return pages<DeliveryKey>(subscriptionId, async (after) => {
     if (table !== 'delivery_keyed') {
-      const behind = { table, subscriptionId, after: after?.seq ?? -1, limit: BATCH };
+      const behind = { table, subscriptionId, after: after?.seq ?? 0, limit: BATCH };
       return connections.control((on) => listDeliveriesAfter(database, on, behind));
     }
     const orderingKey = after?.orderingKey ?? Buffer.alloc(0);

@@ -65,7 +65,7 @@ function checkIds(connections: LibraryConnections): Check<MessageId> {
   const { database } = connections;
   const all = async function* () {
     const next = (after?: MessageId) =>
-      connections.control((on) => listInnerMsgIds(database, on, { after: after?.seq ?? -1, limit: BATCH }));
+      connections.control((on) => listInnerMsgIds(database, on, { after: after?.seq ?? 0, limit: BATCH }));
     for await (const { keys } of pages<MessageId>(0, next)) yield* keys;
   };
   return {
@@ -96,11 +96,11 @@ export function checkParked(connections: LibraryConnections): Check<number> {
   const { database } = connections;
   return {
     async *batches() {
-      let topicId: number | undefined = -1;
+      let topicId: number | undefined = 0;
       const next = (after: number) => connections.control((on) => findNextParkedTopic(database, on, after));
       while ((topicId = await next(topicId)) !== undefined) {
         const id = topicId;
-        yield* pages<number>(id, (after = -1) =>
+        yield* pages<number>(id, (after = 0) =>
           connections.control((on) => listParkedAfter(database, on, { topicId: id, after, limit: BATCH })),
         );
       }
@@ -136,7 +136,7 @@ export async function sweepPatienceMs(connections: LibraryConnections): Promise<
 }
 
 function allMessages(connections: LibraryConnections) {
-  return pages<number>(0, (after = -1) =>
+  return pages<number>(0, (after = 0) =>
     connections.control((on) => messagesAfter(connections.database, on, { after, limit: BATCH })),
   );
 }

@@ -106,7 +106,7 @@ function idsIn(
 ): AsyncGenerator<Batch<{ seq: number; innerMsgId: Buffer }>> {
   return pages<{ seq: number; innerMsgId: Buffer }>(0, (after) =>
     sender.control((on) =>
-      listOutboxIds(sender.database, on, { table, after: after?.seq ?? -1, limit: BATCH }),
+      listOutboxIds(sender.database, on, { table, after: after?.seq ?? 0, limit: BATCH }),
     ),
   );
 }

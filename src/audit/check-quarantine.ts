@@ -7,7 +7,7 @@ export function checkQuarantine(connections: LibraryConnections): Check<number> 
   const { database } = connections;
   return {
     batches: () =>
-      pages<number>(0, (after = -1) =>
+      pages<number>(0, (after = 0) =>
         connections.control((on) => listCopiesAfter(database, on, { after, limit: BATCH })),
       ),
     judge: async ({ keys }) => {
