@@ -1,3 +1,4 @@
+import { setImmediate as breath } from 'node:timers/promises';
 import { type Batch, type Check, BATCH } from './check.js';
 import { type Finding, type FindingKind } from './finding.js';
 
@@ -40,6 +41,8 @@ export async function audit(checks: readonly Check[], options: AuditOptions): Pr
     const pending: Pending = new Map();
     for await (const batch of check.batches()) {
       report.looked += batch.keys.length;
+      // SQLite answers at once: nothing else in this process would have its turn.
+      await breath();
       for (const { at } of await check.judge(batch)) note(pending, batch.within, at);
     }
     const ownPatienceMs = check.patienceMs && (options.patienceMs ?? check.patienceMs());
@@ -89,7 +92,7 @@ function note(pending: Pending, within: Batch<unknown>['within'], at: unknown): 
 
 function identity(key: unknown): string {
   if (Buffer.isBuffer(key)) return key.toString('hex');
-  return typeof key === 'object' ? JSON.stringify(key) : String(key);
+  return JSON.stringify(key);
 }
 
 function keep(report: AuditReport, finding: Finding, limit: number): void {
