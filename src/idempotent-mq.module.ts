@@ -96,11 +96,11 @@ export class IdempotentMqModule
     @Inject(ModuleRef) moduleRef: ModuleRef,
   ) {
     super();
-    const { transport, scenarios, sources, contracts, events, options } = runtime;
+    const { transport, scenarios, sources, contracts, dedups, events, options } = runtime;
     const caller = new HandlerCaller(contexts, moduleRef);
     this.consumers = new Consumers(
       transport,
-      { ...runtime.scopeDeps(), transport, scenarios, sources, contracts, events, caller },
+      { ...runtime.scopeDeps(), transport, scenarios, sources, contracts, dedups, events, caller },
       {
         pollMs: options.pollMs,
         maxLostLeases: options.maxLostLeases,
