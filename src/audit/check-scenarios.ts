@@ -2,7 +2,7 @@ import {
   type CurrentSource,
   type LibraryConnections,
   OF_SCENARIO,
-  describeSubscription,
+  describeSubscriptions,
   findKeptWithoutMark,
   findMissingScenarios,
   findOrigin,
@@ -77,6 +77,6 @@ async function isOfAnother(
   broker: LibraryConnections,
   { subscriptionId, topic, group }: CurrentSource,
 ): Promise<boolean> {
-  const found = await broker.control((on) => describeSubscription(broker.database, on, subscriptionId));
+  const [found] = await broker.control((on) => describeSubscriptions(broker.database, on, [subscriptionId]));
   return found !== undefined && (found.topic !== topic.toString() || found.group !== group.toString());
 }
