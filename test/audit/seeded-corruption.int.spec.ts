@@ -398,10 +398,13 @@ async function keep(dataSource: DataSource, statements: readonly string[]): Prom
   const tables = [...new Set(written)];
   for (const table of tables) await dataSource.query(`CREATE TABLE kept_${table} AS SELECT * FROM ${table}`);
   return async () => {
-    for (const table of tables) {
-      await dataSource.query(`DELETE FROM ${table}`);
-      await dataSource.query(`INSERT INTO ${table} SELECT * FROM kept_${table}`);
-      await dataSource.query(`DROP TABLE kept_${table}`);
-    }
+    // At once: a group that is paused is handed out something as soon as it is not.
+    await dataSource.transaction(async (manager) => {
+      for (const table of tables) {
+        await manager.query(`DELETE FROM ${table}`);
+        await manager.query(`INSERT INTO ${table} SELECT * FROM kept_${table}`);
+      }
+    });
+    for (const table of tables) await dataSource.query(`DROP TABLE kept_${table}`);
   };
 }
