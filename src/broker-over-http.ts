@@ -1,6 +1,7 @@
 import type { BrokerService } from './broker/index.js';
 import {
   AckTimeoutError,
+  BrokerRefusedError,
   BrokerUnreachableError,
   ConfigurationError,
   InvalidOptionError,
@@ -36,6 +37,8 @@ export class BrokerOverHttp {
       return true;
     } catch (error) {
       if (error instanceof BrokerUnreachableError || error instanceof AckTimeoutError) return false;
+      // What fails within it may be over in a moment, as when it is away.
+      if (error instanceof BrokerRefusedError && error.problem === 'INTERNAL') return false;
       throw error;
     }
   }
@@ -48,19 +51,32 @@ export class BrokerOverHttp {
 /** What of a BrokerService is for operators, at a service: with a token that may administer. */
 export function remoteBroker({ requests, name }: BrokerOverHttp): BrokerService {
   const call =
-    (call: AdminCall) =>
+    (call: AdminCall): RemoteMethod =>
     async (...given: unknown[]): Promise<unknown> =>
       withDates(
         (await requests.ask('administer', { call, arguments: checked(call, given) }, ADMINISTERING)).result,
       );
-  const all = (room: string, methods: readonly string[]) =>
-    Object.fromEntries(methods.map((method) => [method, call(`${room}.${method}` as AdminCall)]));
-  const operated = {
+  const operated: Operated = {
     topics: call('topics'),
     removeSubscription: call('removeSubscription'),
-    groups: all('groups', ['list', 'pause', 'resume', 'limit']),
-    deadLetters: all('deadLetters', ['list', 'get', 'requeue', 'purge']),
-    quarantine: all('quarantine', ['list', 'get', 'release', 'discard']),
+    groups: {
+      list: call('groups.list'),
+      pause: call('groups.pause'),
+      resume: call('groups.resume'),
+      limit: call('groups.limit'),
+    },
+    deadLetters: {
+      list: call('deadLetters.list'),
+      get: call('deadLetters.get'),
+      requeue: call('deadLetters.requeue'),
+      purge: call('deadLetters.purge'),
+    },
+    quarantine: {
+      list: call('quarantine.list'),
+      get: call('quarantine.get'),
+      release: call('quarantine.release'),
+      discard: call('quarantine.discard'),
+    },
     async sweep() {
       throw new ConfigurationError(`The broker is a service (${name}), which sweeps by itself.`);
     },
@@ -81,6 +97,19 @@ function checked(call: string, given: readonly unknown[]): unknown[] {
   given.forEach(refuse);
   return given.slice(0, given.findLastIndex((one) => one !== undefined) + 1);
 }
+
+type RemoteMethod = (...given: unknown[]) => Promise<unknown>;
+type Room = AdminCall extends infer Call ? (Call extends `${infer Name}.${string}` ? Name : never) : never;
+type MethodsOf<Name extends Room> = AdminCall extends infer Call
+  ? Call extends `${Name}.${infer Method}`
+    ? Method
+    : never
+  : never;
+/** Each call has its method, or this does not compile. */
+type Operated = { [Name in Room]: Record<MethodsOf<Name>, RemoteMethod> } & Record<
+  Exclude<AdminCall, `${string}.${string}`> | 'sweep',
+  RemoteMethod
+>;
 
 const DATES = ['deadAt', 'landedAt', 'quarantinedAt'];
 

@@ -4,8 +4,11 @@ import type { Waits } from './waits.js';
 /** What took longest, in milliseconds. */
 export type Longest = Map<string, number>;
 
-/** How long anything may take beside the leases, in milliseconds: locks of the dead, requests that are sent again, a busy machine. */
-export const ALLOWANCE_MS = 6_000;
+/**
+ * How long anything may take beside the leases, in milliseconds: locks of the dead, requests that are sent again, deliveries
+ * that have lost a lease and are run one by one, a busy machine.
+ */
+export const ALLOWANCE_MS = 10_000;
 
 /**
  * A kill costs a lease at most: from its landing to its effect a message takes no longer than a lease for each kill

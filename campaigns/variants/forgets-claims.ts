@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { Variant } from './variant.js';
 
-const TIMES = 10;
+const TIMES = 20;
 
 /**
- * An instance of the service that leases under ids of its own, and for ten times as long as it was asked: a claim that is
+ * An instance of the service that leases under ids of its own, and for twenty times as long as it was asked: a claim that is
  * asked for again is given something else, and what it had leased waits.
  */
 export const forgetsClaims: Variant = {

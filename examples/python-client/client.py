@@ -4,10 +4,11 @@ import collections, http.client, json, os, random, secrets, sqlite3, sys, tempfi
 import urllib.error, urllib.request, uuid, zlib
 
 TOPIC, GROUP, LEASE_MS, PATIENCE_S = "payment.succeeded", "python-cards", 2_000, 60
-PAYMENTS = """CREATE TABLE IF NOT EXISTS payment (id TEXT PRIMARY KEY, user_id TEXT NOT NULL);
+PAYMENTS = f"""CREATE TABLE IF NOT EXISTS payment (id TEXT PRIMARY KEY, user_id TEXT NOT NULL);
   CREATE TABLE IF NOT EXISTS outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, inner_msg_id TEXT NOT NULL,
     topic TEXT NOT NULL, biz_id TEXT NOT NULL, body TEXT NOT NULL, sends INTEGER NOT NULL DEFAULT 0);
-  CREATE TABLE IF NOT EXISTS outbox_origin (id INTEGER PRIMARY KEY, origin TEXT NOT NULL, claims INTEGER NOT NULL)"""
+  CREATE TABLE IF NOT EXISTS outbox_origin (id INTEGER PRIMARY KEY, origin TEXT NOT NULL, claims INTEGER NOT NULL);
+  INSERT OR IGNORE INTO outbox_origin VALUES (1, '{uuid.uuid4()}', 0)"""
 CARDS = """CREATE TABLE IF NOT EXISTS card (id INTEGER PRIMARY KEY, payment_id TEXT NOT NULL, user_id TEXT NOT NULL);
   CREATE TABLE IF NOT EXISTS dedup (scenario TEXT, biz_id BLOB, created_at REAL, PRIMARY KEY (scenario, biz_id))"""
 token, seen = os.environ.get("BROKER_TOKEN"), collections.Counter()
@@ -73,7 +74,7 @@ def relay(base, path, most=50):
                 raise
             sent, most = [], 1  # one of them is refused, and nobody knows which: one by one
         acked = []
-        for (seq, sends, _, _, biz_id, _), answer in zip(rows, sent):
+        for (seq, sends, _, _, biz_id, _), answer in zip(rows, sent if len(sent) == len(rows) else []):
             seen["resends absorbed"] += answer["kind"] == "duplicate"
             if sends == 0 and drops_ack(biz_id):
                 seen["ACKs to the publisher dropped"] += 1
@@ -101,8 +102,7 @@ def consume(base, db, delivery, age_ms):
     lease = {key: delivery[key] for key in ("subscription", "seq", "token", "orderingKey") if key in delivery}
     past = {key: delivery.get(key, []) for key in ("failures", "lostLeases", "errors")}
     if past["lostLeases"] > 5 or delivery.get("expiresInMs", float("inf")) <= age_ms:
-        reason = "process-lost" if past["lostLeases"] > 5 else "expired"
-        return ask(base, "dead-letter", lease=lease, reason=reason, **past)
+        return ask(base, "dead-letter", lease=lease, reason="process-lost" if past["lostLeases"] > 5 else "expired", **past)
     try:
         with db:
             key = (f"{GROUP}/{TOPIC}", delivery["bizId"].encode(), time.time())
@@ -110,6 +110,8 @@ def consume(base, db, delivery, age_ms):
             if is_first:
                 paid = json.loads(delivery["body"])
                 db.execute("INSERT INTO card (payment_id, user_id) VALUES (?, ?)", (paid["paymentId"], paid["userId"]))
+    except sqlite3.OperationalError:  # of a COMMIT nobody knows, and a database that is busy or away costs nothing
+        return ask(base, "give-back", lease=lease, delayMs=1000)
     except Exception as error:  # nothing is left of it: again later, and some day no more
         past["failures"] += 1
         past["errors"] = [*past["errors"], {"at": time.strftime("%FT%TZ", time.gmtime()), "error": repr(error)}][-20:]
@@ -127,21 +129,20 @@ def consume(base, db, delivery, age_ms):
 def main(base, payments=200, wanted=None, folder=None):
     payments, wanted, folder = int(payments), int(wanted or payments), folder or tempfile.mkdtemp()
     db, cards_db = database(f"{folder}/payments.sqlite", PAYMENTS), database(f"{folder}/cards.sqlite", CARDS)
-    with db:
-        db.execute("INSERT OR IGNORE INTO outbox_origin VALUES (1, ?, 0)", (str(uuid.uuid4()),))
     subscription = ask(base, "subscribe", within=150, topic=TOPIC, group=GROUP, version=1)["subscription"]
-    threading.Thread(target=relay, args=(base, f"{folder}/payments.sqlite"), daemon=True).start()
+    relaying = threading.Thread(target=relay, args=(base, f"{folder}/payments.sqlite"), daemon=True)
+    relaying.start()
     for i in range(payments):
         pay(db, f"py-{i}", f"u-{i % 7}")
     cards, left, until = collections.Counter(), True, time.monotonic() + PATIENCE_S
-    while time.monotonic() < until and (left or len(cards) < wanted):
+    while relaying.is_alive() and time.monotonic() < until and (left or len(cards) < wanted):
         claim(base, cards_db, "claim", subscription, limit=10, keys="all", waitMs=500)
         cards = collections.Counter(id for (id,) in cards_db.execute("SELECT payment_id FROM card"))
         (unsent,) = db.execute("SELECT COUNT(*) FROM outbox").fetchone()
         left = unsent or seen["redeliveries absorbed"] < seen["ACKs to the broker dropped"]
     print(f"{payments} payments, {cards.total()} cards", *(f"{n} {what}" for what, n in seen.items()), sep=", ")
     print(f"lost {wanted - len(cards)}, doubled {cards.total() - len(cards)}")
-    sys.exit(not len(cards) == cards.total() == wanted)
+    sys.exit("The relay has failed." if not relaying.is_alive() else not len(cards) == cards.total() == wanted)
 
 
 if __name__ == "__main__":

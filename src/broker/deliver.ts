@@ -16,6 +16,7 @@ import {
   findWork,
   giveBack,
   insertDeliveriesFromWaiting,
+  isLimited,
   leaseDeliveries,
   readMessageSizes,
   readMessages,
@@ -85,9 +86,15 @@ export class Delivering {
    * where they are and named: whatever killed their process must not take neighbours along. `heldBack` says that the
    * group's limit kept the claim from looking further, or that the bodies had come to `maxBytes`.
    */
-  async claim(
+  async claim(request: ClaimRequest, around: AroundClaim<ClaimAnswer> = ALONE): Promise<ClaimAnswer> {
+    const answer = await this.claimOnce(request, around);
+    const isEmpty = answer.deliveries.length === 0 && answer.suspects.length === 0;
+    return isEmpty && (await this.learnsOfLimit(request)) ? this.claimOnce(request, around) : answer;
+  }
+
+  private async claimOnce(
     { subscription, claimId, after, limit, maxBytes, leaseMs, keys }: ClaimRequest,
-    around: AroundClaim<ClaimAnswer> = ALONE,
+    around: AroundClaim<ClaimAnswer>,
   ): Promise<ClaimAnswer> {
     const subscriptionId = subscription.id;
     const holder = { subscriptionId, token: claimId, leaseMs };
@@ -153,8 +160,25 @@ export class Delivering {
 
   /** One delivery that once lost its lease, for a process that runs nothing else meanwhile. */
   async claimAlone(
-    { subscription, claimId, seq, orderingKey, leaseMs }: ClaimOneRequest,
+    request: ClaimOneRequest,
     around: AroundClaim<LeasedDelivery | undefined> = ALONE,
+  ): Promise<LeasedDelivery | undefined> {
+    const delivery = await this.claimOneOnce(request, around);
+    return !delivery && (await this.learnsOfLimit(request)) ? this.claimOneOnce(request, around) : delivery;
+  }
+
+  /** A claim was given nothing, and may not have known of a limit. @returns whether there is one */
+  private async learnsOfLimit({ subscription: { id } }: { subscription: { id: number } }): Promise<boolean> {
+    if (this.limiting.knows(id)) return false;
+    const { database } = this.connections;
+    const limited = await this.connections.control((on) => isLimited(database, on, id));
+    if (limited) this.limiting.note(id, true);
+    return limited;
+  }
+
+  private async claimOneOnce(
+    { subscription, claimId, seq, orderingKey, leaseMs }: ClaimOneRequest,
+    around: AroundClaim<LeasedDelivery | undefined>,
   ): Promise<LeasedDelivery | undefined> {
     const { database } = this.connections;
     const subscriptionId = subscription.id;

@@ -22,7 +22,8 @@ export interface Allowance {
 
 /**
  * Holds groups to their limits, in the claim's own transaction. Groups without one cost nothing: that a subscription's
- * group has got one is learnt from the poll, and a claim that does not know of it yet is given nothing.
+ * group has got one is learnt from the poll, and a claim that does not know of it yet is given nothing; then it looks, since
+ * the poll may have come to another instance.
  */
 export class Limiting {
   /** Subscriptions whose group is limited. */
@@ -33,6 +34,10 @@ export class Limiting {
   note(subscriptionId: number, limited: boolean): void {
     if (limited) this.limited.add(subscriptionId);
     else this.limited.delete(subscriptionId);
+  }
+
+  knows(subscriptionId: number): boolean {
+    return this.limited.has(subscriptionId);
   }
 
   /** Begins a claim's transaction: the limit's lock comes before those of deliveries. */

@@ -1,7 +1,16 @@
-import type { BrokerService } from '../broker/index.js';
+import type { BrokerService, DeadLetters, Groups, Quarantine } from '../broker/index.js';
 import type { AdminCall } from '../wire/index.js';
 
 type Method = (...args: never[]) => Promise<unknown>;
+
+type MethodsOf<Room extends string, Methods> = `${Room}.${Extract<keyof Methods, string>}`;
+/** What a BrokerService has for operators: a call that is forgotten in ADMIN_CALLS does not compile here. */
+type OfOperators =
+  | 'topics'
+  | 'removeSubscription'
+  | Exclude<MethodsOf<'groups', Groups>, 'groups.topics'>
+  | MethodsOf<'deadLetters', DeadLetters>
+  | Exclude<MethodsOf<'quarantine', Quarantine>, 'quarantine.keep'>;
 
 /** What an operator asks for from afar. The methods check their arguments themselves. */
 export function administer(
@@ -25,7 +34,7 @@ export function administer(
     'quarantine.get': (...given: [never]) => quarantine.get(...given),
     'quarantine.release': (...given: [never]) => quarantine.release(...given),
     'quarantine.discard': (...given: [never]) => quarantine.discard(...given),
-  } satisfies Record<AdminCall, Method>;
+  } satisfies Record<AdminCall, Method> satisfies Record<OfOperators, Method>;
   return (methods[call] as Method)(...(args.map(withDates) as never[]));
 }
 

@@ -6,8 +6,12 @@ type Claim = Parameters<BrokerService['repeatable']['claim']>[0] & {
 };
 type Answer = Awaited<ReturnType<BrokerService['repeatable']['claim']>>;
 
-/** How often a claim that waits looks for what has come due, or whose lease has run out; milliseconds. */
-const LOOK_MS = 200;
+/**
+ * How often a claim that waits looks for what has come due, or whose lease has run out: at first, and in the end. A thousand
+ * of them that look five times a second are a load of their own. Milliseconds.
+ */
+const FIRST_LOOK_MS = 200;
+const LAST_LOOK_MS = 1_000;
 
 /** Claims that wait until there is something to hand out. */
 export class WaitingClaims {
@@ -25,8 +29,8 @@ export class WaitingClaims {
     let { cursor } = this.watch;
     let answer = await this.broker.repeatable.claim(claim);
     let { after } = claim;
-    // Who doesn't wait polls for itself.
-    while (waitMs > 0 && !isWorthAnAnswer(answer)) {
+    let lookMs = FIRST_LOOK_MS;
+    while (!isWorthAnAnswer(answer)) {
       // It also brings back what was set aside and is due, and learns of limits.
       const { claimable, keyed, broughtBack } = await this.broker.poll(subscription, after);
       // What comes back keeps its old number.
@@ -39,7 +43,8 @@ export class WaitingClaims {
       }
       const left = deadline - performance.now();
       if (left <= 0) break;
-      await this.watch.wait(topics, { cursor, ms: Math.min(left, LOOK_MS), signal });
+      await this.watch.wait(topics, { cursor, ms: Math.min(left, lookMs), signal });
+      lookMs = Math.min(2 * lookMs, LAST_LOOK_MS);
       ({ cursor } = this.watch);
     }
     return answer;

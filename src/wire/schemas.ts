@@ -18,6 +18,9 @@ export const MAX_WAIT_MS = 60_000;
 const MAX_WAITED_FOR = 1_000;
 const MAX_HEADERS = 1_000;
 const MAX_TEXT = 255;
+/** Of a delivery's attempts; the library keeps 20, of 2,000 characters each. */
+const MAX_ERRORS = 100;
+const MAX_ERROR = 10_000;
 
 /** What an operator may do from afar: methods of BrokerService, with the same arguments. */
 export const ADMIN_CALLS = [
@@ -91,7 +94,8 @@ const AttemptFields = {
   failures: Count,
   lostLeases: Count,
   errors: T.Optional(
-    T.Array(T.Object({ at: T.String(), error: T.String() }), {
+    T.Array(T.Object({ at: T.String({ maxLength: 40 }), error: T.String({ maxLength: MAX_ERROR }) }), {
+      maxItems: MAX_ERRORS,
       description: 'What went wrong so far, oldest first: what the claim gave, and what has come to it.',
     }),
   ),

@@ -37,7 +37,7 @@ describe('a wait is judged:', () => {
     const late = 2 * ALLOWANCE_MS;
     const [former, unknown] = ['publisher-1.1/0-1', 'publisher-1.1/0-2'];
     const [next, other] = ['publisher-1.1/0-3', 'publisher-1.1/1-1'];
-    const line: Story['payments'] = { [former]: [0, 4_900], [unknown]: [0, 4_000], [next]: [0, 9_900] };
+    const line: Story['payments'] = { [former]: [0, 9_900], [unknown]: [0, 9_000], [next]: [0, 19_900] };
     expect(judge({ payments: line }).late).toEqual([]);
     expect(judge({ payments: { ...line, [other]: [0, late] } }).late).toEqual([
       expect.stringContaining(other),

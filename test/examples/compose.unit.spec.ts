@@ -112,7 +112,10 @@ describe('compose.yaml', () => {
     const cards = callerOf('card-system');
     expect(payments.mayPublish(PaymentSucceeded.name)).toBe(true);
     expect(cards.mayConsume('card-issuing', PaymentSucceeded.name)).toBe(true);
-    expect([payments.mayConsume('card-issuing', PaymentSucceeded.name), cards.publishes]).toEqual([false, false]);
+    expect([payments.mayConsume('card-issuing', PaymentSucceeded.name), cards.publishes]).toEqual([
+      false,
+      false,
+    ]);
     expect([payments.administers, cards.administers]).toEqual([false, false]);
     const options = {
       dataSource: { type: 'mariadb' as const },

@@ -19,6 +19,8 @@ const OF_PYTHON = 40;
 const OF_NODE = 20;
 const SECRET = 'a-secret-of-thirty-two-characters-or-more';
 
+const CONSUMER = 'another-secret-of-thirty-two-characters';
+
 const why = missingPython();
 // Counted as skipped, by this name, in the last lines of `npm test`.
 const describeEngines = why ? describe.skip.each([why]) : describe.each(engines);
@@ -37,6 +39,58 @@ describe('the client in Python', () => {
   });
 });
 
+/** Runs lines of Python that have the client as `client`, and a list `asked` of what it asks of a broker. */
+function inClient(lines: string) {
+  const before = `
+import sqlite3, sys
+sys.path.insert(0, "examples/python-client")
+import client
+asked = []
+def ask(base, operation, **fields):
+    asked.append(operation)
+    return answers.get(operation)
+client.ask, answers = ask, {}
+`;
+  return spawnSync('python3', ['-B', '-c', before + lines], { encoding: 'utf8' });
+}
+
+(why ? describe.skip : describe)('the client in Python, by itself', () => {
+  it('hands back what a COMMIT that failed may have done', () => {
+    const { stdout, stderr } = inClient(`
+class Database(sqlite3.Connection):
+    def __exit__(self, *_):
+        self.rollback()
+        raise sqlite3.OperationalError("disk I/O error")
+db = sqlite3.connect(":memory:", factory=Database)
+db.executescript(client.CARDS)
+delivery = dict(subscription=1, seq=1, token="t", bizId="P", body='{"paymentId": "P", "userId": "u"}', failures=0, lostLeases=0)
+client.consume("http://broker", db, delivery, 0)
+print(asked)`);
+    expect([stderr, stdout.trim()]).toEqual(['', "['give-back']"]);
+  });
+
+  it('takes an answer that has not one for each message for none', () => {
+    const { stdout, stderr } = inClient(`
+import os, tempfile
+folder = tempfile.TemporaryDirectory()
+file = os.path.join(folder.name, "payments.sqlite")
+db = client.database(file, client.PAYMENTS)
+for i in range(2):
+    client.pay(db, f"P-{i}", "u")
+class Enough(Exception):
+    pass
+def sleep(seconds):
+    raise Enough
+client.time.sleep, client.drops_ack = sleep, lambda _: False
+answers["send"] = {"answers": [{"kind": "landed"}]}
+try:
+    client.relay("http://broker", file)
+except Enough:
+    print(asked, db.execute("SELECT COUNT(*) FROM outbox").fetchone()[0])`);
+    expect([stderr, stdout.trim()]).toEqual(['', "['send'] 2"]);
+  });
+});
+
 describeEngines('the client in Python, with a broker (%s)', (engine) => {
   let database: TestDatabase;
   let service: TestService;
@@ -46,7 +100,10 @@ describeEngines('the client in Python, with a broker (%s)', (engine) => {
     folder = mkdtempSync(join(tmpdir(), 'mq-python-'));
     database = await createDatabase(engine as 'sqlite');
     service = await startService(database, {
-      tokens: [{ name: 'everybody', token: SECRET, publish: 'all', consume: 'all' }],
+      tokens: [
+        { name: 'everybody', token: SECRET, publish: 'all', consume: 'all' },
+        { name: 'consumer', token: CONSUMER, consume: 'all' },
+      ],
     });
   });
 
@@ -79,6 +136,20 @@ describeEngines('the client in Python, with a broker (%s)', (engine) => {
       expect(await service.broker.groups.list()).toEqual([
         expect.objectContaining({ group: 'python-cards', ready: 0, inFlight: 0, waiting: 0, deadLetters: 0 }),
       ]);
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'ends, and says so, when the broker refuses what it sends',
+    async () => {
+      const begun = performance.now();
+      const { output, status } = await runClient(service, [5, 5, folder], CLIENT, CONSUMER);
+      expect(output).toMatch(/^send 403 .*SCOPE_MISSING/m);
+      expect(output).toMatch(/^The relay has failed/m);
+      expect(status).toBe(1);
+      // Not only when its patience is over.
+      expect(performance.now() - begun).toBeLessThan(30_000);
     },
     PATIENCE_MS,
   );
@@ -154,8 +225,8 @@ function missingPython(): string | undefined {
   return minor >= 11 ? undefined : `${stdout.trim()} is older than 3.11`;
 }
 
-function runClient({ url }: TestService, args: readonly (string | number)[], file = CLIENT) {
-  const env = { ...process.env, BROKER_TOKEN: SECRET };
+function runClient({ url }: TestService, args: readonly (string | number)[], file = CLIENT, token = SECRET) {
+  const env = { ...process.env, BROKER_TOKEN: token };
   return new Promise<{ output: string; status: number | null }>((resolve) => {
     const child = execFile('python3', [file, url, ...args.map(String)], { env }, (_error, stdout, stderr) =>
       resolve({ output: stdout + stderr, status: child.exitCode }),

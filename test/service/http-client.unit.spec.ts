@@ -18,14 +18,25 @@ describe('a claim whose answer did not come', () => {
     claims = new AskedClaims({ ask: ask as never });
   });
 
+  const isEmpty = (answer: string) => answer === '';
+
+  it('is given up where the second found nothing: the first may still come', async () => {
+    const answers = [Promise.reject(UNCLEAR), Promise.resolve('')];
+    await expect(claims.ask(claim(), () => answers.shift()!, isEmpty)).resolves.toBe('');
+    claims.brokerAnswers();
+    expect(givenUp).toHaveLength(1);
+    await claims.close();
+  });
+
   const fails = async (...errors: Error[]) => {
-    await expect(claims.ask(claim(), () => Promise.reject(errors.shift()!))).rejects.toThrow();
+    const ask = () => Promise.reject<string>(errors.shift()!);
+    await expect(claims.ask(claim(), ask, isEmpty)).rejects.toThrow();
     expect(errors).toEqual([]);
   };
 
   it('is asked for again, and that answer counts', async () => {
     const answers = [Promise.reject(UNCLEAR), Promise.resolve('leased')];
-    await expect(claims.ask(claim(), () => answers.shift()!)).resolves.toBe('leased');
+    await expect(claims.ask(claim(), () => answers.shift()!, isEmpty)).resolves.toBe('leased');
     await claims.close();
     expect(givenUp).toEqual([]);
   });

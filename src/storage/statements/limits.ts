@@ -19,6 +19,21 @@ export interface LimitRow {
   now: number;
 }
 
+/** Whether the subscription's group has a limit. Primary keys, and no lock. */
+export async function isLimited(
+  { tables }: Database,
+  on: Connection,
+  subscriptionId: number,
+): Promise<boolean> {
+  const rows = await read<{ n: number | string }>(
+    on,
+    `SELECT COUNT(*) AS n FROM ${tables.subscription} s JOIN ${tables.group_limit} l ON l.group_name = s.group_name
+     WHERE s.id = ?`,
+    [subscriptionId],
+  );
+  return Number(rows[0]?.n) > 0;
+}
+
 /** The limit of the subscription's group, for a claim. Primary keys; locks the one row, and no subscription. */
 export async function lockLimit(
   { dialect, tables }: Database,

@@ -6,13 +6,6 @@ import type { HttpRequests } from './http-requests.js';
 interface Asked {
   subscription: { id: number };
   claimId: Buffer;
-  leaseMs: number;
-}
-
-interface Unsettled {
-  request: RequestOf<'give-up-claim'>;
-  /** By performance.now(): then its leases have run out. */
-  until: number;
 }
 
 const RETRY_MS = 100;
@@ -24,25 +17,33 @@ const CLOSING_MS = 1_000;
  * they are given up as soon as the broker answers again, or what they have leased would look as if its holder had died.
  */
 export class AskedClaims {
-  private unsettled: Unsettled[] = [];
+  private unsettled: RequestOf<'give-up-claim'>[] = [];
   private settling: Promise<void> | undefined;
 
   constructor(private readonly requests: Pick<HttpRequests, 'ask'>) {}
 
-  async ask<T>({ subscription, claimId, leaseMs }: Asked, ask: () => Promise<T>): Promise<T> {
-    const until = performance.now() + leaseMs;
+  /** @param isEmpty of an answer that has leased nothing */
+  async ask<T>(
+    { subscription, claimId }: Asked,
+    ask: () => Promise<T>,
+    isEmpty: (answer: T) => boolean,
+  ): Promise<T> {
     try {
       return await ask();
     } catch (error) {
       if (!isUnclear(error)) throw error;
     }
     await pause(RETRY_MS);
+    const request = { subscription: subscription.id, claimId: uuidOf(claimId) };
+    const giveUp = () => (this.unsettled = [...this.unsettled, request].slice(-MOST_UNSETTLED));
     try {
-      return await ask();
+      const answer = await ask();
+      // The first one may still be on its way, and lease something when it comes.
+      if (isEmpty(answer)) giveUp();
+      return answer;
     } catch (error) {
       // Also where it was refused now: nobody knows what became of the first.
-      const request = { subscription: subscription.id, claimId: uuidOf(claimId) };
-      this.unsettled = [...this.unsettled, { request, until }].slice(-MOST_UNSETTLED);
+      giveUp();
       throw error;
     }
   }
@@ -66,8 +67,7 @@ export class AskedClaims {
     const those = this.unsettled;
     this.unsettled = [];
     for (const one of those) {
-      if (performance.now() >= one.until) continue;
-      await this.requests.ask('give-up-claim', one.request).catch((error: unknown) => {
+      await this.requests.ask('give-up-claim', one).catch((error: unknown) => {
         if (isUnclear(error)) this.unsettled.push(one);
       });
     }

@@ -1,4 +1,4 @@
-import { BrokerRefusedError } from '../../errors/index.js';
+import { BrokerRefusedError, BrokerUnreachableError } from '../../errors/index.js';
 import {
   MAX_LEASES,
   attemptToJson,
@@ -40,6 +40,7 @@ export function httpTransport(
     async (leases: readonly Lease[]) => {
       const request = { leases: leases.map(leaseToJson) };
       const { answer, twice } = await requests.askOnceOrTwice('acknowledge', request);
+      checkLength(answer.taken, leases, requests.name);
       // After a connection that broke, a no most likely says that it had got through all the same.
       return answer.taken.map((taken) => taken || twice);
     },
@@ -81,7 +82,13 @@ export function httpTransport(
         leaseMs,
         keys: keySearchToJson(keys),
       };
-      return claimAnswerFromJson(await claims.ask(claim, () => requests.ask('claim', request)));
+      const answer = await claims.ask(
+        claim,
+        () => requests.ask('claim', request),
+        ({ deliveries }) => deliveries.length === 0,
+      );
+      for (const delivery of answer.deliveries) checkIsOf(request, delivery, requests.name);
+      return claimAnswerFromJson(answer);
     },
 
     async claimAlone(claim) {
@@ -92,7 +99,12 @@ export function httpTransport(
         leaseMs,
         ...suspectToJson(suspect),
       };
-      const { delivery } = await claims.ask(claim, () => requests.ask('claim-alone', request));
+      const { delivery } = await claims.ask(
+        claim,
+        () => requests.ask('claim-alone', request),
+        (answer) => !answer.delivery,
+      );
+      if (delivery) checkIsOf(request, delivery, requests.name);
       return delivery && deliveryFromJson(delivery);
     },
 
@@ -123,6 +135,7 @@ export function httpTransport(
       for (let from = 0; from < held.length; from += MAX_LEASES) {
         const those = held.slice(from, from + MAX_LEASES);
         const answer = await requests.ask('extend', { leases: those.map(leaseToJson), leaseMs }, { within });
+        checkLength(answer.held, those, requests.name);
         lost.push(...those.filter((_lease, i) => answer.held[i] === false));
       }
       return lost;
@@ -156,6 +169,32 @@ export function httpTransport(
 }
 
 const SUBSCRIBING_MS = 150_000;
+
+/**
+ * A proxy that mixes up the answers of connections that it keeps is a known fault: another's answer is none.
+ *
+ * @throws BrokerUnreachableError: nobody knows what became of the request
+ */
+function checkIsOf(
+  { subscription, claimId }: { subscription: number; claimId: string },
+  delivery: { subscription: number; token: string },
+  broker: string,
+): void {
+  if (delivery.subscription === subscription && delivery.token === claimId) return;
+  throw notTheAnswer(
+    broker,
+    `a delivery of subscription ${delivery.subscription} to a claim of ${subscription}`,
+  );
+}
+
+function checkLength(answers: readonly boolean[], asked: readonly unknown[], broker: string): void {
+  if (answers.length !== asked.length)
+    throw notTheAnswer(broker, `${answers.length} answers to ${asked.length} leases`);
+}
+
+function notTheAnswer(broker: string, came: string): BrokerUnreachableError {
+  return new BrokerUnreachableError(broker, { cause: new Error(`it gave ${came}`) }, 'The broker');
+}
 
 async function send(
   requests: HttpRequests,
