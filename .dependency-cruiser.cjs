@@ -12,6 +12,7 @@ const rooms = {
   service: ['wire', 'broker', 'storage', 'topic', 'events', 'errors'],
   publisher: ['transport', 'transaction', 'topic', 'storage', 'events', 'waiting', 'errors'],
   consumer: ['transport', 'transaction', 'topic', 'storage', 'events', 'waiting', 'errors'],
+  audit: ['storage', 'errors'],
 };
 
 const roomRules = Object.entries(rooms).map(([room, allowed]) => ({

@@ -4,15 +4,9 @@ import { Forgetting, type ScenarioReport } from '../consumer/index.js';
 import { ConfigurationError } from '../errors/index.js';
 import { IdempotentMqEvents } from '../events/index.js';
 import { resolveOptions } from '../idempotent-mq.options.js';
-import {
-  type LibraryConnections,
-  checkSchema,
-  databaseOf,
-  makeSqliteSafe,
-  openConnections,
-} from '../storage/index.js';
 import { localTransport } from '../transport/local.transport.js';
 import { dataSourceOf } from './data-source.js';
+import { Opened } from './opened.js';
 
 export interface ForgettingFlags {
   tablePrefix: string | undefined;
@@ -35,29 +29,11 @@ export async function forgettingCommand(dataSource: DataSource, flags: Forgettin
     { retention, ...(broker && { broker: { dataSource: broker.options } }) },
     dataSource,
   );
-  const opened: { close(): Promise<unknown> }[] = [];
-  const open = async (of: DataSource): Promise<LibraryConnections> => {
-    const database = databaseOf(of, flags.tablePrefix);
-    if (database.dialect.engine === 'sqlite') makeSqliteSafe(of, { writeWaitMs: options.writeWaitMs });
-    // A path that is misspelt would make an empty database.
-    if (database.dialect.engine === 'sqlite' && !of.isInitialized) of.setOptions({ fileMustExist: true });
-    if (!of.isInitialized) await of.initialize();
-    opened.unshift({ close: () => of.destroy() });
-    const connections = await openConnections(of, database, {
-      scopeConnections: 1,
-      controlConnections: 1,
-      statementTimeoutMs: options.statementTimeoutMs,
-      writeWaitMs: options.writeWaitMs,
-      idleTimeoutSeconds: 60,
-    });
-    opened.unshift(connections);
-    await connections.control((on) => checkSchema(database, on));
-    return connections;
-  };
+  const opened = new Opened({ ...options, tablePrefix: flags.tablePrefix });
   try {
-    const connections = await open(dataSource);
+    const connections = await opened.open(dataSource);
     const events = new IdempotentMqEvents();
-    const service = new BrokerService(broker ? await open(broker) : connections, events, {
+    const service = new BrokerService(broker ? await opened.open(broker) : connections, events, {
       ...options,
       landing: { maxRows: 1, maxBytes: 1, packetBytes: 1 },
       sweepIntervalMs: DAY_MS,
@@ -77,7 +53,7 @@ export async function forgettingCommand(dataSource: DataSource, flags: Forgettin
       reports.length > 0 ? reports.map(inWords).join('\n') : 'There is no scenario in this database.';
     process.stdout.write(`${text}\n`);
   } finally {
-    for (const one of opened) await one.close();
+    await opened.close();
   }
 }
 

@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import type { DataSource } from 'typeorm';
 import { ConfigurationError, describeError } from '../errors/index.js';
+import { AUDIT_FLAGS, auditCommand, auditFailed } from './audit.command.js';
 import { brokerReplacedCommand } from './broker-replaced.command.js';
 import { dataSourceOf, redacted } from './data-source.js';
 import { forgettingCommand } from './forgetting.command.js';
@@ -19,9 +20,17 @@ interface Flags {
   tokens?: string | undefined;
   schema?: string | undefined;
   durability?: string | undefined;
+  table?: string | undefined;
+  column?: string | undefined;
+  scenario?: string | undefined;
+  group?: string | undefined;
+  topic?: string | undefined;
+  limit?: string | undefined;
+  'patience-ms'?: string | undefined;
+  json?: string | undefined;
 }
 
-const COMMANDS: Record<string, (dataSource: DataSource, flags: Flags) => Promise<void>> = {
+const COMMANDS: Record<string, (dataSource: DataSource, flags: Flags) => Promise<number | void>> = {
   migrate: (dataSource, flags) => migrateCommand(dataSource, flags['table-prefix']),
   'outbox-restored': (dataSource, flags) => outboxRestoredCommand(dataSource, flags['table-prefix']),
   'broker-replaced': (dataSource, flags) => brokerReplacedCommand(dataSource, flags['table-prefix']),
@@ -32,15 +41,19 @@ const COMMANDS: Record<string, (dataSource: DataSource, flags: Flags) => Promise
       dedupMs: flags['dedup-ms'],
       slackMs: flags['slack-ms'],
     }),
+  audit: (dataSource, { 'table-prefix': tablePrefix, 'patience-ms': patienceMs, ...flags }) =>
+    auditCommand(dataSource, { ...flags, tablePrefix, patienceMs }),
   serve: async ({ options }, { 'table-prefix': tablePrefix, host, port, tokens, schema, durability }) => {
     await serveCommand(options, { tablePrefix, host, port, tokens, schema, durability });
   },
 };
-/** Of one command alone. */
-const OF_ONE: Record<string, readonly (keyof Flags)[]> = {
-  forgetting: ['broker', 'dedup-ms', 'slack-ms'],
-  serve: ['host', 'port', 'tokens', 'schema', 'durability'],
-};
+/** Of these commands alone. */
+const OF_SOME: readonly (readonly [commands: readonly string[], flags: readonly (keyof Flags)[]])[] = [
+  [['forgetting', 'audit'], ['broker']],
+  [['forgetting'], ['dedup-ms', 'slack-ms']],
+  [['audit'], AUDIT_FLAGS],
+  [['serve'], ['host', 'port', 'tokens', 'schema', 'durability']],
+];
 
 const USAGE = `Usage: nestjs-idempotent-mq COMMAND (--database URL | --data-source FILE) [--table-prefix PREFIX]
 
@@ -55,6 +68,12 @@ const USAGE = `Usage: nestjs-idempotent-mq COMMAND (--database URL | --data-sour
                          nothing. With a broker apart, --broker URL names the broker's database. --dedup-ms and
                          --slack-ms are as in forRoot({ retention })
 
+  audit                  looks for rows that are missing, doubled, orphaned, torn or contradict each other; changes
+                         nothing. With a broker apart, --broker URL. --table NAME --column NAME and --scenario NAME, or
+                         --group NAME --topic NAME: a table of yours in which each biz-id has one row. --limit 20, of
+                         each kind; --json; --patience-ms, for what a sweeper may still put right. Exit status: 0 nothing
+                         is wrong, 1 something is, 2 called wrongly, 3 it could not be done
+
   serve                  the broker as a service, for apps with broker: { url }. --port 7788, --host 127.0.0.1 and
                          --schema ensure unless given; --database ${DEFAULT_SERVED_DATABASE}
                          unless given; --tokens FILE, a JSON array of who may do what; --durability warn
@@ -66,6 +85,7 @@ const USAGE = `Usage: nestjs-idempotent-mq COMMAND (--database URL | --data-sour
 Examples:
   npx nestjs-idempotent-mq migrate --database mysql://root:secret@127.0.0.1:3306/shop
   npx nestjs-idempotent-mq migrate --data-source dist/ormconfig.js
+  npx nestjs-idempotent-mq audit --database mysql://root:secret@127.0.0.1:3306/cards --broker mysql://root:secret@127.0.0.1:3306/broker
   npx nestjs-idempotent-mq serve --database mysql://root:secret@127.0.0.1:3306/broker --port 7788
 `;
 
@@ -84,6 +104,13 @@ async function main(): Promise<number> {
       tokens: { type: 'string', multiple: true },
       schema: { type: 'string', multiple: true },
       durability: { type: 'string', multiple: true },
+      ...Object.fromEntries(
+        AUDIT_FLAGS.filter((flag) => flag !== 'json').map((flag) => [
+          flag,
+          { type: 'string', multiple: true } as const,
+        ]),
+      ),
+      json: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     },
   });
@@ -102,22 +129,22 @@ async function main(): Promise<number> {
       return 2;
     }
   }
-  const flags = Object.fromEntries(
-    Object.entries(values).map(([flag, given]) => [flag, Array.isArray(given) ? given[0] : undefined]),
-  );
-  for (const [owner, own] of Object.entries(OF_ONE)) {
+  const flags: Record<string, string | undefined> = {};
+  for (const [flag, given] of Object.entries(values)) {
+    flags[flag] = given === true ? '' : Array.isArray(given) ? String(given[0]) : undefined;
+  }
+  for (const [owners, own] of OF_SOME) {
     const stray = own.find((flag) => flags[flag] !== undefined);
-    if (stray && command !== owner) {
+    if (stray && !owners.includes(command)) {
       throw new ConfigurationError(
-        `--${stray} belongs to the command ${owner}, not to ${command}: leave it out.`,
+        `--${stray} belongs to the command ${owners.join(' or ')}, not to ${command}: leave it out.`,
       );
     }
   }
   const isDefault = command === 'serve' && flags.database === undefined && flags['data-source'] === undefined;
   const database = isDefault ? DEFAULT_SERVED_DATABASE : flags.database;
   const dataSource = await dataSourceOf({ database, file: flags['data-source'] });
-  await COMMANDS[command]!(dataSource, flags);
-  return 0;
+  return (await COMMANDS[command]!(dataSource, flags)) ?? 0;
 }
 
 function isCommand(name: string | undefined): name is string {
@@ -137,6 +164,7 @@ main().then(
   },
   (error: unknown) => {
     process.stderr.write(`${describeError(error)}\n`);
-    process.exitCode = 1;
+    // With 1 an audit says that it has found something.
+    process.exitCode = process.argv.includes('audit') ? auditFailed(error) : 1;
   },
 );

@@ -66,3 +66,8 @@ export const ALL_ROWS = `LIMIT ${Number.MAX_SAFE_INTEGER}`;
 export function placeholders(count: number): string {
   return Array<string>(count).fill('?').join(', ');
 }
+
+/** What a comparison answered; no value is a no. */
+export function isTrue(value: unknown): boolean {
+  return Number(value ?? 0) === 1;
+}

@@ -1,0 +1,149 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { DataSource } from 'typeorm';
+import { type EffectTable, allChecks, asJson, audit, inWords } from '../audit/index.js';
+import { namedScenario, scenarioName } from '../consumer/scenario.js';
+import { ConfigurationError, IdempotentMqError, InvalidOptionError } from '../errors/index.js';
+import { resolveOptions } from '../idempotent-mq.options.js';
+import { type LibraryConnections, databaseOf, listScenarios } from '../storage/index.js';
+import { dataSourceOf } from './data-source.js';
+import { Opened } from './opened.js';
+
+export interface AuditFlags {
+  tablePrefix?: string | undefined;
+  broker?: string | undefined;
+  table?: string | undefined;
+  column?: string | undefined;
+  scenario?: string | undefined;
+  group?: string | undefined;
+  topic?: string | undefined;
+  limit?: string | undefined;
+  patienceMs?: string | undefined;
+  json?: string | undefined;
+}
+
+export const AUDIT_FLAGS = [
+  'table',
+  'column',
+  'scenario',
+  'group',
+  'topic',
+  'limit',
+  'patience-ms',
+  'json',
+] as const;
+
+const FOUND = 1;
+const CALLED_WRONGLY = 2;
+const NOT_DONE = 3;
+
+const DEFAULT_LIMIT = 20;
+/** Between the first look and the second. What one statement has seen is seen again, unless a replica answered. */
+const SETTLE_MS = 2_000;
+/** A batch of a table without statistics, on a busy server. */
+const STATEMENT_TIMEOUT_MS = 120_000;
+
+/**
+ * Names what is wrong in the library's tables, and between them. Changes nothing.
+ *
+ * @returns the exit status
+ * @throws ConfigurationError, InvalidOptionError naming the flag
+ */
+export async function auditCommand(dataSource: DataSource, flags: AuditFlags): Promise<number> {
+  const limit = wholeNumber('--limit', flags.limit) ?? DEFAULT_LIMIT;
+  const patienceMs = wholeNumber('--patience-ms', flags.patienceMs);
+  const wanted = effectsOf(flags);
+  const brokerDataSource =
+    flags.broker === undefined ? undefined : await dataSourceOf({ database: flags.broker });
+  const { writeWaitMs } = resolveOptions({}, dataSource);
+  const opened = new Opened({
+    tablePrefix: flags.tablePrefix,
+    statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+    writeWaitMs,
+  });
+  try {
+    const business = await opened.open(dataSource);
+    const broker = brokerDataSource ? await opened.open(brokerDataSource) : business;
+    const effects = wanted && (await effectTable(dataSource, business, wanted));
+    const settleMs = Math.min(SETTLE_MS, patienceMs ?? SETTLE_MS);
+    const checks = await allChecks({ business, broker, effects });
+    const report = await audit(checks, { limit, settleMs, patienceMs, pause });
+    process.stdout.write(`${flags.json === undefined ? inWords(report) : asJson(report)}\n`);
+    return report.found.size > 0 ? FOUND : 0;
+  } finally {
+    await opened.close();
+  }
+}
+
+/** The exit status of an audit that was not done. */
+export function auditFailed(error: unknown): number {
+  const code = (error as { code?: unknown } | null)?.code;
+  const isAboutFlags = typeof code === 'string' && code.startsWith('ERR_PARSE_ARGS');
+  const isAboutOptions = error instanceof IdempotentMqError && code === 'OPTIONS_INVALID';
+  return isAboutFlags || isAboutOptions ? CALLED_WRONGLY : NOT_DONE;
+}
+
+interface WantedEffects {
+  table: string;
+  column: string;
+  /** Names that it may have. */
+  scenarios: string[];
+}
+
+function effectsOf({ table, column, scenario, group, topic }: AuditFlags): WantedEffects | undefined {
+  const given = [table, column, scenario, group, topic].some((flag) => flag !== undefined);
+  if (!given) return undefined;
+  const isByGroup = group !== undefined && topic !== undefined && scenario === undefined;
+  const isByName = scenario !== undefined && group === undefined && topic === undefined;
+  if (table === undefined || column === undefined || !(isByGroup || isByName)) {
+    throw new ConfigurationError(
+      'A table of your own is named by --table and --column, with the --scenario whose biz-ids it has, or with --group and --topic: give all of them, or none.',
+    );
+  }
+  checkIdentifiers('--table', table, 2);
+  checkIdentifiers('--column', column, 1);
+  const scenarios = isByGroup ? [scenarioName({ group, topic })] : [namedScenario(scenario!), scenario!];
+  return { table, column, scenarios };
+}
+
+const IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_$]{0,63}$/;
+
+function checkIdentifiers(flag: string, given: string, most: number): void {
+  const parts = given.split('.');
+  if (parts.length <= most && parts.every((part) => IDENTIFIER.test(part))) return;
+  throw new InvalidOptionError(
+    flag,
+    given,
+    most === 1 ? 'the name of a column' : 'the name of a table, such as card or cards.card',
+  );
+}
+
+async function effectTable(
+  dataSource: DataSource,
+  business: LibraryConnections,
+  { table: name, column: columnName, scenarios }: WantedEffects,
+): Promise<EffectTable> {
+  const { dialect } = databaseOf(dataSource);
+  const known = (await business.control((on) => listScenarios(business.database, on))).map(
+    ({ name }) => name,
+  );
+  const scenario = scenarios.find((one) => known.includes(one));
+  if (scenario === undefined) {
+    throw new ConfigurationError(
+      `There is no scenario ${JSON.stringify(scenarios[0])} in this database. There are: ${known.map((one) => JSON.stringify(one)).join(', ') || 'none'}.`,
+    );
+  }
+  const parts = name.split('.');
+  const table = parts.at(-1)!;
+  const schema = parts.length > 1 ? parts[0] : undefined;
+  const column = {
+    table: parts.map((part) => dialect.quote(part)).join('.'),
+    column: dialect.quote(columnName),
+  };
+  return { column, name, schema, table, columnName, scenario };
+}
+
+function wholeNumber(flag: string, given: string | undefined): number | undefined {
+  if (given === undefined) return undefined;
+  if (/^\d{1,9}$/.test(given)) return Number(given);
+  throw new InvalidOptionError(flag, given, 'a whole number');
+}

@@ -1,0 +1,110 @@
+import { type Connection, placeholders, read } from '../execute.js';
+import type { Dialect } from '../dialect.js';
+
+/** What an audit asks of a table of the business: which biz-ids its rows have. Along an index on that column, without locks. */
+
+export interface EffectColumn {
+  /** Quoted names. */
+  table: string;
+  column: string;
+}
+
+/** As it comes from the driver, and goes back to it. */
+export type ColumnValue = string | number | bigint | Buffer;
+
+/** The value at the end of the next batch of rows; undefined: there is none. */
+export async function findBatchEnd(
+  on: Connection,
+  { table, column }: EffectColumn,
+  { after, limit }: { after: ColumnValue | undefined; limit: number },
+): Promise<unknown> {
+  const behind = after === undefined ? `${column} IS NOT NULL` : `${column} > ?`;
+  const rows = await read<{ last: unknown }>(
+    on,
+    `SELECT MAX(v) AS last FROM (SELECT ${column} AS v FROM ${table} WHERE ${behind} ORDER BY ${column} LIMIT ${limit}) x`,
+    after === undefined ? [] : [after],
+  );
+  return rows[0]?.last ?? undefined;
+}
+
+export interface EffectCount {
+  bizId: Buffer;
+  rows: number;
+}
+
+/**
+ * How many rows each biz-id has from behind `after` to `last`. Told apart byte by byte: what a collation takes for equal
+ * are two biz-ids.
+ */
+export async function countEffectsUpTo(
+  dialect: Dialect,
+  on: Connection,
+  { table, column }: EffectColumn,
+  { after, last }: { after: ColumnValue | undefined; last: ColumnValue },
+): Promise<EffectCount[]> {
+  const behind = after === undefined ? '' : ` AND ${column} > ?`;
+  return count(
+    on,
+    `SELECT ${hexOf(dialect, column)} AS biz, COUNT(*) AS n FROM ${table} WHERE ${column} <= ?${behind} GROUP BY 1`,
+    after === undefined ? [last] : [last, after],
+  );
+}
+
+/** How many rows these biz-ids have. */
+export async function countEffectsOf(
+  dialect: Dialect,
+  on: Connection,
+  { table, column }: EffectColumn,
+  bizIds: readonly Buffer[],
+): Promise<EffectCount[]> {
+  const texts = bizIds.map((bizId) => bizId.toString());
+  // SQLite: a BLOB never equals a text.
+  const values = dialect.engine === 'sqlite' ? [...texts, ...bizIds] : texts;
+  return count(
+    on,
+    `SELECT ${hexOf(dialect, column)} AS biz, COUNT(*) AS n FROM ${table}
+     WHERE ${column} IN (${placeholders(values.length)}) GROUP BY 1`,
+    values,
+  );
+}
+
+/** Whether the table has more rows than these. */
+export async function hasMoreRows(on: Connection, table: string, rows: number): Promise<boolean> {
+  return (await read(on, `SELECT 1 AS more FROM ${table} LIMIT 1 OFFSET ${rows}`, [])).length === 1;
+}
+
+/** Whether an index begins with the column. */
+export async function isIndexed(
+  dialect: Dialect,
+  on: Connection,
+  { schema, table, column }: { schema: string | undefined; table: string; column: string },
+): Promise<boolean> {
+  const rows =
+    dialect.engine === 'sqlite'
+      ? await read(
+          on,
+          `SELECT 1 AS found FROM pragma_index_list(?${schema === undefined ? '' : ', ?'}) l JOIN pragma_index_info(l.name${schema === undefined ? '' : ', ?'}) i
+           WHERE i.seqno = 0 AND lower(i.name) = lower(?) AND l.partial = 0
+           UNION ALL SELECT 1 FROM pragma_table_info(?${schema === undefined ? '' : ', ?'}) c WHERE c.pk = 1 AND lower(c.name) = lower(?)`,
+          schema === undefined
+            ? [table, column, table, column]
+            : [table, schema, schema, column, table, schema, column],
+        )
+      : await read(
+          on,
+          `SELECT 1 AS found FROM information_schema.STATISTICS
+           WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ? AND COLUMN_NAME = ? AND SEQ_IN_INDEX = 1 LIMIT 1`,
+          [schema ?? null, table, column],
+        );
+  return rows.length > 0;
+}
+
+async function count(on: Connection, sql: string, values: unknown[]): Promise<EffectCount[]> {
+  const rows = await read<{ biz: string | Buffer; n: number | string }>(on, sql, values);
+  return rows.map(({ biz, n }) => ({ bizId: Buffer.from(String(biz), 'hex'), rows: Number(n) }));
+}
+
+/** The bytes of the value as a biz-id has them: text in UTF-8, and numbers in digits. */
+function hexOf({ engine }: Dialect, column: string): string {
+  return engine === 'sqlite' ? `hex(CAST(${column} AS BLOB))` : `HEX(CONVERT(${column} USING utf8mb4))`;
+}
