@@ -1,0 +1,4 @@
+/** What users import in their tests, as `nestjs-idempotent-mq/testing`. Nothing of it is reachable from what apps run. */
+export { MqTestHarness, type MqTestHarnessOptions } from './harness/mq-test-harness.js';
+export type { DeliverySelector } from './harness/handed-out.js';
+export type { PublishedExpectation, PublishedMessage } from './harness/published.js';
