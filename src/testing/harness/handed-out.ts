@@ -23,8 +23,12 @@ export class DeliveriesHandedOut {
 
   constructor(private readonly runtime: TestedRuntime) {
     const { transport } = runtime;
-    const note = (subscription: Subscription, claimed: ClaimedDelivery) =>
-      this.all.set(`${claimed.subscriptionId}:${claimed.seq}`, { subscription, claimed });
+    const note = (subscription: Subscription, claimed: ClaimedDelivery) => {
+      // The last one that was handed out comes last.
+      const key = `${claimed.subscriptionId}:${claimed.seq}`;
+      this.all.delete(key);
+      this.all.set(key, { subscription, claimed });
+    };
     interpose(transport, 'claim', (claim) => async (request) => {
       const answer = await claim(request);
       for (const claimed of answer.deliveries) note(request.subscription, claimed);
@@ -35,6 +39,23 @@ export class DeliveriesHandedOut {
       if (claimed) note(request.subscription, claimed);
       return claimed;
     });
+  }
+
+  /** Of the transaction of an idempotent handler. */
+  ofScope(name: string): ClaimedDelivery | undefined {
+    const isOf = ({ subscription: { group, topic }, claimed }: HandedOut) =>
+      name.includes(`(group ${group}, topic ${topic}`) &&
+      name.endsWith(`) for ${claimed.bizId.toString('utf8')}`);
+    return [...this.all.values()].filter(isOf).at(-1)?.claimed;
+  }
+
+  /** Another message of the same biz-id, for the same group alone. */
+  async copy(claimed: ClaimedDelivery): Promise<void> {
+    const { database } = this.runtime.brokerConnections;
+    const innerMsgId = this.ids.next();
+    await this.runtime.brokerConnections.controlTransaction((on) =>
+      putCopy(database, on, { innerMsgId, claimed }),
+    );
   }
 
   private find({ topic, group, bizId }: DeliverySelector & { topic: string }): HandedOut[] {
