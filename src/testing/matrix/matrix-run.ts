@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { randomBytes } from 'node:crypto';
 import type { IdempotentMqEvent } from '../../events/index.js';
-import { MqTestHarness } from '../harness/mq-test-harness.js';
+import { type MqTestHarness } from '../harness/mq-test-harness.js';
 import type { TestedRuntime } from '../harness/runtime-of.js';
 import { isWaiting } from '../statements/is-waiting.js';
 import type { Probe } from './probe.js';
@@ -79,7 +79,7 @@ export class MatrixRuns<Observed> {
     if (!isPublishedTwice) return void (await publish(run));
     const outcomes = await Promise.allSettled([publish(run), publish(run)]);
     const [first, second] = outcomes;
-    if (first!.status === 'rejected' && second!.status === 'rejected') throw first!.reason;
+    if (first.status === 'rejected' && second.status === 'rejected') throw first.reason;
   }
 
   /** @returns what was given up, in words: a failure that costs the last attempt is requeued, as an operator would */
