@@ -9,16 +9,17 @@ export const USAGE = `npm run campaign -- NAME --seed S --size N [options]
   NAME            kill: processes are killed with -9; N counts kills
                   commit: COMMITs are lost; N counts each kind of loss at each place
                   order: messages of 50 ordering keys, under both; N counts messages
+                  instances: two instances of the broker service are killed with -9; N counts kills
   --seed S        what is drawn by chance, is drawn from this
   --size N        faults or messages, for each shape
-  --shape 1|2     1: one database; 2: business and broker apart (both unless given; order: 2)
+  --shape 1|2     1: one database; 2: business and broker apart (both unless given; order, instances: 2)
   --database URL  mariadb://user:password@host:port/ or mysql://…; SQLite unless given
   --chunk K       of N in each pair of databases (N unless given)
   --log FILE      a line for each chunk; started again with it, a campaign goes on where it stopped
   --variant NAME  a broken variant in place of the library as it is
   --variants      every broken variant: fails if one is not caught
 
-exit status: 0 nothing lost, doubled or out of its order; 1 something was; 2 void, a fault never happened; 3 called wrongly, or it could not be run`;
+exit status: 0 nothing lost, doubled, late or out of its order; 1 something was; 2 void, a fault never happened; 3 called wrongly, or it could not be run`;
 
 export interface Arguments {
   campaign: CampaignName;
@@ -50,7 +51,9 @@ export function readArguments(argv: readonly string[]): Arguments {
   });
   const [campaign] = positionals;
   if (positionals.length !== 1 || !isCampaign(campaign)) {
-    throw new Error(`NAME must be kill, commit or order (got ${positionals.join(' ') || 'none'}).`);
+    throw new Error(
+      `NAME must be kill, commit, order or instances (got ${positionals.join(' ') || 'none'}).`,
+    );
   }
   if (values.seed === undefined) throw new Error('--seed must be given.');
   const size = wholeNumber('--size', values.size);
@@ -80,7 +83,9 @@ function isCampaign(name: string | undefined): name is CampaignName {
 }
 
 function shapesOf(value: string | undefined, campaign: CampaignName): readonly Shape[] {
-  if (value === undefined) return campaign === 'order' ? [2] : [1, 2];
+  if (campaign === 'instances' && value === '1')
+    throw new Error('instances has --shape 2: the broker apart.');
+  if (value === undefined) return campaign === 'kill' || campaign === 'commit' ? [1, 2] : [2];
   if (value === '1') return [1];
   if (value === '2') return [2];
   throw new Error(`--shape must be 1 or 2 (got ${value}).`);

@@ -4,16 +4,20 @@ import { join } from 'node:path';
 import { type Findings, check } from './checker/check.js';
 import { type Attempt, type Histories, readHistories } from './checker/histories.js';
 import { type Judged, judgeOrder } from './checker/judge-order.js';
+import { type Longest, judgeWaits } from './checker/judge-waits.js';
 import { type Rows, readRows } from './checker/rows.js';
+import { readWaits } from './checker/waits.js';
 import { breakCommits, dieAtCommits } from './commit.js';
 import { type Pair, type Shape, createPair } from './databases/pair.js';
 import { DRAIN_MS, drain } from './drain.js';
 import { crewOf } from './fleet/crew.js';
 import { Fleet } from './fleet/fleet.js';
 import { keepPace } from './fleet/pacing.js';
+import { killInstances } from './instances.js';
 import { type FaultCounts, killSome } from './kill.js';
 import { LINES, disturbOrder, lossesFor, published } from './order.js';
 import { historyIn } from './processes/history.js';
+import { LEASE_MS } from './processes/options.js';
 import { ATTEMPTS, GROUPS } from './processes/task.js';
 import { CommitFaults } from './proxy/commit-faults.js';
 import { Seeded } from './seeded.js';
@@ -38,6 +42,8 @@ export interface ChunkOutcome {
   effects: number;
   /** What there was to judge of the order of keys. */
   judged: Judged;
+  /** In campaign `instances`: what took longest, in milliseconds. */
+  longest: Longest;
   /** What the faults led to, by the library's own account. */
   events: Map<string, number>;
   drainMs: number | undefined;
@@ -71,6 +77,9 @@ export async function runChunk(plan: ChunkPlan): Promise<ChunkOutcome> {
         attempts: ATTEMPTS,
         overlap: pair.business.engine !== 'sqlite',
       });
+    const waits =
+      plan.campaign === 'instances' && judgeWaits(await readWaits(pair), { leaseMs: LEASE_MS.instances });
+    if (waits) findings.late.push(...waits.late);
     if (order) for (const kind of ORDER_FINDINGS) findings[kind].push(...order.found[kind]);
     if (!plan.variant && Object.values(findings).some((found: string[]) => found.length > 0)) kept = folder;
     const cards = [...rows.cards.values()].flatMap((ofGroups) => [...ofGroups.values()]);
@@ -79,6 +88,7 @@ export async function runChunk(plan: ChunkPlan): Promise<ChunkOutcome> {
       publishes: countOutcomes(histories),
       effects: cards.reduce((sum, n) => sum + n, 0),
       judged: order ? order.judged : new Map(),
+      longest: waits ? waits.longest : new Map(),
       events: histories.events,
       drainMs,
       findings,
@@ -115,7 +125,7 @@ async function play(plan: ChunkPlan, pair: Pair, folder: string) {
 
 /** What a proxy does to COMMITs: nothing on SQLite, where it stands in nobody's way. */
 function lossesOf({ campaign, shape, seed, size }: ChunkPlan, pair: Pair): CommitFaults | undefined {
-  if (pair.business.engine === 'sqlite' || campaign === 'kill') return undefined;
+  if (pair.business.engine === 'sqlite' || campaign === 'kill' || campaign === 'instances') return undefined;
   const ofEach = campaign === 'order' ? lossesFor(size) : size;
   return new CommitFaults(shape, ofEach, new Seeded(seed).child('commits'));
 }
@@ -125,6 +135,7 @@ function meetFaults(
   { fleet, pair, losses, chance }: { fleet: Fleet; pair: Pair; losses?: CommitFaults; chance: Seeded },
 ): Promise<FaultCounts> {
   if (campaign === 'order') return disturbOrder(fleet, pair, size, chance, losses);
+  if (campaign === 'instances') return killInstances(fleet, pair, size, chance);
   if (campaign === 'kill') return killSome(fleet, size, chance);
   return losses ? breakCommits(losses) : dieAtCommits(fleet, shape, size, chance);
 }

@@ -42,7 +42,7 @@ export class Log {
   }
 
   add(id: ChunkId, verdict: Verdict, outcome: ChunkOutcome, commit: string): void {
-    const { faults, judged, events, findings, ...rest } = outcome;
+    const { faults, judged, longest, events, findings, ...rest } = outcome;
     const found = Object.fromEntries(Object.entries(findings).filter(([, ids]) => ids.length > 0));
     const line: LogLine = {
       ...id,
@@ -53,6 +53,7 @@ export class Log {
         ...rest,
         faults: Object.fromEntries(faults),
         judged: Object.fromEntries(judged),
+        longest: Object.fromEntries(longest),
         events: Object.fromEntries(events),
         findings: found,
       },

@@ -5,7 +5,7 @@ import type { Verdict } from './verdict.js';
 
 /** What a chunk came to, for people. */
 export function lineOf(id: ChunkId, verdict: Verdict, outcome: ChunkOutcome, tookMs: number): string {
-  const { faults, publishes, effects, judged, events, drainMs, findings, kept } = outcome;
+  const { faults, publishes, effects, judged, longest, events, drainMs, findings, kept } = outcome;
   const seconds = (ms: number) => `${Math.round(ms / 1000)} s`;
   const drained = drainMs === undefined ? 'did not get through' : `through after ${seconds(drainMs)}`;
   return [
@@ -13,6 +13,7 @@ export function lineOf(id: ChunkId, verdict: Verdict, outcome: ChunkOutcome, too
     `  faults: ${listOf(faults)}`,
     `  payments: ${listOf(new Map(Object.entries(publishes)))}; effects ${effects}; ${drained}`,
     ...(judged.size > 0 ? [`  judged: ${listOf(judged)}`] : []),
+    ...(longest.size > 0 ? [`  longest: ${listOf(longest)}`] : []),
     `  led to: ${listOf(events) || 'nothing'}`,
     `  ${listOf(new Map(Object.entries(findings).map(([kind, ids]: [string, string[]]) => [kind, ids.length])))}`,
     ...(kept ? [`  histories: ${kept}`] : []),

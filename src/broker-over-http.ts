@@ -1,5 +1,10 @@
 import type { BrokerService } from './broker/index.js';
-import { AckTimeoutError, BrokerUnreachableError, ConfigurationError } from './errors/index.js';
+import {
+  AckTimeoutError,
+  BrokerUnreachableError,
+  ConfigurationError,
+  InvalidOptionError,
+} from './errors/index.js';
 import type { BrokerByUrl } from './idempotent-mq.options.js';
 import { HttpRequests } from './transport/http/http-requests.js';
 import { type HttpTransport, httpTransport } from './transport/http/http.transport.js';
@@ -10,9 +15,10 @@ export class BrokerOverHttp {
   readonly transport: HttpTransport;
   readonly requests: HttpRequests;
 
-  constructor({ url, token, timeoutMs = 5_000 }: BrokerByUrl) {
+  /** @param ackTimeoutMs how long a shipment may take to be acknowledged, where that is not the usual time */
+  constructor({ url, token, timeoutMs = 5_000 }: BrokerByUrl, ackTimeoutMs?: number) {
     this.requests = new HttpRequests({ url, token, timeoutMs });
-    this.transport = httpTransport(this.requests, { timeoutMs });
+    this.transport = httpTransport(this.requests, { timeoutMs, ackTimeoutMs });
   }
 
   /** For messages. */
@@ -44,7 +50,9 @@ export function remoteBroker({ requests, name }: BrokerOverHttp): BrokerService 
   const call =
     (call: AdminCall) =>
     async (...given: unknown[]): Promise<unknown> =>
-      withDates((await requests.ask('administer', { call, arguments: given })).result);
+      withDates(
+        (await requests.ask('administer', { call, arguments: checked(call, given) }, ADMINISTERING)).result,
+      );
   const all = (room: string, methods: readonly string[]) =>
     Object.fromEntries(methods.map((method) => [method, call(`${room}.${method}` as AdminCall)]));
   const operated = {
@@ -58,6 +66,20 @@ export function remoteBroker({ requests, name }: BrokerOverHttp): BrokerService 
     },
   };
   return operated as unknown as BrokerService;
+}
+
+/** Many dead letters take their time. Milliseconds. */
+const ADMINISTERING = { within: 60_000 };
+
+/** JSON would make null of what is no finite number, and null takes a limit away. */
+function checked(call: string, given: readonly unknown[]): unknown[] {
+  const refuse = (value: unknown): void => {
+    if (typeof value === 'number' && !Number.isFinite(value))
+      throw new InvalidOptionError(call, value, 'called with finite numbers');
+    if (typeof value === 'object' && value !== null) Object.values(value).forEach(refuse);
+  };
+  given.forEach(refuse);
+  return given.slice(0, given.findLastIndex((one) => one !== undefined) + 1);
 }
 
 const DATES = ['deadAt', 'landedAt', 'quarantinedAt'];

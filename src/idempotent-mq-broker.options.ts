@@ -18,11 +18,13 @@ export interface IdempotentMqBrokerOptions {
   /** The broker's database: TypeORM's options for it, or a DataSource that is initialized. */
   dataSource: DataSourceOptions | DataSource;
   /**
-   * Who may do what. Without tokens, the service speaks with programs of its own machine alone.
+   * Who may do what. On a port of its own they may be left out: then the service speaks with programs of its own machine
+   * alone. Mounted in an app it needs them, or `'none'`, which says that no proxy stands in front of the app: many (nginx
+   * as it comes) don't tell for whom they ask, and their requests look as if they came from this machine.
    *
-   * @default none
+   * @default none, with `listen`
    */
-  tokens?: readonly BrokerToken[];
+  tokens?: readonly BrokerToken[] | 'none';
   /**
    * A port of its own. Left out, the service answers on the app's own HTTP server, below `basePath`. `host` is 127.0.0.1
    * unless it is given, and must be of this machine where there are no tokens; port 0 takes one that is free.
@@ -55,7 +57,7 @@ export interface IdempotentMqBrokerOptions {
     bodyBytes?: number;
     /** Longest that the body of a request may take to come, in milliseconds. @default 10000 */
     bodyTimeoutMs?: number;
-    /** Requests that are worked on at once, beside those that wait; more are told to come again. @default 500 */
+    /** Requests that are worked on at once, a long poll while it doesn't wait among them; more are told to come again. @default 500 */
     requests?: number;
   };
   /** Connections to the database (MySQL and MariaDB). @default 10 */
@@ -108,16 +110,16 @@ const BASE_PATH = /^(\/[A-Za-z0-9._~-]+)*$/;
 /** @throws InvalidOptionError naming the option and what came */
 export function resolveBrokerOptions(options: IdempotentMqBrokerOptions) {
   checkKeys(options);
-  const { dataSource, retention = {}, limits = {}, listen, tokens = [] } = options;
+  const { dataSource, retention = {}, limits = {}, listen, tokens } = options;
   checkDataSource(dataSource);
-  const known = new Tokens(tokens);
+  const known = resolveTokens(tokens, listen !== undefined);
   const kept = (option: 'deadLetterMs' | 'quarantineMs') =>
     whole(`retention.${option}`, retention[option], 90 * DAY_MS, MAX_WAIT_MS, MIN_RETENTION_MS);
   return {
     dataSource,
     tokens: known,
     listen: listen && resolveListen(listen, known.areNeeded),
-    basePath: resolveBasePath(options.basePath, listen ? '' : '/idempotent-mq'),
+    basePath: resolveBasePath(options.basePath, listen !== undefined),
     schema: oneOf('schema', options.schema, ['ensure', 'migrations'] as const, 'migrations'),
     durability: oneOf('durability', options.durability, ['require', 'warn'] as const, 'require'),
     tablePrefix: options.tablePrefix ?? DEFAULT_TABLE_PREFIX,
@@ -179,6 +181,19 @@ function checkDataSource(dataSource: unknown): void {
   }
 }
 
+function resolveTokens(given: IdempotentMqBrokerOptions['tokens'], hasPort: boolean): Tokens {
+  const tokens = new Tokens(given === undefined || given === 'none' ? [] : given);
+  if (!hasPort && !tokens.areNeeded && given !== 'none') {
+    throw new InvalidOptionError(
+      'tokens',
+      given,
+      'a list of who may do what where the service is mounted in an app (without the option listen): a request that a proxy ' +
+        "passes on can look like one of this machine. Set tokens, or 'none' if no proxy stands in front of this app",
+    );
+  }
+  return tokens;
+}
+
 function resolveListen({ host = '127.0.0.1', port }: { host?: string; port: number }, hasTokens: boolean) {
   if (typeof host !== 'string' || host === '') {
     throw new InvalidOptionError('listen.host', host, 'an address of this machine, such as 0.0.0.0');
@@ -195,8 +210,10 @@ function resolveListen({ host = '127.0.0.1', port }: { host?: string; port: numb
   return { host, port: whole('listen.port', port, 0, MAX_PORT, 0) };
 }
 
-function resolveBasePath(given: unknown, otherwise: string): string {
-  if (given === undefined) return otherwise;
-  if (typeof given === 'string' && BASE_PATH.test(given)) return given;
-  throw new InvalidOptionError('basePath', given, "a path like '/mq', without a slash at its end, or ''");
+function resolveBasePath(given: unknown, hasPort: boolean): string {
+  if (given === undefined) return hasPort ? '' : '/idempotent-mq';
+  // Mounted at '', it would answer for all routes of the app.
+  if (typeof given === 'string' && BASE_PATH.test(given) && (given !== '' || hasPort)) return given;
+  const orNone = hasPort ? ", or ''" : " ('' would take all routes of the app)";
+  throw new InvalidOptionError('basePath', given, `a path like '/mq', without a slash at its end${orNone}`);
 }

@@ -78,6 +78,7 @@ export class IdempotentMqBrokerRuntime {
       body: { maxBytes: limits.bodyBytes, timeoutMs: limits.bodyTimeoutMs },
       maxRequests: limits.requests,
       isReady: () => this.isReady(),
+      dialect: this.side.connections.database.dialect,
       describe: () => openApiDocument(options.basePath),
       onFault: (message) => this.logger.error(message),
     });

@@ -95,10 +95,10 @@ export class IdempotentMqModule
     @Inject(MetadataScanner) private readonly scanner: MetadataScanner,
   ) {
     super();
-    const { transport, scenarios, sources, contracts, events, options, caller } = runtime;
+    const { transport, scenarios, sources, contracts, dedups, events, options, caller } = runtime;
     this.consumers = new Consumers(
       transport,
-      { ...runtime.scopeDeps(), transport, scenarios, sources, contracts, events, caller },
+      { ...runtime.scopeDeps(), transport, scenarios, sources, contracts, dedups, events, caller },
       {
         pollMs: options.pollMs,
         maxLostLeases: options.maxLostLeases,

@@ -6,6 +6,7 @@ import { BrokerOverHttp, remoteBroker } from './broker-over-http.js';
 import { BrokerSide, checkDatabase, isInMemory } from './broker-side.js';
 import {
   ContractWatch,
+  DedupWatch,
   Forgetting,
   type HandlerCaller,
   IdempotentExecutor,
@@ -69,6 +70,7 @@ export class IdempotentMqRuntime {
   readonly scenarios: Scenarios;
   readonly sources: ScenarioSources;
   readonly contracts: ContractWatch;
+  readonly dedups: DedupWatch;
   readonly forgetting: Forgetting;
   /** One for each database: that of this app, and the broker's, if it is another one. */
   readonly watching: readonly WatchingTransactions[];
@@ -127,6 +129,7 @@ export class IdempotentMqRuntime {
     this.scenarios = new Scenarios(connections, 'unknown', keptFor('consumer'));
     this.sources = new ScenarioSources(connections, this.transport, this.scenarios);
     this.contracts = new ContractWatch(connections, this.scenarios, this.events);
+    this.dedups = new DedupWatch(connections, this.events);
     this.forgetting = new Forgetting({
       connections,
       transport: this.transport,
@@ -187,7 +190,8 @@ export class IdempotentMqRuntime {
         if (options.durability === 'require') throw new NotDurableError(problems);
         logger.warn(new NotDurableError(problems, { isAccepted: true }).message);
       }
-      if (isByUrl(options.broker)) away = { service: new BrokerOverHttp(options.broker) };
+      if (isByUrl(options.broker))
+        away = { service: new BrokerOverHttp(options.broker, options.relay.ackTimeoutMs) };
       else if (options.broker) {
         const brokerSide = new BrokerSide(options.broker.dataSource, {
           options,

@@ -88,6 +88,7 @@ export {
   DeliveryKeyedEntity,
   GroupLimitEntity,
   LimitedLeaseEntity,
+  KnownDedupEntity,
   KnownOriginEntity,
   MessageEntity,
   OutboxEntity,

@@ -34,6 +34,9 @@ export function logEvents(
       case 'scenario-changed':
         logger.warn(scenarioChanged(event));
         return;
+      case 'dedup-database-changed':
+        logger.warn(dedupDatabaseChanged(event));
+        return;
       case 'biz-id-conflict':
         // A delivery's is told by its dead letter.
         if (event.group === undefined) conflicts.add(event.scenario, () => conflict(event));
@@ -153,5 +156,14 @@ function contractChanged({ topic, group, was, now }: Of<'contract-changed'>): st
     'If it gives the same ids as before (it is written otherwise, or another build prints it so), there is nothing to do. ' +
     'If not, an id of the new kind may equal one of the old kind, and its message would be skipped as a repeat: give the new kind a topic, or a scenario, of its own. ' +
     'See docs/changing-the-contract.md. This is said once a change.'
+  );
+}
+
+function dedupDatabaseChanged({ topic, group, was, now, lastSeenAt }: Of<'dedup-database-changed'>): string {
+  return (
+    `Group ${group} of ${topic} deduplicates in more than one database: here in ${now}, and the consumer that subscribed before this one, at ${lastSeenAt.toISOString()}, in ${was} (origin in mq_outbox_origin). ` +
+    'What took effect by that one is not known here, and would take effect again if its message came again. ' +
+    'Two deployments of one service need one database, or a group each; where the group was moved, take its dedup log along. ' +
+    'See docs/operations.md, "A group in two databases". This is said once a change.'
   );
 }

@@ -18,6 +18,8 @@ export interface Findings {
   disordered: string[];
   /** A handler that was called while another one of the same group and ordering key was running. */
   overlapped: string[];
+  /** An effect for which its message has waited longer than the kills meanwhile excuse. */
+  late: string[];
 }
 
 /**
@@ -38,6 +40,7 @@ export function check(
     left: [],
     disordered: [],
     overlapped: [],
+    late: [],
   };
   for (const [id, { outcome, copies }] of publishes) {
     const isPaid = rows.payments.has(id);

@@ -18,7 +18,7 @@ export function findDisordered(
     if (card.group === group && !places.has(card.payment)) places.set(card.payment, place);
   }
   const found: string[] = [];
-  for (const ids of byKey(publishes.keys())) {
+  for (const ids of inOrderOfKeys(publishes.keys())) {
     let former: { id: string; place: number } | undefined;
     for (const id of ids) {
       const place = places.get(id);
@@ -31,7 +31,7 @@ export function findDisordered(
 }
 
 /** The payments of each key, in their order. */
-function byKey(ids: Iterable<string>): string[][] {
+export function inOrderOfKeys(ids: Iterable<string>): string[][] {
   const keys = new Map<string, { id: string; number: number }[]>();
   for (const id of ids) {
     const [, key, number] = WITH_KEY.exec(id) ?? [];

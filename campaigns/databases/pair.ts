@@ -26,8 +26,9 @@ export async function createPair(url: string | undefined, shape: Shape): Promise
   const rawBroker = shape === 1 ? rawBusiness : openRaw(broker.options);
   await makeBusinessTables(rawBusiness, business.engine);
   await makeAccounts(rawBusiness);
-  await noteLandings(rawBroker);
+  await noteLandings(rawBroker, broker.engine);
   await noteDeaths(rawBroker, broker.engine);
+  await rawBroker.query(`CREATE TABLE killing (process VARCHAR(100) NOT NULL, ${happenedAt(broker.engine)})`);
   return {
     shape,
     business,
@@ -53,10 +54,10 @@ async function makeLibraryTables(options: DataSourceOptions): Promise<void> {
 async function makeBusinessTables(raw: Raw, engine: Engine): Promise<void> {
   const numbered = engine === 'sqlite' ? 'INTEGER PRIMARY KEY' : 'BIGINT AUTO_INCREMENT PRIMARY KEY';
   await raw.query(
-    'CREATE TABLE payment (payment_id VARCHAR(100) PRIMARY KEY, copies INT NOT NULL, account_id VARCHAR(20) NULL, number INT NULL)',
+    `CREATE TABLE payment (payment_id VARCHAR(100) PRIMARY KEY, copies INT NOT NULL, account_id VARCHAR(20) NULL, number INT NULL, ${happenedAt(engine)})`,
   );
   await raw.query(
-    `CREATE TABLE card (id ${numbered}, payment_id VARCHAR(100) NOT NULL, issued_by VARCHAR(100) NOT NULL, process VARCHAR(100) NOT NULL)`,
+    `CREATE TABLE card (id ${numbered}, payment_id VARCHAR(100) NOT NULL, issued_by VARCHAR(100) NOT NULL, process VARCHAR(100) NOT NULL, ${happenedAt(engine)})`,
   );
   await raw.query(
     'CREATE TABLE own_dedup (grp VARCHAR(100) NOT NULL, payment_id VARCHAR(100) NOT NULL, PRIMARY KEY (grp, payment_id))',
@@ -74,10 +75,21 @@ async function makeAccounts(raw: Raw): Promise<void> {
  * One row for each message that was ever stored, in the transaction that stores it. Without it, a message that lands twice
  * would be hidden by the consumers' dedup.
  */
-async function noteLandings(raw: Raw): Promise<void> {
-  await raw.query('CREATE TABLE landing (seq BIGINT PRIMARY KEY, biz_id VARBINARY(255) NOT NULL)');
+async function noteLandings(raw: Raw, engine: Engine): Promise<void> {
+  await raw.query(
+    `CREATE TABLE landing (seq BIGINT PRIMARY KEY, biz_id VARBINARY(255) NOT NULL, ${happenedAt(engine)})`,
+  );
   const note = 'INSERT INTO landing (seq, biz_id) VALUES (NEW.seq, NEW.biz_id)';
   await raw.query(`CREATE TRIGGER note_landing AFTER INSERT ON mq_message FOR EACH ROW BEGIN ${note}; END`);
+}
+
+/** When a row was inserted, in microseconds by the database's clock: all databases of a chunk are of one machine. */
+function happenedAt(engine: Engine): string {
+  const now =
+    engine === 'sqlite'
+      ? `(julianday('now') - 2440587.5) * 86400000000 AS INTEGER`
+      : 'UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED';
+  return `happened_at BIGINT NOT NULL DEFAULT (CAST(${now}))`;
 }
 
 /** The same for dead letters, which an operator takes away again. */

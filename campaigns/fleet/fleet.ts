@@ -1,18 +1,25 @@
 import type { Role } from '../processes/task.js';
+import { Balancer } from '../proxy/balancer.js';
 import type { Crew } from './crew.js';
 import { Slot, type Surroundings } from './slot.js';
 
 /** Everybody who takes part in a chunk. */
 export class Fleet {
-  private constructor(readonly slots: readonly Slot[]) {}
+  private constructor(
+    readonly slots: readonly Slot[],
+    private readonly balancer: Balancer | undefined,
+  ) {}
 
   /** Groups subscribe before the first message is published: what comes earlier is for nobody. */
-  static async start(around: Surroundings, crew: Crew): Promise<Fleet> {
-    const fleet = new Fleet(await openSlots(around, crew));
+  static async start(given: Omit<Surroundings, 'service'>, crew: Crew): Promise<Fleet> {
+    const ports = new Map<string, number>();
+    const balancer = crew.instance ? await Balancer.open(() => [...ports.values()]) : undefined;
+    const around: Surroundings = { ...given, service: balancer && { url: balancer.url, ports } };
+    const fleet = new Fleet(await openSlots(around, crew), balancer);
     try {
-      const consumers = fleet.of('consumer');
-      await startAll(consumers);
-      await startAll(fleet.slots.filter((slot) => !consumers.includes(slot)));
+      const first: readonly Role[] = ['instance', 'consumer'];
+      for (const role of first) await startAll(fleet.of(role));
+      await startAll(fleet.slots.filter(({ role }) => !first.includes(role)));
       return fleet;
     } catch (error) {
       await fleet.close();
@@ -32,7 +39,7 @@ export class Fleet {
   }
 
   async sweep(): Promise<void> {
-    const [sweeper] = this.of('sweeper');
+    const [sweeper] = [...this.of('sweeper'), ...this.of('instance')];
     const swept = sweeper!.hears('swept');
     sweeper!.tell('sweep');
     await swept;
@@ -40,6 +47,7 @@ export class Fleet {
 
   async close(): Promise<void> {
     await Promise.all(this.slots.map((slot) => slot.close()));
+    await this.balancer?.close();
   }
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { CampaignDatabase } from '../databases/create.js';
 import type { Pair } from '../databases/pair.js';
 import type { Line } from '../processes/history.js';
-import type { Death, Role, Said, Task, Told } from '../processes/task.js';
+import type { Death, Listening, Role, Said, Task, Told } from '../processes/task.js';
 import type { CommitFaults } from '../proxy/commit-faults.js';
 import { Way } from '../proxy/way.js';
 import type { CampaignName } from '../variants/variant.js';
@@ -19,6 +19,8 @@ export interface Surroundings {
   seed: string;
   variant: string | undefined;
   faults: CommitFaults | undefined;
+  /** Where the broker service is to be had, and by name where each of its instances listens. */
+  service: { url: string; ports: Map<string, number> } | undefined;
   /** A history of those who see the processes from outside. */
   write: (line: Line) => void;
   /** A process ended, and nobody had killed it. */
@@ -62,7 +64,7 @@ export class Slot {
 
   /** Starts the next process here. It may not be ready yet. */
   start(death?: Death): void {
-    const { campaign, pair, folder, seed, variant, program } = this.around;
+    const { campaign, pair, folder, seed, variant, program, service } = this.around;
     const name = `${this.name}.${++this.generation}`;
     const [toBusiness, toBroker = toBusiness] = this.ways;
     const reached = (database: CampaignDatabase, way: Way | undefined) =>
@@ -75,6 +77,7 @@ export class Slot {
       shape: pair.shape,
       business: reached(pair.business, toBusiness),
       broker: pair.shape === 1 ? undefined : reached(pair.broker, toBroker),
+      url: service?.url,
       variant,
       history: join(folder, `${name}.jsonl`),
       death,
@@ -86,7 +89,11 @@ export class Slot {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     child.stderr?.on('data', (text) => (this.troubles = (this.troubles + text).slice(-4_000)));
+    child.on('message', (said: Said) => {
+      if (typeof said === 'object') service?.ports.set(this.name, said.port);
+    });
     child.once('close', (code, signal) => {
+      if (this.child === child) service?.ports.delete(this.name);
       this.around.write({ gone: name });
       if (this.child !== child) return;
       this.child = undefined;
@@ -108,7 +115,7 @@ export class Slot {
   }
 
   /** @returns false when it ended before it said so */
-  async hears(wanted: Said): Promise<boolean> {
+  async hears(wanted: Exclude<Said, Listening>): Promise<boolean> {
     const child = this.child;
     if (!child) return false;
     return new Promise((resolve, reject) => {

@@ -6,18 +6,29 @@ import type { Task } from './task.js';
  * How long a process may stand still before what it holds belongs to others, in milliseconds. In campaign `order` nobody
  * may: many more processes share the machine there, and a lease that is lost for that is a handler beside its successor.
  */
-const LEASE_MS = { kill: 1_500, commit: 1_500, order: 4_000 };
+export const LEASE_MS = { kill: 1_500, commit: 1_500, order: 4_000, instances: 3_000 };
+
+/**
+ * How long an answer of the service may take: half a lease. One that comes when its leases are over, counted from when they
+ * were asked for, is as good as lost, and they run out once more at the broker.
+ */
+const ANSWER_MS = LEASE_MS.instances / 2;
 
 /**
  * Short leases and waits, so that a fault costs seconds. Nothing is given up where a dead letter would be a loss: in
  * campaign `order`, where an operator brings them back, its handlers say how often they are tried.
  */
 export function optionsFor(task: Task): IdempotentMqOptions {
-  const { role, broker, campaign } = task;
+  const { role, broker, url, campaign } = task;
   const through = variantNamed(task.variant)?.through?.(task);
   return {
     roles: { consume: role === 'consumer', relay: role === 'relay', sweep: role === 'sweeper' },
-    ...(broker && { broker: { dataSource: broker, ...(through && { through }) } }),
+    ...(broker && {
+      broker: {
+        ...(url ? { url, timeoutMs: ANSWER_MS } : { dataSource: broker }),
+        ...(through && { through }),
+      },
+    }),
     relay: { batch: 10, ackTimeoutMs: 3_000, pollMs: 50, delayMs: 50, maxDelayMs: 1_000 },
     consumers: {
       concurrency: 8,

@@ -3,8 +3,11 @@ import type { Shape } from '../databases/pair.js';
 import type { Place } from '../proxy/transaction-watch.js';
 import type { CampaignName } from '../variants/variant.js';
 
-/** `sweeper` is the broker's own work, what nobody asks it for; an `operator` requeues dead letters. */
-export type Role = 'publisher' | 'relay' | 'sweeper' | 'consumer' | 'operator';
+/**
+ * `sweeper` is the broker's own work, what nobody asks it for; an `operator` requeues dead letters; an `instance` is one of
+ * the broker service.
+ */
+export type Role = 'publisher' | 'relay' | 'sweeper' | 'consumer' | 'operator' | 'instance';
 
 /** What a process is started with, as JSON in CAMPAIGN_TASK. */
 export interface Task {
@@ -17,6 +20,8 @@ export interface Task {
   business: DataSourceOptions;
   /** Undefined in shape 1. */
   broker: DataSourceOptions | undefined;
+  /** Where the broker service is to be had; undefined where processes reach the broker's database themselves. */
+  url: string | undefined;
   variant: string | undefined;
   /** The file that it appends its history to. */
   history: string;
@@ -32,7 +37,11 @@ export interface Death {
 }
 
 /** What a process says to those who started it. */
-export type Said = 'ready' | 'stopped-publishing' | 'swept';
+export type Said = 'ready' | 'stopped-publishing' | 'swept' | Listening;
+/** An instance of the service, before it is ready. */
+export interface Listening {
+  port: number;
+}
 /** What it is told. */
 export type Told = 'hold-publishing' | 'go-on-publishing' | 'stop-publishing' | 'sweep';
 

@@ -1,8 +1,10 @@
 import { ackFirst } from './ack-first.js';
+import { acksBeforeCommit } from './acks-before-commit.js';
 import { backoffStepsAside } from './backoff-steps-aside.js';
 import { blindRetry } from './blind-retry.js';
 import { dedupApart } from './dedup-in-its-own-transaction.js';
 import { deleteBeforeAck } from './delete-before-ack.js';
+import { forgetsClaims } from './forgets-claims.js';
 import { newIdEachSend } from './new-id-each-send.js';
 import { noAcceptedIds } from './no-accepted-ids.js';
 import { noDedup } from './no-dedup.js';
@@ -19,6 +21,8 @@ export const variants: readonly Variant[] = [
   newIdEachSend,
   deleteBeforeAck,
   noAcceptedIds,
+  acksBeforeCommit,
+  forgetsClaims,
   withoutKeys,
   outboxWithoutLines,
   backoffStepsAside,

@@ -1,12 +1,12 @@
 import type { Type } from '@nestjs/common';
-import type { IdempotentMqOptions } from '../../src/index.js';
+import type { BrokerService, IdempotentMqOptions } from '../../src/index.js';
 import type { Engine } from '../databases/create.js';
 import type { Pair, Shape } from '../databases/pair.js';
 import type { Task } from '../processes/task.js';
 
-export const CAMPAIGNS = ['kill', 'commit', 'order'] as const;
+export const CAMPAIGNS = ['kill', 'commit', 'order', 'instances'] as const;
 export type CampaignName = (typeof CAMPAIGNS)[number];
-export type Damage = 'lost' | 'doubled' | 'landedTwice' | 'disordered' | 'overlapped';
+export type Damage = 'lost' | 'doubled' | 'landedTwice' | 'disordered' | 'overlapped' | 'late';
 
 /** The protocol with one rule broken. A campaign that doesn't notice proves nothing. */
 export interface Variant {
@@ -24,4 +24,6 @@ export interface Variant {
   readonly consumer?: Type;
   /** Put between the process and its broker. */
   readonly through?: (task: Task) => NonNullable<IdempotentMqOptions['broker']>['through'];
+  /** Done to the broker of each instance of the service before it listens. */
+  readonly instance?: (broker: BrokerService) => void;
 }

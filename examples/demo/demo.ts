@@ -50,6 +50,8 @@ async function demo(inTime: InTime): Promise<number> {
     const { status, reasons } = judge(results);
     console.log(report(results));
     for (const reason of reasons) console.log(`\n  ${reason}`);
+    // Not for cards that are lost or doubled: of that the systems know nothing.
+    if (status === 1 && reasons.length > 0) console.error(performance.troubles);
     console.log(`\n${verdictLine(results.verdict)}`);
     return status;
   } catch (error) {

@@ -6,7 +6,7 @@ import {
   type Lease,
   type LibraryConnections,
   type StatementLimits,
-  describeSubscription,
+  describeSubscriptions,
   findLandedSince,
   findOrigin,
   readClock,
@@ -26,7 +26,13 @@ import { Landing } from './land.js';
 import { LandedBell, type LandedListener } from './landed-bell.js';
 import { Quarantine } from './quarantine.js';
 import { RepeatableClaims } from './repeatable-claims.js';
-import { type RemovedSubscription, type SubscribeRequest, Subscriptions } from './subscriptions.js';
+import {
+  type ConsumerRequest,
+  type RemovedSubscription,
+  type SubscribeRequest,
+  type Subscribed,
+  Subscriptions,
+} from './subscriptions.js';
 import { Sweeper } from './sweeper.js';
 import { TakingAcks } from './take-acks.js';
 import { Topics } from './topics.js';
@@ -119,9 +125,8 @@ export class BrokerService {
    * @throws SubscriptionRemovedError when the group was removed since, at this version or a later one
    * @throws TopicLockedError when a transaction that published to the topic did not end within two minutes
    */
-  async subscribe(request: SubscribeRequest) {
-    const id = await this.subscriptions.subscribe(request);
-    return { id, topic: request.topic, group: request.group };
+  subscribe(request: ConsumerRequest): Promise<Subscribed> {
+    return this.subscriptions.subscribe(request);
   }
 
   /**
@@ -193,11 +198,10 @@ export class BrokerService {
     });
   }
 
-  /** @internal Undefined when there is none of that number (any more). */
-  async subscriptionOf(id: number): Promise<{ id: number; topic: string; group: string } | undefined> {
+  /** @internal Those of these numbers that there are. */
+  subscriptionsOf(ids: readonly number[]): Promise<{ id: number; topic: string; group: string }[]> {
     const { database } = this.connections;
-    const found = await this.connections.control((on) => describeSubscription(database, on, id));
-    return found && { id, ...found };
+    return this.connections.control((on) => describeSubscriptions(database, on, ids));
   }
 
   /** @internal */

@@ -17,6 +17,7 @@ import {
   giveBack,
   insertDeliveriesFromWaiting,
   leaseDeliveries,
+  readMessageSizes,
   readMessages,
 } from '../storage/index.js';
 import { type HeadsFound, type KeySearch, KeyedLines } from './keyed-lines.js';
@@ -27,6 +28,8 @@ export interface ClaimRequest {
   claimId: Buffer;
   after: number;
   limit: number;
+  /** How much all bodies together may have, unless it is one alone. Left out: as much as the limit brings. */
+  maxBytes?: number | undefined;
   leaseMs: number;
   /** Where to look for deliveries with an ordering key; left out where none are asked for. */
   keys?: (KeySearch & { first: boolean }) | undefined;
@@ -68,8 +71,6 @@ const DUE_BATCH = 200;
 export class Delivering {
   private readonly limiting: Limiting;
   private readonly lines: KeyedLines;
-  /** Subscriptions of this process that are gone. */
-  private readonly removed = new Set<number>();
 
   constructor(
     private readonly connections: LibraryConnections,
@@ -82,10 +83,10 @@ export class Delivering {
   /**
    * A short transaction of its own, so that no claim waits for a handler. Deliveries that once lost their lease are left
    * where they are and named: whatever killed their process must not take neighbours along. `heldBack` says that the
-   * group's limit kept the claim from looking further.
+   * group's limit kept the claim from looking further, or that the bodies had come to `maxBytes`.
    */
   async claim(
-    { subscription, claimId, after, limit, leaseMs, keys }: ClaimRequest,
+    { subscription, claimId, after, limit, maxBytes, leaseMs, keys }: ClaimRequest,
     around: AroundClaim<ClaimAnswer> = ALONE,
   ): Promise<ClaimAnswer> {
     const subscriptionId = subscription.id;
@@ -93,15 +94,36 @@ export class Delivering {
     return this.leasing(holder, limit, around, async (on, { count, limited }, lease) => {
       const claimer = { subscriptionId, limited };
       const { plain, keyed, looked } = await this.share(on, claimer, { after, count, keys });
-      const rows = [...plain, ...keyed];
+      // Who has the greater half of the room by turns has the bytes by turns as well.
+      const rows = keys?.first ? [...keyed, ...plain] : [...plain, ...keyed];
+      const leasable = rows.filter((row) => !isSuspect(row));
+      const fitting = maxBytes === undefined ? leasable : await this.fitting(on, leasable, maxBytes);
+      // The next claim begins before these.
+      const left = new Set(leasable.slice(fitting.length));
+      const firstLeft = plain.findIndex((row) => left.has(row));
       return {
-        deliveries: await lease(rows.filter((row) => !isSuspect(row))),
-        lastSeen: plain.at(-1)?.seq,
+        deliveries: await lease(fitting),
+        lastSeen: plain.slice(0, firstLeft === -1 ? undefined : firstLeft).at(-1)?.seq,
         suspects: rows.filter(isSuspect).map(({ seq, orderingKey }) => ({ seq, orderingKey })),
-        heldBack: count < limit && rows.length === count,
-        keys: looked,
+        heldBack: left.size > 0 || (count < limit && rows.length === count),
+        keys: keys && keyed.some((row) => left.has(row)) ? { after: keys.after, exhausted: false } : looked,
       };
     });
+  }
+
+  /** As many of the first ones as have so many bytes together, and one at least. */
+  private async fitting(
+    on: Connection,
+    rows: readonly ClaimableRow[],
+    maxBytes: number,
+  ): Promise<readonly ClaimableRow[]> {
+    if (rows.length <= 1) return rows;
+    const seqs = rows.map(({ seq }) => seq);
+    const sizes = await readMessageSizes(this.connections.database, on, seqs);
+    let bytes = 0;
+    // What went wrong before is handed out as well.
+    const sizeOf = ({ seq, errors }: ClaimableRow) => (sizes.get(seq) ?? 0) + (errors?.length ?? 0);
+    return rows.filter((row, i) => (bytes += sizeOf(row)) <= maxBytes || i === 0);
   }
 
   /**
@@ -150,23 +172,14 @@ export class Delivering {
   }
 
   /** Brings back what has waited for its time, and says whether a claim would find anything, but for limits. */
-  async poll(subscription: { id: number; topic: string; group: string }, after: number) {
+  async poll(subscription: { id: number }, after: number) {
     const { database } = this.connections;
     const { due, claimable, keyed, limited, removed } = await this.connections.control((on) =>
       findWork(database, on, { subscriptionId: subscription.id, after }),
     );
-    if (removed) this.tellRemoved(subscription);
     this.limiting.note(subscription.id, limited);
     const broughtBack = due ? await this.bringBackDue(subscription.id) : undefined;
-    return { claimable: claimable || broughtBack !== undefined, keyed, broughtBack, limited };
-  }
-
-  /** Once: a worker of an old version may well go on for as long as its process is to live. */
-  private tellRemoved({ id, topic, group }: { id: number; topic: string; group: string }): void {
-    if (this.removed.has(id)) return;
-    this.removed.add(id);
-    const error = 'The group was removed from the topic, so this process is given nothing for it any more.';
-    this.events.emit({ type: 'worker-error', topic, group, error });
+    return { claimable: claimable || broughtBack !== undefined, keyed, broughtBack, limited, removed };
   }
 
   /**
@@ -211,7 +224,8 @@ export class Delivering {
       await this.dropThose(missing, subscriptionId, token);
       return answer;
     } catch (error) {
-      await this.handBack(subscriptionId, token, leased);
+      // Whoever can ask again may have been given them by now, under the same token.
+      if (around === ALONE) await this.handBack(subscriptionId, token, leased);
       throw error;
     }
   }

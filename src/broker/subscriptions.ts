@@ -31,6 +31,7 @@ import {
 } from '../storage/index.js';
 import { NAME_RULE, isName } from '../topic/index.js';
 import { noSuchGroup } from './groups.js';
+import { KnownDedups, type OtherDedup } from './known-dedups.js';
 import { refuseUnknownKeys } from './refuse-unknown-keys.js';
 import type { Topics } from './topics.js';
 
@@ -41,6 +42,20 @@ export interface SubscribeRequest {
   version: number;
 }
 
+/** The same of a consumer. */
+export interface ConsumerRequest extends SubscribeRequest {
+  /** Which database it deduplicates in: 16 bytes. Left out: in none. */
+  dedup?: Buffer | undefined;
+}
+
+export interface Subscribed {
+  id: number;
+  topic: string;
+  group: string;
+  /** What the consumer that subscribed last deduplicates in, where it is another one. Said once. */
+  otherDedup?: OtherDedup;
+}
+
 /** What was deleted with a group. */
 export interface RemovedSubscription {
   /** Also those that waited for their time, or to be tried again. */
@@ -48,6 +63,8 @@ export interface RemovedSubscription {
   deadLetters: number;
 }
 
+/** Of a database. */
+const ID_BYTES = 16;
 /** What a column of the version holds. */
 const MAX_VERSION = 4_294_967_295;
 
@@ -59,11 +76,15 @@ const PARKED_BATCH = 5000;
 
 /** Which groups receive which topics. */
 export class Subscriptions {
+  private readonly dedups: KnownDedups;
+
   constructor(
     private readonly connections: LibraryConnections,
     private readonly topics: Topics,
     private readonly events: IdempotentMqEvents,
-  ) {}
+  ) {
+    this.dedups = new KnownDedups(connections);
+  }
 
   /**
    * From the moment that this resolves, the group receives every message whose publishing transaction commits, and it
@@ -72,8 +93,18 @@ export class Subscriptions {
    * @throws InvalidOptionError naming what is wrong with the request
    * @throws SubscriptionRemovedError when the group was removed since, at this version or a later one
    */
-  async subscribe(request: SubscribeRequest): Promise<number> {
-    checkRequest('subscribe', request);
+  async subscribe(request: ConsumerRequest): Promise<Subscribed> {
+    checkRequest('subscribe', request, ['dedup']);
+    const { topic, group, dedup } = request;
+    if (dedup !== undefined && !(Buffer.isBuffer(dedup) && dedup.length === ID_BYTES)) {
+      throw new InvalidOptionError('subscribe({ dedup })', dedup, `a Buffer of ${ID_BYTES} bytes`);
+    }
+    const id = await this.idOf(request);
+    const otherDedup = dedup && (await this.dedups.note(id, dedup));
+    return { id, topic, group, ...(otherDedup && { otherDedup }) };
+  }
+
+  private async idOf(request: SubscribeRequest): Promise<number> {
     const topicId = await this.topics.idOf(request.topic);
     const { database } = this.connections;
     const key = { topicId, group: request.group };
@@ -83,7 +114,7 @@ export class Subscriptions {
     const { id, former } = await this.withTopicLocked(topicId, request.topic, (on) =>
       this.create(on, topicId, request),
     );
-    if (former !== undefined) await this.deleteDeliveries(former);
+    if (former !== undefined) await this.deleteRest(former);
     return id;
   }
 
@@ -118,7 +149,7 @@ export class Subscriptions {
         `at least ${existing.version}, the version at which ${group} is subscribed to ${topic} now; nothing was removed`,
       );
     }
-    const removed = await this.deleteDeliveries(existing.id);
+    const removed = await this.deleteRest(existing.id);
     if (!existing.removed) this.events.emit({ type: 'group-removed', topic, group, ...removed });
     return removed;
   }
@@ -144,7 +175,7 @@ export class Subscriptions {
       for (const id of await listSubscriptions(database, on)) if (!removed.includes(id)) used.delete(id);
       return used;
     });
-    for (const id of left) await this.deleteDeliveries(id);
+    for (const id of left) await this.deleteRest(id);
   }
 
   /**
@@ -219,9 +250,10 @@ export class Subscriptions {
     await deleteLimitedLeasesOf(database, on, group);
   }
 
-  private async deleteDeliveries(subscriptionId: number): Promise<RemovedSubscription> {
+  private async deleteRest(subscriptionId: number): Promise<RemovedSubscription> {
     const { database } = this.connections;
     const removed = { deliveries: 0, deadLetters: 0 };
+    await this.dedups.forget(subscriptionId);
     for (const table of DELIVERY_TABLES) {
       let deleted: number;
       do {
@@ -235,8 +267,8 @@ export class Subscriptions {
   }
 }
 
-function checkRequest(call: string, request: SubscribeRequest): void {
-  refuseUnknownKeys(call, request, ['topic', 'group', 'version']);
+function checkRequest(call: string, request: SubscribeRequest, more: readonly string[] = []): void {
+  refuseUnknownKeys(call, request, ['topic', 'group', 'version', ...more]);
   const { topic, group, version } = request ?? {};
   for (const [key, name] of Object.entries({ topic, group })) {
     if (!isName(name)) throw new InvalidOptionError(`${call}({ ${key} })`, name, NAME_RULE);

@@ -64,15 +64,16 @@ export class TakingAcks {
     const { database } = this.connections;
     const tokens = [...new Map(held.map(({ token }) => [token.toString('hex'), token])).values()];
     const still = await this.connections.controlTransaction(async (on) => {
-      const found = new Set<number>();
+      const found = new Map<number, Buffer>();
       for (const those of byPlace(held)) {
         const which = { subscriptionId: subscription.id, those, tokens };
         await extendLeases(database, on, { ...which, leaseMs });
-        for (const seq of await findHeld(database, on, which)) found.add(seq);
+        for (const { seq, token } of await findHeld(database, on, which)) found.set(seq, token);
       }
       return found;
     });
-    return held.filter(({ seq }) => !still.has(seq));
+    // The caller may have lost it, and have it again under another token.
+    return held.filter(({ seq, token }) => !still.get(seq)?.equals(token));
   }
 
   /** Of one claim. @returns those that were taken */
@@ -80,7 +81,8 @@ export class TakingAcks {
     const { database } = this.connections;
     const [{ subscriptionId, token, orderingKey }] = those as [Lease];
     if (!orderingKey && those.length > 1) {
-      const seqs = await findHeld(database, on, { subscriptionId, those, tokens: [token] });
+      const found = await findHeld(database, on, { subscriptionId, those, tokens: [token] });
+      const seqs = found.map(({ seq }) => seq);
       const held = new Set(seqs);
       const owner = { column: 'subscription_id', id: subscriptionId } as const;
       const deleted =

@@ -7,10 +7,11 @@ import {
 } from '../errors/index.js';
 import type { IdempotentMqEvent } from '../events/index.js';
 import { isUnreachable } from '../storage/index.js';
-import type { Transport } from '../transport/port.js';
+import type { Subscription, Transport } from '../transport/port.js';
 import { backoffMs } from '../waiting/index.js';
 import type { DiscoveredConsumer } from './consumer.explorer.js';
 import type { ContractWatch } from './contract-watch.js';
+import type { DedupWatch } from './dedup-watch.js';
 import { DeliveryProcessor, type ProcessorDeps } from './delivery-processor.js';
 import type { ScenarioSources } from './forgetting/scenario-sources.js';
 import { IsolationGate } from './isolation-gate.js';
@@ -28,7 +29,11 @@ export class Consumers {
 
   constructor(
     private readonly transport: Transport,
-    private readonly deps: ProcessorDeps & { sources: ScenarioSources; contracts: ContractWatch },
+    private readonly deps: ProcessorDeps & {
+      sources: ScenarioSources;
+      contracts: ContractWatch;
+      dedups: DedupWatch;
+    },
     private readonly options: WorkerOptions,
   ) {}
 
@@ -60,13 +65,18 @@ export class Consumers {
     const gate = IsolationGate.ofProcess();
     const workers: SubscriptionWorker[] = [];
     for (const consumer of consumers) {
-      const { group, subscriptionVersion: version = 1 } = consumer.options;
-      const subscription = await this.transport.subscribe({ topic: consumer.topic.name, group, version });
+      const subscription = await this.subscribe(consumer);
       if (consumer.kind === 'idempotent') {
         const was = await this.deps.sources.register(consumer.scenario, subscription);
         if (was !== undefined) {
-          const { topic } = subscription;
-          this.deps.events.emit({ type: 'scenario-changed', topic, group, was, now: consumer.scenario });
+          const { topic, group } = subscription;
+          this.deps.events.emit({
+            type: 'scenario-changed',
+            topic,
+            group,
+            was,
+            now: consumer.scenario,
+          });
         }
         await this.checkContract(consumer);
       }
@@ -83,6 +93,16 @@ export class Consumers {
     if (this.stopped.signal.aborted) return;
     this.workers.push(...workers);
     for (const worker of workers) worker.start();
+  }
+
+  private async subscribe(consumer: DiscoveredConsumer): Promise<Subscription> {
+    const { group, subscriptionVersion: version = 1 } = consumer.options;
+    const { dedups } = this.deps;
+    const dedup = await dedups.idFor(consumer);
+    const request = { topic: consumer.topic.name, group, version, dedup };
+    const { otherDedup, ...subscription } = await this.transport.subscribe(request);
+    if (dedup && otherDedup) dedups.tell(consumer, dedup, otherDedup);
+    return subscription;
   }
 
   /** No consumer stays away for a warning that could not be given. */

@@ -3,6 +3,7 @@ export * from './consumer.decorators.js';
 export * from './consumer.explorer.js';
 export * from './consumers.js';
 export * from './contract-watch.js';
+export * from './dedup-watch.js';
 export * from './delivery-context.js';
 export * from './forgetting/forgetting.js';
 export * from './forgetting/forgetting-report.js';

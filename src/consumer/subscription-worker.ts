@@ -53,6 +53,7 @@ export class SubscriptionWorker {
   private limited = false;
   /** Nothing is claimed until a handler has ended. */
   private waitsForRoom = false;
+  private toldRemoved = false;
   /** The last claim met the limit. */
   private heldBack = false;
 
@@ -156,10 +157,11 @@ export class SubscriptionWorker {
   /** @returns whether a claim is worth trying */
   private async poll(): Promise<boolean> {
     const { cursor, keys } = this;
-    const { claimable, keyed, broughtBack, limited } = await this.transport.poll(
+    const { claimable, keyed, broughtBack, limited, removed } = await this.transport.poll(
       this.subscription,
       cursor.after,
     );
+    if (removed) this.tellRemoved();
     this.limited = limited;
     if (!claimable) cursor.nothingBehind();
     // What comes back keeps its old number.
@@ -272,9 +274,10 @@ export class SubscriptionWorker {
     const { subscription } = this;
     const { leaseMs } = this.consumer.settings;
     const claimId = newClaimId();
+    const askedAt = performance.now();
     const claimed = await this.transport.claimAlone({ subscription, claimId, ...suspect, leaseMs });
     if (!claimed) return;
-    const held = new HeldDelivery(claimed);
+    const held = new HeldDelivery(claimed, askedAt);
     this.leases.hold(held, () => undefined);
     if (held.leasesLostAlone >= this.options.maxLostLeases) {
       // Released in any case: a lease that is renewed for ever keeps everybody from it.
@@ -297,6 +300,14 @@ export class SubscriptionWorker {
   private failing(trouble: Trouble, error: unknown, about: { handler?: string; bizId?: string } = {}): void {
     this.troubles.add(trouble);
     this.events.emit({ type: 'worker-error', ...this.names(), ...about, error: describeError(error) });
+  }
+
+  /** Once: a worker of an old version may well go on for as long as its process is to live. */
+  private tellRemoved(): void {
+    if (this.toldRemoved) return;
+    this.toldRemoved = true;
+    const error = 'The group was removed from the topic, so this process is given nothing for it any more.';
+    this.events.emit({ type: 'worker-error', ...this.names(), error });
   }
 
   private recovered(trouble: Trouble): void {

@@ -36,6 +36,19 @@ export type IdempotentMqEvent =
   | { type: 'contract-changed'; topic: string; group: string; scenario: string; was: string; now: string }
   /** At start, once a change: a group's biz-ids are looked for in another scenario than before, which knows none of them. */
   | { type: 'scenario-changed'; topic: string; group: string; was: string; now: string }
+  /**
+   * At start, once a change: the consumers of a group that subscribed last deduplicate in another database than this
+   * process. Which ones, in hexadecimal digits, as `HEX(origin)` shows it in `mq_outbox_origin`.
+   */
+  | {
+      type: 'dedup-database-changed';
+      topic: string;
+      group: string;
+      was: string;
+      now: string;
+      /** When one with the other database subscribed last. */
+      lastSeenAt: Date;
+    }
   /** Their transaction has committed. */
   | { type: 'published'; topic: string; count: number }
   /** A relay sends it to a broker in another database; `sends` counts, and from 2 on it is the same inner-msg-id again. */

@@ -19,6 +19,16 @@ export interface RelayOptions {
   pollMs: number;
 }
 
+interface Known {
+  acceptance: Acceptance;
+  askedAt: number;
+}
+
+/** Settled: a failure of the broker is told from one of the own database by where it is waited for. */
+interface Asked {
+  said: Promise<Acceptance>;
+}
+
 const MAX_ERROR_PAUSE_MS = 5_000;
 const GIVING_BACK_MS = 500;
 /**
@@ -41,7 +51,8 @@ export class Relay {
   private stopListening: (() => void) | undefined;
   private readonly wake = new WakeUp();
   /** What the broker said when it was last asked, with what it has been told since. */
-  private known: { acceptance: Acceptance; askedAt: number } | undefined;
+  private known: Known | undefined;
+  private asking: Promise<Asked> | undefined;
   /** Why what it had to do with the broker last has failed. */
   private brokerFailure: { error: unknown } | undefined;
 
@@ -96,17 +107,30 @@ export class Relay {
     // Of no interest where there turns out to be nothing.
     asked?.catch(() => undefined);
     if (!(await this.claims.poll())) return undefined;
-    return this.claimAndSend(await (asked ?? this.askBroker()), { ifUntouched: false });
+    const { said } = await (asked ?? this.askBroker());
+    return this.claimAndSend(await this.fromBroker(() => said), { ifUntouched: false });
   }
 
-  /** A broker that never answers must hold up neither the loop nor the shutdown. */
-  private async askBroker(): Promise<Acceptance> {
+  /** One question at a time: a broker that hangs is not asked once more by each bell. */
+  private askBroker(): Promise<Asked> {
+    return (this.asking ??= this.ask().finally(() => (this.asking = undefined)));
+  }
+
+  private async ask(): Promise<Asked> {
     this.known = undefined;
     const origin = await this.claims.origin();
     const askedAt = performance.now();
-    const acceptance = await this.askForAcceptance(origin);
-    this.known = { acceptance, askedAt };
-    return acceptance;
+    const said = this.acceptance(origin);
+    await said.then(
+      (acceptance) => (this.known = { acceptance, askedAt }),
+      () => undefined,
+    );
+    return { said };
+  }
+
+  /** A broker that never answers must hold up neither the loop nor the shutdown. */
+  private acceptance(origin: Buffer): Promise<Acceptance> {
+    return answerWithin('answer', this.transport.acceptance(origin), this.patience);
   }
 
   private stillKnown(): Acceptance | undefined {
@@ -192,17 +216,13 @@ export class Relay {
   private async brokerAnswers({ origin }: OutboxClaim): Promise<boolean> {
     const failure = this.brokerFailure;
     try {
-      await this.askForAcceptance(origin);
+      await this.fromBroker(() => this.acceptance(origin));
       return true;
     } catch {
       // The shipment's own error says more.
       this.brokerFailure = failure;
       return false;
     }
-  }
-
-  private askForAcceptance(origin: Buffer): Promise<Acceptance> {
-    return this.fromBroker(() => answerWithin('answer', this.transport.acceptance(origin), this.patience));
   }
 
   private maySend(until: number): boolean {

@@ -11,19 +11,19 @@ export interface KnownSubscription {
 export class KnownSubscriptions {
   private readonly known = new Map<number, KnownSubscription>();
 
-  constructor(private readonly find: (id: number) => Promise<KnownSubscription | undefined>) {}
+  constructor(private readonly find: (ids: readonly number[]) => Promise<KnownSubscription[]>) {}
 
-  /** @throws Problem SUBSCRIPTION_UNKNOWN, SCOPE_MISSING */
-  async ofCaller(id: number, caller: Caller): Promise<KnownSubscription> {
-    const found = this.known.get(id) ?? (await this.find(id));
-    if (!found) {
-      throw new Problem(
-        'SUBSCRIPTION_UNKNOWN',
-        `There is no subscription ${id} (any more): subscribe again.`,
-      );
-    }
-    this.known.set(id, found);
-    if (caller.mayConsume(found.group)) return found;
-    throw new Problem('SCOPE_MISSING', `The token ${caller.name} may not consume as ${found.group}.`);
+  /**
+   * Each, or undefined where there is none of that number (any more). One look for all that are not known yet.
+   *
+   * @throws Problem SCOPE_MISSING where one is not the caller's
+   */
+  async ofCaller(ids: readonly number[], caller: Caller): Promise<(KnownSubscription | undefined)[]> {
+    const unknown = [...new Set(ids)].filter((id) => !this.known.has(id));
+    if (unknown.length > 0) for (const one of await this.find(unknown)) this.known.set(one.id, one);
+    const found = ids.map((id) => this.known.get(id));
+    const others = found.find((one) => one && !caller.mayConsume(one.group));
+    if (!others) return found;
+    throw new Problem('SCOPE_MISSING', `The token ${caller.name} may not consume as ${others.group}.`);
   }
 }

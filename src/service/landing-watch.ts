@@ -25,6 +25,8 @@ const IDLE_MS = 20;
 /** After a landing it is looked that often for so long; milliseconds. */
 const BUSY_FOR_MS = 2_000;
 const AFTER_ERROR_MS = 500;
+/** A look that is older than this is begun near the end. Milliseconds. */
+const STALE_MS = 1_000;
 /** How far back a cursor reaches: what landed before that is found by those who poll. */
 const MOST = 10_000;
 
@@ -38,6 +40,7 @@ export class LandingWatch {
   private readonly listening = new Map<string, () => void>();
   private readonly stopped = new AbortController();
   private last: number | undefined;
+  private lookedAt = -Infinity;
   private busyUntil = 0;
   private checking: Promise<void> | undefined;
   private looping: Promise<void> | undefined;
@@ -68,24 +71,29 @@ export class LandingWatch {
       if (waiter.found.size > 0 || ms === 0 || signal.aborted || this.stopped.signal.aborted)
         return waiter.found;
       this.looping ??= this.loop().finally(() => (this.looping = undefined));
-      const ended = new AbortController();
-      const late = pause(ms, undefined, {
-        signal: AbortSignal.any([signal, this.stopped.signal, ended.signal]),
-      });
-      await Promise.race([woken, late.catch(() => undefined)]);
-      ended.abort();
+      const late = setTimeout(waiter.wake, ms);
+      signal.addEventListener('abort', waiter.wake, { once: true });
+      await woken;
+      clearTimeout(late);
+      signal.removeEventListener('abort', waiter.wake);
       return waiter.found;
     } finally {
       this.waiters.delete(waiter);
+      if (this.waiters.size === 0) this.stopListening();
     }
   }
 
   async stop(): Promise<void> {
     this.stopped.abort();
-    for (const stopListening of this.listening.values()) stopListening();
-    this.listening.clear();
+    this.stopListening();
+    for (const { wake } of this.waiters) wake();
     await this.looping;
     await this.checking;
+  }
+
+  private stopListening(): void {
+    for (const stopListening of this.listening.values()) stopListening();
+    this.listening.clear();
   }
 
   private listen(topic: string): void {
@@ -133,11 +141,19 @@ export class LandingWatch {
   }
 
   private async look(): Promise<void> {
-    const { last, topics } = await this.source.landedSince(this.last);
+    const { last, topics } = await this.source.landedSince(await this.lookFrom());
     this.last = Math.max(last, this.last ?? 0);
+    this.lookedAt = performance.now();
     if (topics.length === 0) return;
     this.busyUntil = performance.now() + BUSY_FOR_MS;
     this.tell(topics);
+  }
+
+  /** After a long time without a waiter, or with a database that was away, there may be millions behind the last look. */
+  private async lookFrom(): Promise<number | undefined> {
+    if (this.last === undefined || performance.now() - this.lookedAt < STALE_MS) return this.last;
+    const { last } = await this.source.landedSince(undefined);
+    return Math.max(this.last, last - MOST);
   }
 
   private tell(landed: readonly LandedIn[]): void {

@@ -27,10 +27,15 @@ import { KnownSubscriptions } from './known-subscriptions.js';
 import type { Caller } from './tokens.js';
 import { WaitingClaims } from './waiting-claims.js';
 
+/** What the bodies of one claim's answer have together, unless it is one alone: the service holds all of it. */
+const CLAIM_BYTES = 8 * 1024 * 1024;
+
 export interface CallContext {
   readonly caller: Caller;
   /** Aborted when the caller has gone, or the service stops: nobody waits any more. */
   readonly signal: AbortSignal;
+  /** For what only waits: it does not count as a request that is worked on. */
+  readonly waiting: <T>(wait: () => Promise<T>) => Promise<T>;
 }
 
 export type Operations = {
@@ -39,21 +44,30 @@ export type Operations = {
 
 /** What each operation of the protocol does with the broker: the port's methods, for whoever may call them. */
 export function operationsOf(broker: BrokerService, watch: LandingWatch): Operations {
-  const known = new KnownSubscriptions((id) => broker.subscriptionOf(id));
-  const claims = new WaitingClaims(broker, watch);
-  const own = (id: number, { caller }: CallContext) => known.ofCaller(id, caller);
+  const known = new KnownSubscriptions((ids) => broker.subscriptionsOf(ids));
+  const claims = (context: CallContext) =>
+    new WaitingClaims(broker, {
+      get cursor() {
+        return watch.cursor;
+      },
+      wait: (...asked) => context.waiting(() => watch.wait(...asked)),
+    });
+  const own = async (id: number, { caller }: CallContext) => {
+    const [found] = await known.ofCaller([id], caller);
+    if (found) return found;
+    throw new Problem('SUBSCRIPTION_UNKNOWN', `There is no subscription ${id} (any more): subscribe again.`);
+  };
   const held = async (lease: LeaseJson, context: CallContext) => {
     await own(lease.subscription, context);
     return leaseFromJson(lease);
   };
-  const allHeld = async (leases: readonly LeaseJson[], context: CallContext) => {
-    for (const id of new Set(leases.map(({ subscription }) => subscription))) await own(id, context);
-    return leases.map(leaseFromJson);
-  };
-  /** What an ACK, a dead letter or a purge may have left behind is looked at, as the holder of a local broker asks for. */
-  const thenDrop = (seq: number, taken: boolean) => {
-    if (taken) broker.finished(seq);
-    return { taken };
+  /** Undefined in place of what a subscription that is not there (any more) can't hold. */
+  const allHeld = async (leases: readonly LeaseJson[], { caller }: CallContext) => {
+    const found = await known.ofCaller(
+      leases.map(({ subscription }) => subscription),
+      caller,
+    );
+    return leases.map((lease, i) => found[i] && leaseFromJson(lease));
   };
 
   return {
@@ -85,10 +99,17 @@ export function operationsOf(broker: BrokerService, watch: LandingWatch): Operat
       };
     },
 
-    async subscribe({ topic, group, version }, { caller }) {
+    async subscribe({ dedup, ...request }, { caller }) {
+      const { group } = request;
       if (!caller.mayConsume(group)) throw missing(caller, `consume as ${group}`);
-      const subscription = await broker.subscribe({ topic, group, version });
-      return { subscription: subscription.id };
+      const { id, otherDedup: other } = await broker.subscribe({
+        ...request,
+        dedup: dedup === undefined ? undefined : bytesOf(dedup),
+      });
+      return {
+        subscription: id,
+        otherDedup: other && { dedup: uuidOf(other.dedup), seenAt: other.seenAt },
+      };
     },
 
     async claim(request, context) {
@@ -98,10 +119,14 @@ export function operationsOf(broker: BrokerService, watch: LandingWatch): Operat
         claimId: bytesOf(claimId),
         after,
         limit,
+        maxBytes: CLAIM_BYTES,
         leaseMs,
         keys: keySearchFromJson(keys, claimId),
       };
-      const answer = await claims.claim({ subscription, ...asked }, { waitMs, signal: context.signal });
+      const answer = await claims(context).claim(
+        { subscription, ...asked },
+        { waitMs, signal: context.signal },
+      );
       return claimAnswerToJson(answer);
     },
 
@@ -121,10 +146,10 @@ export function operationsOf(broker: BrokerService, watch: LandingWatch): Operat
       return broker.poll(await own(id, context), after);
     },
 
-    async wait({ subscriptions, cursor, waitMs }, context) {
-      const waited = await Promise.all(subscriptions.map((id) => own(id, context)));
+    async wait({ subscriptions, cursor, waitMs }, { caller, signal, waiting }) {
+      const waited = (await known.ofCaller(subscriptions, caller)).filter((one) => one !== undefined);
       const topics = new Set(waited.map(({ topic }) => topic));
-      const landed = await watch.wait(topics, { cursor, ms: waitMs, signal: context.signal });
+      const landed = await waiting(() => watch.wait(topics, { cursor, ms: waitMs, signal }));
       return {
         landed: waited.flatMap(({ id, topic }) =>
           landed.has(topic) ? [{ subscription: id, keyed: landed.get(topic)! }] : [],
@@ -134,9 +159,13 @@ export function operationsOf(broker: BrokerService, watch: LandingWatch): Operat
     },
 
     async acknowledge({ leases }, context) {
-      const taken = await broker.acknowledgeAll(await allHeld(leases, context));
-      leases.forEach(({ seq }, i) => thenDrop(seq, taken[i]!));
-      return { taken };
+      const held = await allHeld(leases, context);
+      const those = held.filter((lease) => lease !== undefined);
+      const answers = those.length > 0 ? await broker.acknowledgeAll(those) : [];
+      const taken = new Set(those.filter((_, i) => answers[i]));
+      // What an ACK may have left behind is looked at, as the holder of a local broker asks for.
+      for (const { seq } of taken) broker.finished(seq);
+      return { taken: held.map((lease) => lease !== undefined && taken.has(lease)) };
     },
 
     async 'retry-later'({ lease, delayMs, ...attempt }, context) {
@@ -154,9 +183,8 @@ export function operationsOf(broker: BrokerService, watch: LandingWatch): Operat
 
     async extend({ leases, leaseMs }, context) {
       const asked = await allHeld(leases, context);
-      const lost = new Set<unknown>();
-      for (const id of new Set(asked.map(({ subscriptionId }) => subscriptionId))) {
-        const those = asked.filter(({ subscriptionId }) => subscriptionId === id);
+      const lost = new Set<unknown>([undefined]);
+      for (const [id, those] of bySubscription(asked.filter((lease) => lease !== undefined))) {
         for (const lease of await broker.extend({ id }, those, leaseMs)) lost.add(lease);
       }
       return { held: asked.map((lease) => !lost.has(lease)) };
@@ -186,6 +214,15 @@ export function operationsOf(broker: BrokerService, watch: LandingWatch): Operat
       return { result: await administer(broker, call satisfies AdminCall, args) };
     },
   };
+}
+
+function bySubscription<T extends { subscriptionId: number }>(leases: readonly T[]): Map<number, T[]> {
+  const those = new Map<number, T[]>();
+  for (const lease of leases) {
+    const { subscriptionId: id } = lease;
+    if (!those.get(id)?.push(lease)) those.set(id, [lease]);
+  }
+  return those;
 }
 
 /** What the fields' own rules can't say. @throws InvalidBizIdError, InvalidOptionError, InvalidPayloadError, Problem */

@@ -1,5 +1,5 @@
-import { IdempotentMqError, errorCode } from '../errors/index.js';
-import { isUnreachable } from '../storage/index.js';
+import { ConfigurationError, IdempotentMqError, errorCode } from '../errors/index.js';
+import { type Dialect, isUnreachable } from '../storage/index.js';
 import { Problem, type ProblemCode } from '../wire/index.js';
 
 /** Errors of the library that say what the caller did wrong. Their messages are for him. */
@@ -21,13 +21,24 @@ const PASSING = [
 ];
 
 /** An error as the caller is told of it: nothing of the service's inside, and never a stack. */
-export function problemOf(error: unknown): Problem {
+export function problemOf(
+  error: unknown,
+  { isContention, isDuplicateKey }: Pick<Dialect, 'isContention' | 'isDuplicateKey'>,
+): Problem {
   if (error instanceof Problem) return error;
   const code = errorCode(error) ?? '';
-  const known = error instanceof IdempotentMqError ? OF_THE_CALLER.get(code) : undefined;
+  // How the service is set up is nothing that the caller could change, though it has the code of what he could.
+  const isOfCaller = error instanceof IdempotentMqError && !(error instanceof ConfigurationError);
+  const known = isOfCaller ? OF_THE_CALLER.get(code) : undefined;
   if (known) return new Problem(known, (error as Error).message, { cause: error });
   if (PASSING.includes(code) || isUnreachable(error)) {
     return new Problem('UNAVAILABLE', "The broker's database does not answer. The same again later.", {
+      cause: error,
+    });
+  }
+  // Tried several times, as all of them are: others had the same rows, or ids, under way each time.
+  if (isContention(error) || isDuplicateKey(error)) {
+    return new Problem('UNAVAILABLE', 'Others are at work on the same. The same again later.', {
       cause: error,
     });
   }

@@ -53,7 +53,7 @@ export class Tokens {
   /** @throws InvalidOptionError naming the token's option and what came */
   constructor(tokens: readonly BrokerToken[]) {
     const given: unknown = tokens;
-    if (!Array.isArray(given)) throw new InvalidOptionError('tokens', given, 'an array');
+    if (!Array.isArray(given)) throw new InvalidOptionError('tokens', given, "an array, or 'none'");
     this.known = tokens.map((token, i) => resolveToken(`tokens[${i}]`, token));
     const digests = new Set(this.known.map(({ digest }) => digest.toString('hex')));
     if (digests.size < this.known.length) {

@@ -24,13 +24,17 @@ export class WaitingClaims {
     // From before the look on, or what lands in between would be missed.
     let { cursor } = this.watch;
     let answer = await this.broker.repeatable.claim(claim);
-    while (!isWorthAnAnswer(answer)) {
+    let { after } = claim;
+    // Who doesn't wait polls for itself.
+    while (waitMs > 0 && !isWorthAnAnswer(answer)) {
       // It also brings back what was set aside and is due, and learns of limits.
-      const { claimable, keyed } = await this.broker.poll(subscription, claim.after);
+      const { claimable, keyed, broughtBack } = await this.broker.poll(subscription, after);
+      // What comes back keeps its old number.
+      if (broughtBack !== undefined) after = Math.min(after, broughtBack - 1);
       // Nobody would hear of what is leased from here on; what was leased before is for whoever asks again.
       if (signal.aborted) break;
       if (claimable || (keyed && claim.keys)) {
-        answer = await this.broker.repeatable.claim(claim);
+        answer = await this.broker.repeatable.claim({ ...claim, after });
         if (isWorthAnAnswer(answer)) break;
       }
       const left = deadline - performance.now();

@@ -30,6 +30,7 @@ export const TABLES = [
   'accepted',
   'accepted_floor',
   'known_origin',
+  'known_dedup',
   'quarantine',
 ] as const;
 

@@ -73,6 +73,13 @@ export interface Subscription {
   readonly group: string;
 }
 
+/** Another database than the caller's that dedup rows of the group have been written to. */
+export interface OtherDedup {
+  readonly dedup: Buffer;
+  /** When a consumer with it subscribed last, in microseconds since 1970 UTC. */
+  readonly seenAt: number;
+}
+
 /** A delivery as its holder knows it; the token is the claim's id. */
 export interface Lease {
   readonly subscriptionId: number;
@@ -147,6 +154,8 @@ export interface PollAnswer {
   readonly broughtBack: number | undefined;
   /** Whether the group has a limit: what is claimed ahead takes a place from another process. */
   readonly limited: boolean;
+  /** The group was removed from the topic: nothing will come any more. */
+  readonly removed: boolean;
 }
 
 export interface BrokerIdentity {
@@ -193,7 +202,18 @@ export interface Transport {
   acceptance(origin: Buffer): Promise<Acceptance>;
 
   /** From the moment that this resolves, the group receives every message whose publishing transaction commits. */
-  subscribe(request: { topic: string; group: string; version: number }): Promise<Subscription>;
+  subscribe(request: {
+    topic: string;
+    group: string;
+    version: number;
+    /** Tells the database that the caller writes its dedup rows to from others; 16 bytes. Left out: it writes none. */
+    dedup?: Buffer | undefined;
+  }): Promise<
+    Subscription & {
+      /** That of whoever subscribed last, where it is another one. Said once. */
+      readonly otherDedup?: OtherDedup | undefined;
+    }
+  >;
 
   claim(claim: Claim): Promise<ClaimAnswer>;
   /** Claims one suspect, for a process that runs nothing else meanwhile. Undefined: somebody else has it, or a limit. */

@@ -150,8 +150,12 @@ export const SCHEMAS = {
       topic: Name,
       group: Name,
       version: T.Integer({ minimum: 1, maximum: 4_294_967_295 }),
+      dedup: T.Optional(Uuid),
     }),
-    answer: answer({ subscription: SubscriptionId }),
+    answer: answer({
+      subscription: SubscriptionId,
+      otherDedup: T.Optional(answer({ dedup: Uuid, seenAt: Micros })),
+    }),
   },
   claim: {
     request: request({
@@ -195,6 +199,7 @@ export const SCHEMAS = {
         T.Integer({ description: 'The lowest number of what has come back from where it waited.' }),
       ),
       limited: Bool,
+      removed: Bool,
     }),
   },
   wait: {

@@ -30,12 +30,25 @@ const asItIs = [
           args: ['commit', '--size', '1', '--shape', '2', ...onMariadb],
         },
         { title: 'on MariaDB under ordering keys', args: [...inOrder, ...onMariadb] },
+        {
+          title: 'on MariaDB when one of two instances is killed',
+          args: ['instances', '--size', '6', ...onMariadb],
+        },
       ]
     : []),
-  ...(mysql ? [{ title: 'on MySQL under ordering keys', args: [...inOrder, '--database', mysql] }] : []),
+  ...(mysql
+    ? [
+        { title: 'on MySQL under ordering keys', args: [...inOrder, '--database', mysql] },
+        {
+          title: 'on MySQL when one of two instances is killed',
+          args: ['instances', '--size', '6', '--database', mysql],
+        },
+      ]
+    : []),
+  { title: 'on SQLite when one of two instances is killed', args: ['instances', '--size', '4'] },
   { title: 'on SQLite under ordering keys', args: inOrder },
 ];
-const NOTHING = 'lost 0, doubled 0, landedTwice 0, unfounded 0, left 0, disordered 0, overlapped 0';
+const NOTHING = 'lost 0, doubled 0, landedTwice 0, unfounded 0, left 0, disordered 0, overlapped 0, late 0';
 const broken = [
   // Told of twice, a payment has two cards.
   { title: 'no-dedup', args: ['kill', '--size', '3', '--shape', '1', '--variant', 'no-dedup'] },
@@ -45,6 +58,11 @@ const broken = [
   { title: 'backoff-steps-aside', args: [...inOrder, '--variant', 'backoff-steps-aside'] },
   // A relay dies, and another one sends what follows under its key.
   { title: 'outbox-without-lines', args: [...inOrder, '--variant', 'outbox-without-lines'] },
+  // An instance dies that has acknowledged what it has not stored yet.
+  {
+    title: 'acks-before-commit',
+    args: ['instances', '--size', '3', '--variant', 'acks-before-commit'],
+  },
   // It dies right before the COMMIT of an effect that is acknowledged already.
   { title: 'ack-first', args: ['commit', '--size', '1', '--shape', '1', '--variant', 'ack-first'] },
 ];
@@ -91,7 +109,11 @@ describe('a short campaign', () => {
 describe('a campaign, called wrongly', () => {
   it.each([
     [['kill', '--size', '1'], '--seed must be given.'],
-    [['stall', '--seed', '1', '--size', '1'], 'NAME must be kill, commit or order (got stall).'],
+    [['stall', '--seed', '1', '--size', '1'], 'NAME must be kill, commit, order or instances (got stall).'],
+    [
+      ['instances', '--seed', '1', '--size', '1', '--shape', '1'],
+      'instances has --shape 2: the broker apart.',
+    ],
     [['kill', '--seed', '1', '--size', '0'], '--size must be a whole number from 1 (got 0).'],
   ])('%j says what is wrong, and how it is right', async (args, complaint) => {
     const { status, output } = await campaign(...args);

@@ -21,10 +21,12 @@ const TABLES = [
   ...['dedup', 'dedup_kept', 'scenario', 'scenario_source', 'subscription'],
 ];
 
-jest.setTimeout(600_000);
+const MORE_RUNS = Number(process.env.MQ_TEST_MODEL_RUNS) || 0;
+
+jest.setTimeout(600_000 + MORE_RUNS * 5_000);
 
 describe.each(engines)('schedules that a seed decides, on %s,', (engine) => {
-  const runs = Number(process.env.MQ_TEST_MODEL_RUNS) || (engine === 'sqlite' ? 200 : 20);
+  const runs = MORE_RUNS || (engine === 'sqlite' ? 200 : 20);
   let database: TestDatabase;
   let parts: BrokerParts;
 

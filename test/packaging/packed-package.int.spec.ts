@@ -1,7 +1,9 @@
-import { execFileSync } from 'node:child_process';
+import { type ChildProcessByStdio, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { Readable } from 'node:stream';
 import { createDatabase, engines } from '../support/engines.js';
 
 const repository = resolve(__dirname, '../..');
@@ -80,10 +82,33 @@ describe('the packed package', () => {
     expect(run(process.execPath, [bin, 'migrate', '--database', database], app)).toContain('mq_message');
   });
 
-  it('is what `nest build` builds too', () => {
+  it('is what `nest start` builds too, and runs as a broker that is well', async () => {
     rmSync(join(tree, 'dist'), { recursive: true });
-    run(process.execPath, [join(repository, 'node_modules/@nestjs/cli/bin/nest.js'), 'build'], tree);
-    expect(existsSync(join(tree, 'dist/esm/index.js'))).toBe(true);
+    const database = `sqlite:${join(folder, 'started.sqlite')}`;
+    const started = spawn(
+      process.execPath,
+      [join(repository, 'node_modules/@nestjs/cli/bin/nest.js'), 'start'],
+      {
+        cwd: tree,
+        env: { ...process.env, DATABASE_URL: database, PORT: '0' },
+        stdio: ['ignore', 'pipe', 'pipe'],
+        // A group of its own, as a terminal gives it: Ctrl-C is for all of it.
+        detached: true,
+      },
+    );
+    const ended = once(started, 'close');
+    try {
+      const health = await fetch(`${await addressIn(started)}/v1/health`);
+      expect({ status: health.status, body: await health.json() }).toEqual({
+        status: 200,
+        body: { status: 'ok' },
+      });
+      expect(existsSync(join(tree, 'dist/esm/index.js'))).toBe(true);
+    } finally {
+      process.kill(-started.pid!, 'SIGINT');
+    }
+    // Nobody of the group holds its output any more.
+    await ended;
   }, 120_000);
 
   it('contains no tests, examples or configuration of the repository', () => {
@@ -105,6 +130,20 @@ describe('the packed package', () => {
     }
   }
 });
+
+/** Where a broker says that it listens. */
+function addressIn({ stdout, stderr }: ChildProcessByStdio<null, Readable, Readable>): Promise<string> {
+  let output = '';
+  return new Promise((resolve, reject) => {
+    const read = (text: Buffer) => {
+      output += text.toString();
+      const [, address] = /Listening on (http:\S+),/.exec(output) ?? [];
+      if (address) resolve(address);
+    };
+    for (const stream of [stdout, stderr]) stream.on('data', read);
+    stdout.on('close', () => reject(new Error(`It ended, and listened nowhere: ${output}`)));
+  });
+}
 
 function run(command: string, args: string[], cwd: string, env = process.env): string {
   return execFileSync(command, args, {

@@ -61,6 +61,7 @@ const KEYS = {
   'mq_accepted.inner_msg_id': 'binary(16)',
   'mq_accepted.body_hash': 'binary(16)',
   'mq_accepted_floor.floor': 'binary(16)',
+  'mq_known_dedup.origin': 'binary(16)',
   'mq_known_origin.origin': 'binary(16)',
   'mq_quarantine.inner_msg_id': 'binary(16)',
   'mq_quarantine.topic': 'varbinary(200)',

@@ -38,7 +38,9 @@ describe('a broker service that is mounted in an app', () => {
     database = await createDatabase('sqlite');
 
     @Module({
-      imports: [IdempotentMqBrokerModule.forRoot({ dataSource: database.options, schema: 'ensure' })],
+      imports: [
+        IdempotentMqBrokerModule.forRoot({ dataSource: database.options, schema: 'ensure', tokens: 'none' }),
+      ],
       controllers: [Pages],
     })
     class AppModule {}
@@ -87,7 +89,11 @@ describe('a broker service that is mounted in an app', () => {
 describe('a broker service in an app without a web server', () => {
   it('says that it needs a port', async () => {
     const database = await createDatabase('sqlite');
-    const module = IdempotentMqBrokerModule.forRoot({ dataSource: database.options, schema: 'ensure' });
+    const module = IdempotentMqBrokerModule.forRoot({
+      dataSource: database.options,
+      schema: 'ensure',
+      tokens: 'none',
+    });
     const starting = NestFactory.createApplicationContext(module, { logger: false, abortOnError: false });
     await expect(starting).rejects.toThrow(/listen: \{ port: 7788 \}/);
     await database.drop();

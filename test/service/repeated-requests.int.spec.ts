@@ -154,7 +154,12 @@ describe.each(engines)('a request that comes more than once, on %s,', (engine) =
     const late = { leases: deliveries.map(leaseOf), leaseMs: LEASE_MS };
     expect((await does('acknowledge', { leases: late.leases })).taken.filter(Boolean)).toHaveLength(1);
     expect((await does('extend', late)).held).toEqual([false, false]);
-    expect((await does('acknowledge', { leases: [leaseOf(answers[0].delivery)] })).taken).toEqual([true]);
+    const again = leaseOf(answers[0].delivery);
+    const former = { ...again, token: deliveries[0].token };
+    // The same process may have lost it, and have it again.
+    const both = { leases: [former, again], leaseMs: LEASE_MS };
+    expect((await does('extend', both)).held).toEqual([false, true]);
+    expect((await does('acknowledge', { leases: [again] })).taken).toEqual([true]);
   });
 
   it('dead-letters once, and sets aside once', async () => {

@@ -123,6 +123,9 @@ describe('the options of a broker service', () => {
     ['an option that is none', { tokenz: [] }, /tokenz.*Known are/],
     ['a limit that is none', { limits: { body: 1 } }, /limits\.body.*bodyBytes/],
     ['a path that ends in a slash', { basePath: '/mq/' }, /basePath/],
+    ['an app’s routes as its own', { listen: undefined, tokens: 'none', basePath: '' }, /basePath.*routes/],
+    ['to be mounted in an app without tokens', { listen: undefined }, /^tokens .*proxy.*'none'/],
+    ['to be mounted in an app with none of them', { listen: undefined, tokens: [] }, /^tokens .*'none'/],
     ['a database that is none', { dataSource: 'mysql://x' }, /dataSource/],
     ['days for milliseconds', { retention: { deadLetterMs: 90 } }, /retention\.deadLetterMs/],
   ] satisfies [string, Partial<Record<keyof IdempotentMqBrokerOptions | 'tokenz', unknown>>, RegExp][])(

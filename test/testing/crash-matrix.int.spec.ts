@@ -1,6 +1,6 @@
 import { Logger, type Type } from '@nestjs/common';
 import { Like } from 'typeorm';
-import { type PublishedBy, type Topic } from '../../src/index.js';
+import type { Topic } from '../../src/index.js';
 import { CrashMatrixError, type MatrixRun, crashMatrix } from '../../src/testing/index.js';
 import { type TestApp, startApp } from '../support/app.js';
 import { CardRow, CardTable, PaymentSucceeded, payment } from '../support/cards.js';

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { ReplaySubject } from 'rxjs';
+import { ReplaySubject, filter, firstValueFrom } from 'rxjs';
 import { n } from '../../shared/table.js';
 import type { Network } from '../wire/network.js';
 import type { Backstage, Sms } from './backstage.js';
@@ -65,7 +65,7 @@ export class Performance {
     const { backstage, tally, cast, troupes } = this;
     const { payments, withoutDedup } = this.orders;
     this.progress.show(0, 'the systems start');
-    await Promise.all(troupes.map(({ crew, size }) => crew.start(size)));
+    await Promise.all([...troupes.map(({ crew, size }) => crew.start(size)), this.untilGroupsAreThere()]);
     cast.paymentSystem.crew.cue('open');
     await Promise.all([...troupes.map(({ chaos }) => chaos.unleash()), this.untilAllIsDelivered()]);
     // The broker last: what the others still have they give back.
@@ -116,6 +116,15 @@ export class Performance {
   private hear(who: string, said: Parameters<Timeline['add']>[1]): void {
     this.tally.add(said.event);
     this.timeline.add(who, said);
+  }
+
+  /**
+   * A group gets what is published once it has subscribed. A card worker that can't reach the broker starts all the same, and
+   * subscribes later.
+   */
+  private untilGroupsAreThere(): Promise<unknown> {
+    const { crew } = this.cast.cardWorkers;
+    return firstValueFrom(crew.events$.pipe(filter(({ event }) => event.type === 'consuming')));
   }
 
   private async untilAllIsDelivered(): Promise<void> {

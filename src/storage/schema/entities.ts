@@ -230,6 +230,13 @@ export class KnownOriginEntity {
   claims!: string;
 }
 
+/** A database that consumers of a subscription deduplicate in, by its `origin`. */
+export class KnownDedupEntity {
+  subscriptionId!: number;
+  origin!: Buffer;
+  seenAt!: string;
+}
+
 /** A copy of a message that the broker can't tell from a repeat. */
 export class QuarantineEntity {
   id!: string;
@@ -471,6 +478,11 @@ export function idempotentMqEntities(
     entity(KnownOriginEntity, 'known_origin', {
       origin: column('bytes16', 'origin', key),
       claims: column('big', 'claims'),
+    }),
+    entity(KnownDedupEntity, 'known_dedup', {
+      subscriptionId: column('int', 'subscription_id', key),
+      origin: column('bytes16', 'origin', key),
+      seenAt: column('big', 'seen_at'),
     }),
     entity(QuarantineEntity, 'quarantine', {
       id: column('big', 'id', generated),

@@ -29,6 +29,13 @@ export function mysqlTables(t: Database['tables']): string[] {
       subscription_id INT UNSIGNED NOT NULL,
       PRIMARY KEY (subscription_id)
     ) ${engine}`,
+    // Not one either, for the same reason.
+    `CREATE TABLE IF NOT EXISTS ${t.known_dedup} (
+      subscription_id INT UNSIGNED NOT NULL,
+      origin BINARY(16) NOT NULL,
+      seen_at BIGINT NOT NULL,
+      PRIMARY KEY (subscription_id, origin)
+    ) ${engine}`,
     `CREATE TABLE IF NOT EXISTS ${t.message} (
       seq BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
       inner_msg_id BINARY(16) NOT NULL,

@@ -19,6 +19,12 @@ export function sqliteTables(t: Database['tables']): string[] {
     `CREATE TABLE IF NOT EXISTS ${t.paused} (
       subscription_id INTEGER NOT NULL PRIMARY KEY
     )`,
+    `CREATE TABLE IF NOT EXISTS ${t.known_dedup} (
+      subscription_id INTEGER NOT NULL,
+      origin BLOB NOT NULL,
+      seen_at INTEGER NOT NULL,
+      PRIMARY KEY (subscription_id, origin)
+    ) WITHOUT ROWID`,
     // AUTOINCREMENT: without it SQLite gives a deleted message's seq to the next one, whose dedup row would then seem torn.
     `CREATE TABLE IF NOT EXISTS ${t.message} (
       seq INTEGER PRIMARY KEY AUTOINCREMENT,

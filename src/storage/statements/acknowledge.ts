@@ -74,19 +74,19 @@ export async function extendLeases(
   );
 }
 
-/** Which of these deliveries the caller still holds. */
+/** Which of these deliveries the caller still holds, and by which of the tokens. */
 export async function findHeld(
   database: Database,
   on: Connection,
   { subscriptionId, those, tokens }: HeldDeliveries,
-): Promise<number[]> {
+): Promise<{ seq: number; token: Buffer }[]> {
   const { table, where, values } = placeOfAll(database, subscriptionId, those);
-  const rows = await read<{ seq: number | string }>(
+  const rows = await read<{ seq: number | string; token: Buffer }>(
     on,
-    `SELECT seq FROM ${table} WHERE ${where} AND token IN (${placeholders(tokens.length)})`,
+    `SELECT seq, token FROM ${table} WHERE ${where} AND token IN (${placeholders(tokens.length)})`,
     [...values, ...tokens],
   );
-  return rows.map(({ seq }) => Number(seq));
+  return rows.map(({ seq, token }) => ({ seq: Number(seq), token }));
 }
 
 /** Hands a delivery back, to be had again after `delayMs`. It costs the delivery nothing. */

@@ -120,6 +120,21 @@ export interface StoredMessage {
   expiresInMs: number | undefined;
 }
 
+/** How many bytes each message has, before it is known how many of them are to be read. */
+export async function readMessageSizes(
+  { tables }: Database,
+  on: Connection,
+  seqs: readonly number[],
+): Promise<Map<number, number>> {
+  const rows = await read<{ seq: number | string; size: number | string }>(
+    on,
+    `SELECT seq, LENGTH(${BODY}) + COALESCE(LENGTH(headers), 0) AS size FROM ${tables.message}
+     WHERE seq IN (${placeholders(seqs.length)})`,
+    [...seqs],
+  );
+  return new Map(rows.map(({ seq, size }) => [Number(seq), Number(size)]));
+}
+
 /** Apart from the claim: MariaDB would lock the messages with the deliveries, and two groups would hide them from each other. */
 export async function readMessages(
   { dialect, tables }: Database,

@@ -1,4 +1,4 @@
-import { type Connection, read, write } from '../execute.js';
+import { type Connection, placeholders, read, write } from '../execute.js';
 import type { Database } from '../tables.js';
 
 /** Groups and topics as operators see them and steer them. None of it locks what a publisher or a claim locks. */
@@ -33,18 +33,23 @@ export async function listGroups({ tables }: Database, on: Connection): Promise<
   }));
 }
 
-/** By primary keys. Undefined when there is none of that number (any more). */
-export async function describeSubscription(
+/** By primary keys: those of these numbers that there are. */
+export async function describeSubscriptions(
   { tables: t }: Database,
   on: Connection,
-  subscriptionId: number,
-): Promise<{ topic: string; group: string } | undefined> {
-  const rows = await read<{ topic: Buffer; group_name: Buffer }>(
+  ids: readonly number[],
+): Promise<{ id: number; topic: string; group: string }[]> {
+  const rows = await read<{ id: number | string; topic: Buffer; group_name: Buffer }>(
     on,
-    `SELECT t.name AS topic, s.group_name FROM ${t.subscription} s JOIN ${t.topic} t ON t.id = s.topic_id WHERE s.id = ?`,
-    [subscriptionId],
+    `SELECT s.id, t.name AS topic, s.group_name FROM ${t.subscription} s JOIN ${t.topic} t ON t.id = s.topic_id
+     WHERE s.id IN (${placeholders(ids.length)})`,
+    [...ids],
   );
-  return rows.map((row) => ({ topic: row.topic.toString(), group: row.group_name.toString() }))[0];
+  return rows.map((row) => ({
+    id: Number(row.id),
+    topic: row.topic.toString(),
+    group: row.group_name.toString(),
+  }));
 }
 
 export interface DeliveryCounts {

@@ -16,6 +16,7 @@ export * from './forget-dedup.js';
 export * from './set-aside.js';
 export * from './dead-letters.js';
 export * from './subscribe.js';
+export * from './known-dedups.js';
 export * from './session.js';
 export * from './boundary.js';
 export * from './cancel.js';

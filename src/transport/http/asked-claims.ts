@@ -17,6 +17,7 @@ interface Unsettled {
 
 const RETRY_MS = 100;
 const MOST_UNSETTLED = 1_000;
+const CLOSING_MS = 1_000;
 
 /**
  * Claims whose answer did not come: asked for once more under the same id, which leases nothing anew. If that fails too,
@@ -30,28 +31,35 @@ export class AskedClaims {
 
   async ask<T>({ subscription, claimId, leaseMs }: Asked, ask: () => Promise<T>): Promise<T> {
     const until = performance.now() + leaseMs;
-    let answer: T;
-    try {
-      answer = await this.twice(ask);
-    } catch (error) {
-      if (isUnclear(error)) {
-        const request = { subscription: subscription.id, claimId: uuidOf(claimId) };
-        this.unsettled = [...this.unsettled, { request, until }].slice(-MOST_UNSETTLED);
-      }
-      throw error;
-    }
-    if (this.unsettled.length > 0) this.settling ??= this.settle().finally(() => (this.settling = undefined));
-    return answer;
-  }
-
-  private async twice<T>(ask: () => Promise<T>): Promise<T> {
     try {
       return await ask();
     } catch (error) {
       if (!isUnclear(error)) throw error;
-      await pause(RETRY_MS);
-      return ask();
     }
+    await pause(RETRY_MS);
+    try {
+      return await ask();
+    } catch (error) {
+      // Also where it was refused now: nobody knows what became of the first.
+      const request = { subscription: subscription.id, claimId: uuidOf(claimId) };
+      this.unsettled = [...this.unsettled, { request, until }].slice(-MOST_UNSETTLED);
+      throw error;
+    }
+  }
+
+  /** Whenever the broker has answered something. */
+  brokerAnswers(): void {
+    if (this.unsettled.length === 0) return;
+    this.settling ??= this.settle().finally(() => (this.settling = undefined));
+  }
+
+  /** Once more, and no longer than a moment. */
+  async close(): Promise<void> {
+    this.brokerAnswers();
+    let timer: NodeJS.Timeout | undefined;
+    const enough = new Promise<void>((resolve) => (timer = setTimeout(resolve, CLOSING_MS)));
+    await Promise.race([this.settling, enough]);
+    clearTimeout(timer);
   }
 
   private async settle(): Promise<void> {

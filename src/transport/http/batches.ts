@@ -16,11 +16,13 @@ export class Batches<Item, Answer> {
    * @param send answers for each item, in their order
    * @param most items of one request
    * @param atOnce requests at once: one that hangs must not hold up all
+   * @param mayBeOfOne of an error that one item of a batch may be the reason for: then each is sent by itself
    */
   constructor(
     private readonly send: (items: readonly Item[]) => Promise<readonly Answer[]>,
     private readonly most: number,
     private readonly atOnce: number,
+    private readonly mayBeOfOne: (error: unknown) => boolean,
   ) {}
 
   add(item: Item): Promise<Answer> {
@@ -34,14 +36,19 @@ export class Batches<Item, Answer> {
     if (this.queue.length === 0 || this.underWay >= this.atOnce) return;
     const batch = this.queue.splice(0, this.most);
     this.underWay++;
-    this.send(batch.map(({ item }) => item))
-      .then(
-        (answers) => batch.forEach(({ resolve }, i) => resolve(answers[i]!)),
-        (error: unknown) => batch.forEach(({ reject }) => reject(error)),
-      )
-      .finally(() => {
-        this.underWay--;
-        this.next();
-      });
+    void this.settle(batch).finally(() => {
+      this.underWay--;
+      this.next();
+    });
+  }
+
+  private async settle(batch: readonly Queued<Item, Answer>[]): Promise<void> {
+    try {
+      const answers = await this.send(batch.map(({ item }) => item));
+      batch.forEach(({ resolve }, i) => resolve(answers[i]!));
+    } catch (error) {
+      if (batch.length > 1 && this.mayBeOfOne(error)) for (const one of batch) await this.settle([one]);
+      else for (const { reject } of batch) reject(error);
+    }
   }
 }

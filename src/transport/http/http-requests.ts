@@ -51,6 +51,8 @@ export class HttpRequests {
   private readonly base: URL;
   private readonly agent: HttpAgent;
   private readonly request: typeof httpRequest;
+  /** Called with each answer, whatever it says: the broker is there. */
+  onAnswer: (() => void) | undefined;
 
   constructor(private readonly options: HttpRequestsOptions) {
     this.base = new URL(options.url);
@@ -123,12 +125,20 @@ export class HttpRequests {
   ): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const outgoing = this.request(this.requestOptions(name, body.length, signal), (incoming) => {
-        collect(incoming).then((bytes) => resolve({ status: incoming.statusCode ?? 0, body: bytes }), reject);
+        // It has begun to answer: however long the answer is, only silence is late.
+        incoming.on('data', () => timer.refresh());
+        collect(incoming).then((bytes) => {
+          this.onAnswer?.();
+          resolve({ status: incoming.statusCode ?? 0, body: bytes });
+        }, reject);
       });
       const timer = setTimeout(() => {
-        outgoing.destroy(
-          new AckTimeoutError(`The broker (${this.name}) has not answered ${name} within ${within} ms.`),
+        const late = new AckTimeoutError(
+          `The broker (${this.name}) has not answered ${name} within ${within} ms.`,
         );
+        // One that still waits for a connection would say so only when it has got one.
+        reject(late);
+        outgoing.destroy(late);
       }, within);
       outgoing.on('error', (error) => {
         sent.reused = outgoing.reusedSocket;

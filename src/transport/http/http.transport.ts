@@ -29,8 +29,12 @@ export interface HttpTransport extends Transport {
 }
 
 /** A broker that is a service, over HTTP (docs/protocol.md). A plain object, as the local one is. */
-export function httpTransport(requests: HttpRequests, { timeoutMs }: { timeoutMs: number }): HttpTransport {
+export function httpTransport(
+  requests: HttpRequests,
+  { timeoutMs, ackTimeoutMs = timeoutMs }: { timeoutMs: number; ackTimeoutMs?: number | undefined },
+): HttpTransport {
   const claims = new AskedClaims(requests);
+  requests.onAnswer = () => claims.brokerAnswers();
   const bell = new RemoteBell(requests);
   const acks = new Batches(
     async (leases: readonly Lease[]) => {
@@ -41,10 +45,11 @@ export function httpTransport(requests: HttpRequests, { timeoutMs }: { timeoutMs
     },
     ACKS_A_REQUEST,
     ACK_REQUESTS,
+    (error) => error instanceof BrokerRefusedError,
   );
 
   return {
-    send: (shipment) => send(requests, shipment),
+    send: (shipment) => send(requests, shipment, ackTimeoutMs),
 
     async acceptance(origin) {
       const { floor, windowMs, knownClaims, ...identity } = await requests.ask('acceptance', {
@@ -54,13 +59,16 @@ export function httpTransport(requests: HttpRequests, { timeoutMs }: { timeoutMs
       return { ...identityFromJson(identity), floor: floorId, windowMs, knownClaims };
     },
 
-    async subscribe({ topic, group, version }) {
+    async subscribe({ dedup, ...request }) {
       // Publishers hold it up, and it tries again for as long as two minutes.
       const within = SUBSCRIBING_MS;
-      const { subscription: id } = await requests.ask('subscribe', { topic, group, version }, { within });
+      const asked = { ...request, dedup: dedup && uuidOf(dedup) };
+      const { subscription: id, otherDedup: other } = await requests.ask('subscribe', asked, { within });
+      const { topic, group } = request;
       const subscription: Subscription = { id, topic, group };
       bell.know(subscription);
-      return subscription;
+      const otherDedup = other && { dedup: bytesOf(other.dedup), seenAt: other.seenAt };
+      return { ...subscription, otherDedup };
     },
 
     async claim(claim) {
@@ -141,6 +149,7 @@ export function httpTransport(requests: HttpRequests, { timeoutMs }: { timeoutMs
 
     async close() {
       await bell.close();
+      await claims.close();
       requests.close();
     },
   };
@@ -148,10 +157,14 @@ export function httpTransport(requests: HttpRequests, { timeoutMs }: { timeoutMs
 
 const SUBSCRIBING_MS = 150_000;
 
-async function send(requests: HttpRequests, { origin, claims, messages }: Shipment): Promise<SendAnswer[]> {
+async function send(
+  requests: HttpRequests,
+  { origin, claims, messages }: Shipment,
+  within: number,
+): Promise<SendAnswer[]> {
   const request = { origin: uuidOf(origin), claims, messages: messages.map(messageToJson) };
   try {
-    return (await requests.ask('send', request)).answers as SendAnswer[];
+    return (await requests.ask('send', request, { within })).answers as SendAnswer[];
   } catch (error) {
     // By itself it will not become shorter; with others, the relay sends them one by one.
     const isTooLong = error instanceof BrokerRefusedError && error.problem === 'BODY_TOO_LARGE';

@@ -14,6 +14,7 @@ export const TABLES = [
   'keyed_turn',
   'group_limit',
   'limited_lease',
+  'known_dedup',
   'known_origin',
   'message',
   'outbox',

@@ -1,18 +1,24 @@
 import { type Server, type Socket, connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 
-/** A load balancer for the instances of a service: each connection goes to the first of them that takes it. */
+/** A load balancer for the instances of a service: each connection goes to the next of them in turn that takes it. */
 export class Balancer {
   private readonly server: Server;
   private readonly sockets = new Set<Socket>();
   private turn = 0;
 
-  private constructor(private readonly ports: readonly number[]) {
+  private constructor(private readonly ports: () => readonly number[]) {
     this.server = createServer((client) => this.forward(client));
   }
 
-  static async before(...urls: readonly string[]): Promise<Balancer> {
-    const balancer = new Balancer(urls.map((url) => Number(new URL(url).port)));
+  static before(...urls: readonly string[]): Promise<Balancer> {
+    const ports = urls.map((url) => Number(new URL(url).port));
+    return Balancer.open(() => ports);
+  }
+
+  /** @param ports where the instances are by now */
+  static async open(ports: () => readonly number[]): Promise<Balancer> {
+    const balancer = new Balancer(ports);
     await new Promise<void>((resolve) => balancer.server.listen(0, '127.0.0.1', resolve));
     return balancer;
   }
@@ -31,9 +37,10 @@ export class Balancer {
     const turn = this.turn++;
     this.track(client);
     client.pause();
+    const ports = this.ports();
     const tryAt = (tries: number): void => {
-      if (tries === this.ports.length) return void client.destroy();
-      const upstream = connect(this.ports[(turn + tries) % this.ports.length]!, '127.0.0.1');
+      if (tries === ports.length) return void client.destroy();
+      const upstream = connect(ports[(turn + tries) % ports.length]!, '127.0.0.1');
       const failed = () => tryAt(tries + 1);
       upstream.once('error', failed);
       upstream.once('connect', () => {

@@ -1,0 +1,61 @@
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { TypeOrmModule, type TypeOrmModuleOptions, getDataSourceToken } from '@nestjs/typeorm';
+import type { DataSource } from 'typeorm';
+import { BrokerService, IdempotentMqEvents, IdempotentMqModule, OutboxPublisher } from '../../src/index.js';
+import { Seeded } from '../seeded.js';
+import { variantNamed } from '../variants/index.js';
+import { AccountPayments } from './account-payments.js';
+import { dieAtCommit } from './death.js';
+import type { Line } from './history.js';
+import { CardIssuing, TASK } from './issuing.js';
+import { optionsFor } from './options.js';
+import { Publishing } from './publishing.js';
+import { keepRequeueing } from './requeueing.js';
+import { keepSweeping, sweepOnce } from './sweeping.js';
+import type { Said, Task, Told } from './task.js';
+import { writeEvents } from './telling.js';
+import { HISTORY, TroubledIssuing } from './troubled-issuing.js';
+
+/** A publisher, a relay, a sweeper, a consumer or an operator. */
+export async function runClient(
+  task: Task,
+  write: (line: Line) => void,
+  say: (said: Said) => void,
+): Promise<void> {
+  const chance = new Seeded(task.seed);
+  const variant = variantNamed(task.variant);
+  const [Issuing, Paying] =
+    task.campaign === 'order' ? [TroubledIssuing, AccountPayments] : [CardIssuing, Publishing];
+
+  class Campaign {}
+  Module({
+    imports: [
+      TypeOrmModule.forRoot({ ...task.business, poolSize: 20, retryAttempts: 0 } as TypeOrmModuleOptions),
+      IdempotentMqModule.forRoot(optionsFor(task)),
+    ],
+    providers: [
+      { provide: TASK, useValue: task },
+      { provide: HISTORY, useValue: write },
+      ...(task.role === 'consumer' ? [variant?.consumer ?? Issuing] : []),
+    ],
+  })(Campaign);
+
+  const app = await NestFactory.createApplicationContext(Campaign, { logger: false, abortOnError: false });
+  writeEvents(app.get(IdempotentMqEvents), write);
+  if (task.death) dieAtCommit(task.death, write);
+  const broker = app.get(BrokerService);
+  const outbox = app.get(OutboxPublisher);
+  const dataSource = app.get<DataSource>(getDataSourceToken());
+  const publishing = new Paying(task.name, dataSource, outbox, write, chance, !variant?.withoutKeys);
+  process.on('message', (told: Told) => {
+    if (told === 'hold-publishing') publishing.held = true;
+    if (told === 'go-on-publishing') publishing.held = false;
+    if (told === 'stop-publishing') void publishing.stop().then(() => say('stopped-publishing'));
+    if (told === 'sweep') void sweepOnce(broker, write).then(() => say('swept'));
+  });
+  if (task.role === 'publisher') publishing.start();
+  if (task.role === 'sweeper') void keepSweeping(broker, write, chance);
+  if (task.role === 'operator') void keepRequeueing(broker, write, chance);
+  say('ready');
+}

@@ -1,0 +1,25 @@
+import type { IdempotentMqEvents } from '../../src/index.js';
+import type { Line } from './history.js';
+
+/** What faults lead to; of everything else there would be too much. */
+const TOLD_OF = new Set([
+  'resend-absorbed',
+  'ack-missed',
+  'relay-error',
+  'quarantined',
+  'outbox-restored',
+  'duplicate-absorbed',
+  'dead-lettered',
+  'lease-lost',
+  'ack-lost',
+  'commit-unknown',
+  'retry-scheduled',
+  'given-back',
+  'worker-error',
+]);
+
+export function writeEvents({ events$ }: IdempotentMqEvents, write: (line: Line) => void): void {
+  events$.subscribe((event) => {
+    if (TOLD_OF.has(event.type)) write({ event: event.type, about: JSON.stringify(event) });
+  });
+}
