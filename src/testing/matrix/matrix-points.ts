@@ -1,6 +1,6 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { DeliveriesHandedOut } from '../harness/handed-out.js';
 import type { TestedRuntime } from '../harness/runtime-of.js';
+import { noLongerThan } from './no-longer-than.js';
 import type { Probe, Statement } from './probe.js';
 import type { Disturbance } from './probed-scopes.js';
 import { type Place, STATEMENT_FAULTS } from './statement-faults.js';
@@ -84,7 +84,7 @@ function duplicateAtTheSameTime(consumer: string, handedOut: DeliveriesHandedOut
             first = scope;
             await handedOut.copy(handedOut.ofScope(scope)!);
             onStruck();
-            await Promise.race([both, pause(COMPANY_MS)]);
+            await noLongerThan(COMPANY_MS, both);
           } else if (scope === first) {
             bothAreThere();
           }
@@ -124,7 +124,7 @@ function sideBySide(count: number): MatrixPoint {
           if (isFirstWrite) {
             onStruck();
             if (++arrived === count) allAreThere();
-            await Promise.race([all, pause(COMPANY_MS)]);
+            await noLongerThan(COMPANY_MS, all);
           }
           return run();
         },

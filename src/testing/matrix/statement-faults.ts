@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { connectionLost, deadlock, lockWaitTimeout, statementFailed } from './injected-errors.js';
+import { noLongerThan } from './no-longer-than.js';
 import type { Probe, Statement } from './probe.js';
 
 /** What a fault can use. */
@@ -126,7 +127,8 @@ export const STATEMENT_FAULTS: readonly StatementFault[] = [
     applies: isHandlers,
     strike: async ({ probe, run }) => {
       const answer = await run();
-      await Promise.race([probe.ended.then(() => pause(AFTER_HANDLER_MS)), pause(HELD_BACK_MS)]);
+      const handlerIsOver = probe.ended.then(() => pause(AFTER_HANDLER_MS));
+      await noLongerThan(HELD_BACK_MS, handlerIsOver);
       return answer;
     },
   },
