@@ -5,7 +5,7 @@ import { runtimeOf } from '../harness/runtime-of.js';
 import { type BrokenPoint, CrashMatrixError } from './crash-matrix.error.js';
 import { pointsOf } from './matrix-points.js';
 import { type MatrixRun, MatrixRuns, type RunOutcome } from './matrix-run.js';
-import { type Disturbance, ProbedScopes } from './probed-scopes.js';
+import { ProbedScopes } from './probed-scopes.js';
 
 export interface CrashMatrixOptions<Observed = unknown> {
   /**
@@ -51,9 +51,9 @@ export async function crashMatrix<Observed>(
   const scopes = new ProbedScopes(runtime);
   const runs = new MatrixRuns(harness, runtime, scopes, { publish, observe }, timeoutMs);
   try {
-    const reference = await runs.run(oneByOne());
+    const reference = await runs.run({ isOneByOne: true });
     refuse(UNDISTURBED, problemOfUndisturbed(reference));
-    refuse(ANOTHER, problemOfAnother(reference, await runs.run(oneByOne())));
+    refuse(ANOTHER, problemOfAnother(reference, await runs.run({ isOneByOne: true })));
     const place = {
       isSqlite: runtime.connections.database.dialect.engine === 'sqlite',
       isOneDatabase: runtime.transport.colocated !== undefined,
@@ -76,18 +76,6 @@ export async function crashMatrix<Observed>(
   } finally {
     scopes.close();
   }
-}
-
-/** Handlers take turns, so that what they do to each other does not count as undisturbed. */
-function oneByOne(): Disturbance {
-  let last: Promise<unknown> = Promise.resolve();
-  return {
-    handler: (_probe, call) => {
-      const turn = last.then(call);
-      last = turn.catch(() => undefined);
-      return turn;
-    },
-  };
 }
 
 function refuse(point: string, problem: string | undefined): void {

@@ -6,12 +6,12 @@ import { Probe, type Statement } from './probe.js';
 
 /** What a run does to the transactions of handlers, each where it may. */
 export interface Disturbance {
+  /** Each transaction begins when the one before it is over: none sees what another one does. */
+  isOneByOne?: boolean;
   /** Before the transaction begins. @param scope its name, which says the biz-id too */
   beforeBegin?(scope: string): Promise<void>;
   /** In place of a statement, which `run` sends. */
   statement?(probe: Probe, statement: Statement, run: () => Promise<unknown>): Promise<unknown>;
-  /** In place of a handler. */
-  handler?<T>(probe: Probe, call: () => Promise<T>): Promise<T>;
 }
 
 /** The transactions of the app's idempotent handlers, seen through the runner that each is given. */
@@ -19,6 +19,7 @@ export class ProbedScopes {
   /** Of the present run. */
   probes: Probe[] = [];
   private disturbance: Disturbance = {};
+  private lastTurn: Promise<void> = Promise.resolve();
   private readonly byScope = new Map<string, Probe>();
   private readonly undo: (() => void)[];
 
@@ -26,8 +27,18 @@ export class ProbedScopes {
     this.undo = [
       interpose(connections, 'scopeRunner', (scopeRunner) => async (request) => {
         if (request.kind !== 'handler') return scopeRunner(request);
+        const leave = this.disturbance.isOneByOne ? await this.takeTurn() : () => undefined;
         await this.disturbance.beforeBegin?.(request.name);
-        const connection = await scopeRunner(request);
+        const connection = await scopeRunner(request).catch((error: unknown) => {
+          leave();
+          throw error;
+        });
+        const release = connection.release.bind(connection);
+        const destroy = connection.destroy.bind(connection);
+        Object.assign(connection, {
+          release: () => release().finally(leave),
+          destroy: () => (destroy(), leave()),
+        });
         const { runner } = connection;
         const query = runner.query.bind(runner) as (...args: unknown[]) => Promise<unknown>;
         const consumer = request.name.slice(0, request.name.indexOf(') for ') + 1);
@@ -53,8 +64,7 @@ export class ProbedScopes {
       interpose(caller, 'call', (call) => async (...args) => {
         const probe = this.byScope.get(currentScope()?.name ?? '');
         if (!probe) return call(...args);
-        const handler = () => probe.around(() => call(...args));
-        return this.disturbance.handler ? this.disturbance.handler(probe, handler) : handler();
+        return probe.around(() => call(...args));
       }),
     ];
   }
@@ -63,6 +73,14 @@ export class ProbedScopes {
     this.probes = [];
     this.byScope.clear();
     this.disturbance = disturbance;
+  }
+
+  private async takeTurn(): Promise<() => void> {
+    const before = this.lastTurn;
+    let leave!: () => void;
+    this.lastTurn = new Promise((resolve) => (leave = resolve));
+    await before;
+    return leave;
   }
 
   close(): void {
