@@ -82,7 +82,16 @@ export class IdempotentMqBrokerModule
   }
 
   async onApplicationBootstrap(): Promise<void> {
-    const server = this.adapters.httpAdapter?.getHttpServer() as Server | undefined;
+    try {
+      await this.start(this.adapters.httpAdapter?.getHttpServer() as Server | undefined);
+    } catch (error) {
+      // Nest closes nothing of an app that did not start, and the database's connections would keep the process.
+      await this.runtime.close();
+      throw error;
+    }
+  }
+
+  private async start(server: Server | undefined): Promise<void> {
     if (!server && !this.runtime.options.listen) {
       throw new ConfigurationError(
         'IdempotentMqBrokerModule has no HTTP server to answer on: this app was made by NestFactory.createApplicationContext(). ' +

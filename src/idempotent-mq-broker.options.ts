@@ -174,7 +174,9 @@ function checkDataSource(dataSource: unknown): void {
   const isOne =
     typeof dataSource === 'object' && dataSource !== null && ('type' in dataSource || 'driver' in dataSource);
   const expected = "TypeORM's options for the broker's database, or a DataSource that is initialized";
-  if (!isOne) throw new InvalidOptionError('dataSource', dataSource, expected);
+  if (!isOne) {
+    throw new InvalidOptionError('dataSource', typeof dataSource === 'string' ? '***' : dataSource, expected);
+  }
   if ('isInitialized' in dataSource && !dataSource.isInitialized) {
     // Nobody would close it.
     throw new InvalidOptionError('dataSource', 'a DataSource that is not initialized', expected);

@@ -3,7 +3,7 @@ import { Logger } from '@nestjs/common';
 import { BrokerService } from './broker/index.js';
 import { DROP_DELAY_MS, LANDING_ROWS, SWEEP_INTERVAL_MS, statementLimits } from './broker-settings.js';
 import { BrokerSide } from './broker-side.js';
-import { describeError } from './errors/index.js';
+import { ConfigurationError, describeError } from './errors/index.js';
 import { IdempotentMqEvents } from './events/index.js';
 import type { ResolvedBrokerOptions } from './idempotent-mq-broker.options.js';
 import { logEvents } from './log-events.js';
@@ -13,6 +13,7 @@ import {
   HttpEndpoint,
   HttpServer,
   LandingWatch,
+  type ListenOptions,
   mountOn,
   openApiDocument,
   operationsOf,
@@ -97,13 +98,12 @@ export class IdempotentMqBrokerRuntime {
     }
   }
 
-  /** @param httpServer the app's own; it has none where it is no web application */
+  /**
+   * @param httpServer the app's own; it has none where it is no web application
+   * @throws ConfigurationError where it can't listen
+   */
   async start(httpServer: Server | undefined): Promise<void> {
-    const { listen, basePath, tokens, limits, sweep } = this.options;
-    if (sweep) {
-      this.broker.startSweeping();
-      this.transactions.start();
-    }
+    const { listen, basePath, tokens } = this.options;
     const whom = tokens.areNeeded
       ? 'to whoever has a token'
       : 'to programs of this machine (there are no tokens)';
@@ -112,15 +112,33 @@ export class IdempotentMqBrokerRuntime {
         this.endpoint.handle(request, response, path),
       );
       this.logger.log(`Answering below ${basePath}/v1, ${whom}.`);
-      return;
+    } else {
+      this.port = await this.listen(listen);
+      this.logger.log(`Listening on http://${listen.host}:${this.port}${basePath}, ${whom}.`);
     }
-    this.server = new HttpServer((request, response) => {
+    if (!this.options.sweep) return;
+    this.broker.startSweeping();
+    this.transactions.start();
+  }
+
+  private async listen(at: ListenOptions): Promise<number> {
+    const { basePath, limits } = this.options;
+    const server = new HttpServer((request, response) => {
       const path = pathBehind(basePath, request.url);
       if (path !== undefined) return this.endpoint.handle(request, response, path);
       response.writeHead(404, { 'content-type': 'application/json' }).end(NOT_FOUND);
     }, limits.bodyTimeoutMs);
-    this.port = await this.server.listen(listen);
-    this.logger.log(`Listening on http://${listen.host}:${this.port}${basePath}, ${whom}.`);
+    try {
+      const port = await server.listen(at);
+      this.server = server;
+      return port;
+    } catch (cause) {
+      throw new ConfigurationError(
+        `The broker service can't listen on port ${at.port} of ${at.host} (option listen): ${describeError(cause)}. ` +
+          'Give it a port that nobody has, and an address of this machine.',
+        { cause },
+      );
+    }
   }
 
   /** Takes no more requests, answers who waits, and lets what is under way come to its end. May be called again. */

@@ -406,7 +406,8 @@ function brokerByUrl(value: BrokerByUrl): BrokerByUrl & { timeoutMs: number } {
   if (!isOne) {
     throw new InvalidOptionError(
       'broker.url',
-      url,
+      // Its query may have a secret as well.
+      typeof url === 'string' && /[?#@]/.test(url) ? '***' : url,
       'the address of a broker service, such as https://broker.internal',
     );
   }
@@ -436,7 +437,11 @@ function brokerInDatabase(value: BrokerInDatabase): BrokerInDatabase {
   const isOne = typeof dataSource === 'object' && dataSource !== null;
   const expected = "TypeORM's options for the broker's database, or a DataSource that is initialized";
   if (!isOne || !('type' in dataSource || dataSource instanceof DataSource || 'driver' in dataSource)) {
-    throw new InvalidOptionError('broker.dataSource', dataSource, expected);
+    throw new InvalidOptionError(
+      'broker.dataSource',
+      typeof dataSource === 'string' ? '***' : dataSource,
+      expected,
+    );
   }
   if ('isInitialized' in dataSource) {
     // Nobody would close it.

@@ -9,12 +9,6 @@ import type { Task } from './task.js';
 export const LEASE_MS = { kill: 1_500, commit: 1_500, order: 4_000, instances: 3_000 };
 
 /**
- * How long an answer of the service may take: half a lease. One that comes when its leases are over, counted from when they
- * were asked for, is as good as lost, and they run out once more at the broker.
- */
-const ANSWER_MS = LEASE_MS.instances / 2;
-
-/**
  * Short leases and waits, so that a fault costs seconds. Nothing is given up where a dead letter would be a loss: in
  * campaign `order`, where an operator brings them back, its handlers say how often they are tried.
  */
@@ -25,7 +19,7 @@ export function optionsFor(task: Task): IdempotentMqOptions {
     roles: { consume: role === 'consumer', relay: role === 'relay', sweep: role === 'sweeper' },
     ...(broker && {
       broker: {
-        ...(url ? { url, timeoutMs: ANSWER_MS } : { dataSource: broker }),
+        ...(url ? { url } : { dataSource: broker }),
         ...(through && { through }),
       },
     }),

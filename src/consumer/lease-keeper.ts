@@ -47,6 +47,21 @@ export class LeaseKeeper {
     clearTimeout(timer);
   }
 
+  /**
+   * For one that has run out by its holder's count, which begins when its claim was asked for. A claim may have waited at
+   * the broker, where the lease begins later: left alone, it would run out there for nobody.
+   */
+  async renewLate(held: HeldDelivery): Promise<void> {
+    const askedAt = performance.now();
+    try {
+      const lost = await this.transport.extend(this.subscription, [held.claimed], this.leaseMs);
+      if (lost.length === 0) return held.renewed(askedAt);
+    } catch {
+      // Nobody knows whose it is.
+    }
+    held.loseLease();
+  }
+
   private async renew(): Promise<void> {
     // In one database, those that settle have their row locked by the transaction that is about to remove it. In two, their
     // ACK may have to be sent again and again.

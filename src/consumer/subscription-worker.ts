@@ -220,7 +220,8 @@ export class SubscriptionWorker {
   private async runOne(held: HeldDelivery): Promise<void> {
     const begun = performance.now();
     try {
-      if (!this.transport.colocated && held.isLeaseOver(this.consumer.settings.leaseMs)) held.loseLease();
+      const { leaseMs } = this.consumer.settings;
+      if (!this.transport.colocated && held.isLeaseOver(leaseMs)) await this.leases.renewLate(held);
       if (held.abortedBy === 'lease-lost') return;
       const wasRun = await this.processor.process(held, {
         stopping: this.stopped.signal,

@@ -76,7 +76,7 @@ export function errorCode(error: unknown): string | undefined {
 
 /** What came, for an error message: its type and a short rendering, never throwing and never long. */
 export function describeValue(value: unknown): string {
-  if (typeof value === 'string') return `the string ${JSON.stringify(shorten(value))}`;
+  if (typeof value === 'string') return `the string ${JSON.stringify(shorten(withoutUser(value)))}`;
   if (value === null || value === undefined) return String(value);
   if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') {
     return `the ${typeof value} ${String(value)}`;
@@ -97,7 +97,13 @@ export function describeValue(value: unknown): string {
 
 /** Options of databases go past here, and errors into logs. */
 function withoutSecrets(key: string, value: unknown): unknown {
-  return /pass|secret|token|credential|key$|^url$/i.test(key) ? '***' : value;
+  if (/pass|secret|token|credential|key$|^url$/i.test(key)) return '***';
+  return typeof value === 'string' ? withoutUser(value) : value;
+}
+
+/** A URL may have a password in it, wherever it comes; it goes up to the last @, however it is misspelt. */
+function withoutUser(text: string): string {
+  return text.replace(/^(\s*[a-z][a-z0-9+.-]*:\/\/).*@/is, '$1***@');
 }
 
 function shorten(text = ''): string {

@@ -29,9 +29,26 @@ export function administer(
   return (methods[call] as Method)(...(args.map(withDates) as never[]));
 }
 
+/** ISO 8601 with a zone: without one it would be the time of wherever the service runs. */
+const DATE = /^(\d{4}-\d\d-\d\d)T\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
+
 /** JSON has no dates. What is none of them is refused by the method, which names it. */
 function withDates(argument: unknown): unknown {
   if (typeof argument !== 'object' || argument === null || !('deadUntil' in argument)) return argument;
   const { deadUntil } = argument;
-  return typeof deadUntil === 'string' ? { ...argument, deadUntil: new Date(deadUntil) } : argument;
+  return typeof deadUntil === 'string'
+    ? { ...argument, deadUntil: dateOf(deadUntil) ?? deadUntil }
+    : argument;
+}
+
+function dateOf(text: string): Date | undefined {
+  const [, day] = DATE.exec(text) ?? [];
+  // A day that the month has not would be one of the next.
+  if (day === undefined || !isDay(day)) return undefined;
+  return new Date(text);
+}
+
+function isDay(day: string): boolean {
+  const midnight = new Date(`${day}T00:00:00Z`);
+  return !Number.isNaN(midnight.getTime()) && midnight.toISOString().startsWith(day);
 }

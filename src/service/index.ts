@@ -1,5 +1,5 @@
 export { HttpEndpoint } from './http-endpoint.js';
-export { HttpServer } from './http-server.js';
+export { HttpServer, type ListenOptions } from './http-server.js';
 export { LandingWatch } from './landing-watch.js';
 export { isLoopback } from './loopback.js';
 export { mountOn, pathBehind } from './mount.js';

@@ -22,8 +22,11 @@ export class KnownSubscriptions {
     const unknown = [...new Set(ids)].filter((id) => !this.known.has(id));
     if (unknown.length > 0) for (const one of await this.find(unknown)) this.known.set(one.id, one);
     const found = ids.map((id) => this.known.get(id));
-    const others = found.find((one) => one && !caller.mayConsume(one.group));
+    const others = found.find((one) => one && !caller.mayConsume(one.group, one.topic));
     if (!others) return found;
-    throw new Problem('SCOPE_MISSING', `The token ${caller.name} may not consume as ${others.group}.`);
+    throw new Problem(
+      'SCOPE_MISSING',
+      `The token ${caller.name} may not consume ${others.topic} as ${others.group}.`,
+    );
   }
 }

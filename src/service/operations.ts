@@ -100,8 +100,8 @@ export function operationsOf(broker: BrokerService, watch: LandingWatch): Operat
     },
 
     async subscribe({ dedup, ...request }, { caller }) {
-      const { group } = request;
-      if (!caller.mayConsume(group)) throw missing(caller, `consume as ${group}`);
+      const { topic, group } = request;
+      needs(caller.mayConsume(group, topic), caller, `consume ${topic} as ${group}`);
       const { id, otherDedup: other } = await broker.subscribe({
         ...request,
         dedup: dedup === undefined ? undefined : bytesOf(dedup),
@@ -190,8 +190,7 @@ export function operationsOf(broker: BrokerService, watch: LandingWatch): Operat
       return { held: asked.map((lease) => !lost.has(lease)) };
     },
 
-    async identify(_, { caller }) {
-      needs(caller.consumes || caller.publishes, caller, 'publish or consume');
+    async identify() {
       return identityToJson(await broker.identify());
     },
 
@@ -229,7 +228,14 @@ function bySubscription<T extends { subscriptionId: number }>(leases: readonly T
 function checkMessage({ bizId, orderingKey, body, headers }: SentMessageJson, i: number): void {
   encodeBizId(bizId, `messages.${i}.bizId must be`);
   if (orderingKey !== undefined) encodeOrderingKey(`messages.${i}.orderingKey`, orderingKey);
-  if (headers) encodeHeaders(new Map(headers as [string, string][]));
+  if (headers) {
+    const pairs = new Map(headers as [string, string][]);
+    // They are stored as they come, and a Map would have the last of them alone.
+    if (pairs.size < headers.length) {
+      throw new Problem('REQUEST_INVALID', `messages.${i}.headers has a name twice.`);
+    }
+    encodeHeaders(pairs);
+  }
   checkJsonText(`messages.${i}.body`, body);
 }
 

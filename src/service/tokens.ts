@@ -9,14 +9,23 @@ export interface BrokerToken {
   name: string;
   /** The secret itself, at least 32 characters; or its SHA-256, so that the secret stands nowhere here. */
   token?: string;
-  /** 64 hexadecimal digits: `printf %s "$TOKEN" | sha256sum`. */
+  /** 64 hexadecimal digits: `printf %s "$TOKEN" | sha256sum`. A secret of that form can't be told from a digest. */
   sha256?: string;
   /** The topics to which it may publish, or `all`. */
   publish?: 'all' | readonly string[];
-  /** The groups as which it may consume, or `all`. */
-  consume?: 'all' | readonly string[];
+  /**
+   * The groups as which it may consume, or `all`. A group by its name alone may consume any topic; `{ group, topics }` no
+   * other than these.
+   */
+  consume?: 'all' | readonly (string | ConsumeScope)[];
   /** Whether it may list, requeue and delete what is dead or quarantined, and pause, limit and remove groups. @default false */
   administer?: boolean;
+}
+
+/** A group, and the topics that it may consume. */
+export interface ConsumeScope {
+  group: string;
+  topics: readonly string[];
 }
 
 /** What the bearer of a token may do. */
@@ -24,8 +33,7 @@ export interface Caller {
   readonly name: string;
   mayPublish(topic: string): boolean;
   readonly publishes: boolean;
-  mayConsume(group: string): boolean;
-  readonly consumes: boolean;
+  mayConsume(group: string, topic: string): boolean;
   readonly administers: boolean;
 }
 
@@ -42,7 +50,6 @@ const ANYBODY: Caller = {
   mayPublish: () => true,
   publishes: true,
   mayConsume: () => true,
-  consumes: true,
   administers: true,
 };
 
@@ -53,7 +60,7 @@ export class Tokens {
   /** @throws InvalidOptionError naming the token's option and what came */
   constructor(tokens: readonly BrokerToken[]) {
     const given: unknown = tokens;
-    if (!Array.isArray(given)) throw new InvalidOptionError('tokens', given, "an array, or 'none'");
+    if (!Array.isArray(given)) throw new InvalidOptionError('tokens', secretly(given), "an array, or 'none'");
     this.known = tokens.map((token, i) => resolveToken(`tokens[${i}]`, token));
     const digests = new Set(this.known.map(({ digest }) => digest.toString('hex')));
     if (digests.size < this.known.length) {
@@ -82,7 +89,8 @@ export class Tokens {
 }
 
 function resolveToken(option: string, given: BrokerToken): KnownToken {
-  if (typeof given !== 'object' || given === null) throw new InvalidOptionError(option, given, 'an object');
+  if (typeof given !== 'object' || given === null)
+    throw new InvalidOptionError(option, secretly(given), 'an object');
   const stray = Object.keys(given).find((key) => !KEYS.includes(key));
   if (stray !== undefined) {
     throw new InvalidOptionError(`${option}.${stray}`, '***', `left out. Known are ${KEYS.join(', ')}`);
@@ -100,10 +108,11 @@ function resolveToken(option: string, given: BrokerToken): KnownToken {
     throw new InvalidOptionError(`${option}.token`, '***', expected);
   }
   if (sha256 !== undefined && !/^[0-9a-f]{64}$/i.test(String(sha256))) {
-    throw new InvalidOptionError(`${option}.sha256`, sha256, '64 hexadecimal digits');
+    const expected = '64 hexadecimal digits: the SHA-256 of the secret, not the secret itself';
+    throw new InvalidOptionError(`${option}.sha256`, '***', expected);
   }
   const mayPublish = scopeOf(`${option}.publish`, publish);
-  const mayConsume = scopeOf(`${option}.consume`, consume);
+  const mayConsume = consumeScopeOf(`${option}.consume`, consume);
   if (typeof administer !== 'boolean')
     throw new InvalidOptionError(`${option}.administer`, administer, 'a boolean');
   if (!mayPublish && !mayConsume && !administer) {
@@ -115,9 +124,36 @@ function resolveToken(option: string, given: BrokerToken): KnownToken {
     mayPublish: mayPublish ?? (() => false),
     publishes: mayPublish !== undefined,
     mayConsume: mayConsume ?? (() => false),
-    consumes: mayConsume !== undefined,
     administers: administer,
   };
+}
+
+/** A secret that came where it doesn't belong is not shown either. */
+function secretly(given: unknown): unknown {
+  return typeof given === 'string' ? '***' : given;
+}
+
+function consumeScopeOf(
+  option: string,
+  given: BrokerToken['consume'],
+): ((group: string, topic: string) => boolean) | undefined {
+  if (!Array.isArray(given)) return scopeOf(option, given);
+  const scopes = given.map((one: string | ConsumeScope, i) => {
+    if (typeof one !== 'object' || one === null) return { group: one, mayConsume: () => true };
+    const stray = Object.keys(one).find((key) => key !== 'group' && key !== 'topics');
+    if (stray !== undefined) {
+      throw new InvalidOptionError(`${option}[${i}].${stray}`, '***', 'left out. Known are group, topics');
+    }
+    const mayConsume = scopeOf(`${option}[${i}].topics`, one.topics);
+    if (!mayConsume) throw new InvalidOptionError(`${option}[${i}].topics`, one.topics, 'an array of names');
+    return { group: one.group, mayConsume };
+  });
+  const mayBe = scopeOf(
+    option,
+    scopes.map(({ group }) => group),
+  )!;
+  return (group, topic) =>
+    mayBe(group) && scopes.some((scope) => scope.group === group && scope.mayConsume(topic));
 }
 
 function scopeOf(option: string, given: unknown): ((name: string) => boolean) | undefined {

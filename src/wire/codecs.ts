@@ -171,19 +171,23 @@ export function identityFromJson({ broker, now }: { broker: string; now: number 
 
 /** Stored as the JSON of pairs (topic/headers.codec.ts), so pairs keep every byte and their order. */
 function headersToJson(headers: Buffer | null): HeaderPairs | undefined {
-  return headers ? (JSON.parse(text(headers)) as HeaderPairs) : undefined;
+  return listToJson(headers) as HeaderPairs | undefined;
 }
 
 function headersFromJson(pairs: HeaderPairs | undefined): Buffer | null {
   return pairs && pairs.length > 0 ? bytes(JSON.stringify(pairs)) : null;
 }
 
-/** What can't be read is left out, as everywhere: it must not keep its delivery from being handed out. */
 function historyToJson(errors: Buffer | null): AttemptJson['errors'] {
-  if (!errors) return undefined;
+  return listToJson(errors) as AttemptJson['errors'];
+}
+
+/** What can't be read is left out, as everywhere: it must not keep its delivery from being handed out, once it is leased. */
+function listToJson(stored: Buffer | null): unknown[] | undefined {
+  if (!stored) return undefined;
   try {
-    const history: unknown = JSON.parse(text(errors));
-    return Array.isArray(history) ? (history as AttemptJson['errors']) : undefined;
+    const list: unknown = JSON.parse(text(stored));
+    return Array.isArray(list) ? list : undefined;
   } catch {
     return undefined;
   }

@@ -1,6 +1,6 @@
 import type { OperationName } from './schemas.js';
 
-export type Scope = 'publish' | 'consume' | 'administer' | 'publish or consume';
+export type Scope = 'publish' | 'consume' | 'administer' | 'any';
 
 /** What each operation is for, and what a token needs for it. */
 export const OPERATIONS: Record<OperationName, { scope: Scope; summary: string }> = {
@@ -48,7 +48,7 @@ export const OPERATIONS: Record<OperationName, { scope: Scope; summary: string }
     summary: 'Dead letters, quarantine, groups and topics, for an operator.',
   },
   identify: {
-    scope: 'publish or consume',
+    scope: 'any',
     summary: 'Tells this broker’s database from any other, and what its clock shows.',
   },
   unfinished: {

@@ -47,8 +47,9 @@ describe('the options of the README', () => {
 describe('the options of docs/broker-as-a-service.md', () => {
   const rows = tableUnder(read('docs/broker-as-a-service.md'), '### Options of the service');
   const broker = { type: 'better-sqlite3', database: 'broker.sqlite' } as const;
+  // Mounted in an app: with a port of its own it has another basePath.
   const resolve = (options: object) =>
-    JSON.stringify(resolveBrokerOptions({ dataSource: broker, ...options }));
+    JSON.stringify(resolveBrokerOptions({ dataSource: broker, tokens: 'none', ...options }));
   const withDefaults = resolve({});
 
   it('are all options that there are', () => {
@@ -59,7 +60,7 @@ describe('the options of docs/broker-as-a-service.md', () => {
   });
 
   it.each(rows.map(([name, standard]) => [name!, standard!]))('%s is %s unless given', (name, standard) => {
-    if (name === 'listen') return expect(resolveBrokerOptions({ dataSource: broker }).listen).toBeUndefined();
+    if (name === 'listen') return expect(JSON.parse(withDefaults)).not.toHaveProperty('listen');
     const [first] = standard.split(';');
     const value = JSON.parse(first!.replaceAll("'", '"')) as unknown;
     expect(resolve(optionAt(name, value))).toBe(withDefaults);

@@ -111,8 +111,8 @@ describe('compose.yaml', () => {
     const payments = callerOf('payment-system');
     const cards = callerOf('card-system');
     expect(payments.mayPublish(PaymentSucceeded.name)).toBe(true);
-    expect(cards.mayConsume('card-issuing')).toBe(true);
-    expect([payments.consumes, cards.publishes]).toEqual([false, false]);
+    expect(cards.mayConsume('card-issuing', PaymentSucceeded.name)).toBe(true);
+    expect([payments.mayConsume('card-issuing', PaymentSucceeded.name), cards.publishes]).toEqual([false, false]);
     expect([payments.administers, cards.administers]).toEqual([false, false]);
     const options = {
       dataSource: { type: 'mariadb' as const },

@@ -169,6 +169,19 @@ describe('forRoot refuses', () => {
     await expect(start).rejects.toThrow('(got an object {"username":"shop","password":"***"})');
   });
 
+  it.each([
+    ['the broker', 'mysql://shop:hunter2@db/broker'],
+    ['the broker’s database', { dataSource: 'mysql://shop:hunter2@db/broker' }],
+    ['the broker’s address, with a user,', { url: 'https://shop:hunter2@broker?a=1' }],
+    ['the broker’s address, misspelt,', { url: 'https://shop:hunter2/@broker' }],
+    ['the broker’s address, with a query,', { url: 'https://broker?token=hunter2' }],
+  ])('%s as a text with a password, without showing it', async (_, broker) => {
+    const options = { broker } as never;
+    const start = startModules({ imports: [typeOrm(database), IdempotentMqModule.forRoot(options)] });
+    await expect(start).rejects.toThrow(/^broker.* must be .*\*\*\*/);
+    await expect(start).rejects.not.toThrow('hunter2');
+  });
+
   it('a name that is none', () => {
     expect(() => IdempotentMqModule.forRoot({ name: 'two words' })).toThrow(
       /forRoot\(\{ name \}\) must be .* \(got the string "two words"\)/,

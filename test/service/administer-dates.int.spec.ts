@@ -40,11 +40,22 @@ describe.each(engines)('dead letters until a date, over the network, on %s', (en
     expect(await deadLetters.purge({ deadUntil: letter!.deadAt })).toBe(1);
   });
 
-  it('refuses what is no date', async () => {
-    const asked = over.requests.ask('administer', {
-      call: 'deadLetters.purge',
-      arguments: [{ deadUntil: 'yesterday' }],
-    });
+  it('takes a date of any zone', async () => {
+    const deadUntil = '2999-12-31T23:59:59+05:30';
+    const request = { call: 'deadLetters.purge' as const, arguments: [{ deadUntil }] };
+    expect(await over.requests.ask('administer', request)).toEqual({ result: 1 });
+  });
+
+  it.each([
+    'yesterday',
+    '12',
+    '2999-12-31',
+    '2999-12-31T23:59:59',
+    '2999-02-30T00:00:00Z',
+    '2999-13-01T00:00:00Z',
+    'Fri, 31 Dec 2999 00:00:00 GMT',
+  ])('refuses what is no date with a zone: %s', async (deadUntil) => {
+    const asked = over.requests.ask('administer', { call: 'deadLetters.purge', arguments: [{ deadUntil }] });
     await expect(asked).rejects.toMatchObject({
       code: 'BROKER_REFUSED',
       problem: 'REQUEST_INVALID',

@@ -152,6 +152,14 @@ describe('a broker service that is sent nonsense', () => {
     ],
     ['an empty biz-id', 'send', shipment({ bizId: '' }), 400, 'REQUEST_INVALID', /bizId/],
     [
+      'a header twice',
+      'send',
+      shipment({ headers: Array.from({ length: 500 }, () => ['x', 'y'.repeat(100)]) }),
+      400,
+      'REQUEST_INVALID',
+      /headers has a name twice/,
+    ],
+    [
       'a header __proto__',
       'send',
       shipment({ headers: [['__proto__', 'x']] }),

@@ -1,12 +1,14 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { Tokens } from '../../src/service/index.js';
 import type { BrokerToken, IdempotentMqBrokerOptions } from '../../src/index.js';
+import { startApp } from '../support/app.js';
 import { type TestDatabase, createDatabase } from '../support/engines.js';
 import { type TestService, startService } from '../support/service.js';
 import { ask, shipment } from './support/ask.js';
 
 const SHOP = 'shop-secret-of-more-than-32-characters';
 const CARDS = 'cards-secret-of-more-than-32-characters';
+const SMS = 'sms-secret-of-more-than-32-characters-in-all';
 const OPERATOR = 'operator-secret-of-more-than-32-characters';
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
@@ -22,6 +24,11 @@ describe('a broker service with tokens', () => {
       tokens: [
         { name: 'shop', token: SHOP, publish: ['payment.succeeded'] },
         { name: 'cards', sha256: sha256(CARDS), consume: ['card-issuing'] },
+        {
+          name: 'sms',
+          token: SMS,
+          consume: [{ group: 'sms', topics: ['payment.succeeded'] }, 'mails'],
+        },
         { name: 'operator', token: OPERATOR, administer: true },
       ],
     });
@@ -91,11 +98,34 @@ describe('a broker service with tokens', () => {
     expect(await told('claim', { ...claim, subscription: own.body.subscription }, CARDS)).toBe(200);
   });
 
+  it('lets a consumer consume the topics that its group has, where it has some', async () => {
+    const other = (group: string) => ({ ...subscribe(group), topic: 'salary.paid' });
+    expect(await told('subscribe', subscribe('sms'), SMS)).toBe(200);
+    expect(await told('subscribe', other('sms'), SMS)).toBe('403 SCOPE_MISSING');
+    expect(await told('subscribe', other('mails'), SMS)).toBe(200);
+    const { id } = await service.broker.subscribe(other('sms'));
+    expect(await told('poll', { subscription: id, after: 0 }, SMS)).toBe('403 SCOPE_MISSING');
+  });
+
   it('lets an operator administer, and nothing else', async () => {
     const { body } = await ask(service.url, 'administer', { call: 'topics' }, { token: OPERATOR });
-    expect(body.result).toEqual([expect.objectContaining({ topic: 'payment.succeeded' })]);
+    expect(body.result).toContainEqual(expect.objectContaining({ topic: 'payment.succeeded' }));
+    expect(await told('identify', {}, OPERATOR)).toBe(200);
     expect(await told('send', shipment({}), OPERATOR)).toBe('403 SCOPE_MISSING');
     expect(await told('subscribe', subscribe('card-issuing'), OPERATOR)).toBe('403 SCOPE_MISSING');
+  });
+
+  it('lets an operator’s app start, which only administers', async () => {
+    const own = await createDatabase('sqlite');
+    const app = await startApp(own, { options: { broker: { url: service.url, token: OPERATOR } } });
+    try {
+      expect(await app.broker.topics()).toContainEqual(
+        expect.objectContaining({ topic: 'payment.succeeded' }),
+      );
+    } finally {
+      await app.close();
+      await own.drop();
+    }
   });
 });
 
@@ -146,11 +176,35 @@ describe('the options of a broker service', () => {
     ['no scope', { name: 'a', token: SHOP }, /publish, consume or administer/],
     ['a wildcard', { name: 'a', token: SHOP, publish: ['payment.*'] }, /publish\[0\].*wildcards/],
     ['an empty list', { name: 'a', token: SHOP, consume: [] }, /consume/],
+    ['a group of no topics', { name: 'a', token: SHOP, consume: [{ group: 'g' }] }, /consume\[0\]\.topics/],
+    [
+      'a group’s field that is none',
+      { name: 'a', token: SHOP, consume: [{ group: 'g', topic: 't' }] },
+      /consume\[0\]\.topic /,
+    ],
+    [
+      'a group that is none',
+      { name: 'a', token: SHOP, consume: [{ group: '', topics: ['t'] }] },
+      /consume\[0\]/,
+    ],
     ['a scope that is none', { name: 'a', token: SHOP, admin: true }, /tokens\[0\]\.admin/],
   ])('refuse a token with %s, and show no secret', (_, token, message) => {
     const making = () => new Tokens([token as BrokerToken]);
     expect(making).toThrow(message);
     expect(making).not.toThrow(SHOP);
+  });
+
+  it.each<[string, object]>([
+    ['tokens that are one text', { tokens: SHOP }],
+    ['a token that is a text', { tokens: [SHOP] }],
+    ['a secret in place of its SHA-256', { tokens: [{ name: 'a', sha256: SHOP, publish: 'all' }] }],
+    ['a database’s URL', { dataSource: `mysql://broker:${SHOP}@db/broker` }],
+    ['a database’s URL in an option that is none', { database: `mysql://broker:${SHOP}@db/broker` }],
+    ['one within an object', { databases: { broker: `mysql://broker:${SHOP}@db/broker` } }],
+  ])('show no secret where %s came', async (_, options) => {
+    const message = await refused(options);
+    expect(message).toMatch(/must be .*\*\*\*/);
+    expect(message).not.toContain(SHOP.slice(0, 10));
   });
 
   it('refuse two tokens of one secret', () => {
