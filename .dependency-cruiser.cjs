@@ -60,6 +60,14 @@ module.exports = {
       from: { path: '^src/(broker|storage|topic|errors|transaction|transport|wire|service)/' },
       to: { path: 'node_modules/@nestjs/(?!common/)' },
     },
+    {
+      name: 'testing-is-for-tests',
+      comment:
+        'what is for tests is an entry point of its own: nothing of it is reachable from what apps run',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/testing/' },
+      to: { path: '^src/testing/' },
+    },
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     {
       name: 'no-deep-imports-of-peers',

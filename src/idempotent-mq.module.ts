@@ -35,6 +35,7 @@ import {
   getForgettingToken,
   getIdempotentExecutorToken,
   getIdempotentMqEventsToken,
+  getRuntimeToken,
 } from './idempotent-mq.tokens.js';
 import { getOutboxPublisherToken } from './publisher/index.js';
 
@@ -92,12 +93,9 @@ export class IdempotentMqModule
     @Inject(RUNTIME) private readonly runtime: IdempotentMqRuntime,
     @Inject(DiscoveryService) private readonly discovery: DiscoveryService,
     @Inject(MetadataScanner) private readonly scanner: MetadataScanner,
-    @Inject(ExternalContextCreator) contexts: ExternalContextCreator,
-    @Inject(ModuleRef) moduleRef: ModuleRef,
   ) {
     super();
-    const { transport, scenarios, sources, contracts, dedups, events, options } = runtime;
-    const caller = new HandlerCaller(contexts, moduleRef);
+    const { transport, scenarios, sources, contracts, dedups, events, options, caller } = runtime;
     this.consumers = new Consumers(
       transport,
       { ...runtime.scopeDeps(), transport, scenarios, sources, contracts, dedups, events, caller },
@@ -278,17 +276,27 @@ function instanceModule(definition: DynamicModule, extras: IdempotentMqExtras): 
       { provide: EXTRAS, useValue: extras },
       {
         provide: RUNTIME,
-        useFactory: async (options: IdempotentMqOptions, discovery: DiscoveryService, found?: DataSource) => {
+        useFactory: async (
+          options: IdempotentMqOptions,
+          discovery: DiscoveryService,
+          contexts: ExternalContextCreator,
+          moduleRef: ModuleRef,
+          found?: DataSource,
+        ) => {
           const dataSource = found ?? (await missingDataSource(discovery, extras.dataSource));
-          return IdempotentMqRuntime.open(dataSource, resolveOptions(options, dataSource));
+          const caller = new HandlerCaller(contexts, moduleRef);
+          return IdempotentMqRuntime.open(dataSource, resolveOptions(options, dataSource), caller);
         },
         inject: [
           MODULE_OPTIONS_TOKEN,
           DiscoveryService,
+          ExternalContextCreator,
+          ModuleRef,
           { token: getDataSourceToken(extras.dataSource) as never, optional: true },
         ],
       },
       ...parts,
+      part(getRuntimeToken(name) as never, (runtime) => runtime),
     ],
     exports: parts.map((provider) => (provider as { provide: symbol }).provide),
   };

@@ -8,6 +8,7 @@ import {
   ContractWatch,
   DedupWatch,
   Forgetting,
+  type HandlerCaller,
   IdempotentExecutor,
   ScenarioSources,
   Scenarios,
@@ -81,6 +82,8 @@ export class IdempotentMqRuntime {
     readonly connections: LibraryConnections,
     packetBytes: number,
     private readonly away: BrokerAway,
+    /** Calls the app's handlers. */
+    readonly caller: HandlerCaller,
   ) {
     logEvents(this.events, this.logger);
     logRelayEvents(this.events, this.logger);
@@ -163,7 +166,11 @@ export class IdempotentMqRuntime {
    * Opens the library's connections and registers the topics. It runs when Nest makes the providers: the app's own
    * onModuleInit may publish already.
    */
-  static async open(dataSource: DataSource, options: ResolvedOptions): Promise<IdempotentMqRuntime> {
+  static async open(
+    dataSource: DataSource,
+    options: ResolvedOptions,
+    caller: HandlerCaller,
+  ): Promise<IdempotentMqRuntime> {
     const database = databaseOf(dataSource, options.tablePrefix);
     if (database.dialect.engine === 'sqlite' && !options.leaveDataSourceAlone) {
       makeSqliteSafe(dataSource, { writeWaitMs: options.writeWaitMs });
@@ -198,7 +205,7 @@ export class IdempotentMqRuntime {
       const { brokerSide, service } = away;
       refuseOtherBrokerOf(dataSource, options.tablePrefix, brokerSide ?? service);
       const brokerIsThere = (await (brokerSide ?? service)?.tryToOpen()) ?? true;
-      const runtime = new IdempotentMqRuntime(dataSource, options, connections, packetBytes, away);
+      const runtime = new IdempotentMqRuntime(dataSource, options, connections, packetBytes, away, caller);
       await runtime.tellWhereItIs(brokerIsThere);
       // A broker that comes later learns of topics from what is sent, and from who subscribes. So does a service.
       if (brokerIsThere) {
@@ -244,6 +251,12 @@ export class IdempotentMqRuntime {
     const broker = apart && (brokerIsThere && brokerSide ? brokerSide.connections : 'away');
     for (const warning of await tellOfLeftBehind({ own: connections, name: own, broker }))
       logger.warn(warning);
+  }
+
+  /** Those of the broker's database; undefined: the broker is a service. */
+  get brokerConnections(): LibraryConnections | undefined {
+    const { brokerSide, service } = this.away;
+    return service ? undefined : (brokerSide?.connections ?? this.connections);
   }
 
   /** The server must not end a transaction whose consumer may be silent for longer than the module's own lease. */

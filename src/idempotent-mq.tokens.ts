@@ -26,3 +26,8 @@ export function getIdempotentMqEventsToken(name?: string) {
     ? IdempotentMqEvents
     : Symbol.for(`nestjs-idempotent-mq:IdempotentMqEvents:${name}`);
 }
+
+/** For the library's own testing kit, which looks behind what apps see. */
+export function getRuntimeToken(name = '') {
+  return Symbol.for(`nestjs-idempotent-mq:runtime:${name}`);
+}

@@ -3,13 +3,15 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { CardIssuing } from '../readme/card-issuing.js';
 import { Card, Payment } from '../readme/entities.js';
+import { PaymentSucceeded } from '../readme/payment-succeeded.js';
 import { Payments } from '../readme/payments.service.js';
 // #region integration
-import { filter, firstValueFrom } from 'rxjs';
-import { IdempotentMqEvents, IdempotentMqModule } from '../../src/index.js';
+import { IdempotentMqModule, OutboxPublisher } from '../../src/index.js';
+import { MqTestHarness } from '../../src/testing/index.js';
 
 describe('a payment', () => {
   let app: TestingModule;
+  let harness: MqTestHarness;
 
   beforeEach(async () => {
     app = await Test.createTestingModule({
@@ -20,22 +22,43 @@ describe('a payment', () => {
           entities: [Payment, Card],
           synchronize: true,
         }),
-        IdempotentMqModule.forRoot({ schema: 'ensure', consumers: { retry: { attempts: 1 } } }),
+        IdempotentMqModule.forRoot({ schema: 'ensure' }),
       ],
       providers: [Payments, CardIssuing],
     }).compile();
     await app.init(); // starts the consumers
+    harness = new MqTestHarness(app);
   });
 
   afterEach(() => app.close());
 
+  const cards = () => app.get(DataSource).getRepository(Card).countBy({ paymentId: 'P-1' });
+
   it('gets one card', async () => {
-    const { events$ } = app.get(IdempotentMqEvents);
-    const ended = ['acknowledged', 'dead-lettered'];
-    const end = firstValueFrom(events$.pipe(filter(({ type }) => ended.includes(type)))); // before publishing
     await app.get(Payments).charge('P-1', 'u-1', 900);
-    expect(await end).toMatchObject({ type: 'acknowledged', bizId: 'P-1' });
-    expect(await app.get(DataSource).getRepository(Card).countBy({ paymentId: 'P-1' })).toBe(1);
+    harness.expectPublished(PaymentSucceeded, { bizId: 'P-1', payload: { amount: 900 } });
+    await harness.drain(); // until its handlers are through
+    expect(await harness.deadLetters()).toEqual([]);
+    expect(await cards()).toBe(1);
+  });
+
+  it('gets no second card when its message comes again', async () => {
+    await app.get(Payments).charge('P-1', 'u-1', 900);
+    await harness.drain();
+    await harness.redeliver(PaymentSucceeded, { bizId: 'P-1' });
+    await harness.drain();
+    expect(await cards()).toBe(1);
+  });
+
+  it('gets its card a day later', async () => {
+    const payment = { paymentId: 'P-1', userId: 'u-1', amount: 900 };
+    const aDay = { delayMs: 86_400_000, standalone: true };
+    await app.get(OutboxPublisher).publish(PaymentSucceeded, payment, aDay);
+    await harness.drain(); // does not wait for what is not due
+    expect(await cards()).toBe(0);
+    await harness.jumpClock(86_400_000);
+    await harness.drain();
+    expect(await cards()).toBe(1);
   });
 });
 // #endregion

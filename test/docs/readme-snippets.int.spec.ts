@@ -353,6 +353,7 @@ function regionsOf(path: string): string[] {
   return [...regions].map(([, indent, text]) =>
     text!
       .replace(new RegExp(`^${indent}`, 'gm'), '')
-      .replaceAll(`'../../src/index.js'`, `'nestjs-idempotent-mq'`),
+      .replaceAll(`'../../src/index.js'`, `'nestjs-idempotent-mq'`)
+      .replaceAll(`'../../src/testing/index.js'`, `'nestjs-idempotent-mq/testing'`),
   );
 }

@@ -1,4 +1,5 @@
 import * as lib from 'nestjs-idempotent-mq';
+import * as testing from 'nestjs-idempotent-mq/testing';
 import { issueOneCard } from './one-card.mjs';
 
-await issueOneCard(lib);
+await issueOneCard(lib, testing);

@@ -1,4 +1,4 @@
-/** The smallest app: publishes one payment, issues one card. Prints the cards. `lib` is the package, however it was loaded. */
+/** The smallest app: publishes one payment, issues one card. Prints the cards. `lib` is the package, `testing` its kit for tests, however they were loaded. */
 import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -10,7 +10,7 @@ const database = process.env.APP_DATABASE
   : { type: 'better-sqlite3', database: ':memory:' };
 
 /** Decorators are functions: this file is run as it is, by each Node and each module system. */
-export async function issueOneCard(lib, decoratedBy = lib) {
+export async function issueOneCard(lib, testing, decoratedBy = lib) {
   const topic = decoratedBy.defineTopic({ name: 'payment.succeeded', bizId: ({ paymentId }) => paymentId });
 
   class CardIssuing {
@@ -30,12 +30,11 @@ export async function issueOneCard(lib, decoratedBy = lib) {
   const app = await NestFactory.createApplicationContext(App, { logger: ['error'] });
   const dataSource = app.get(getDataSourceToken());
   await dataSource.query('CREATE TABLE card (payment_id TEXT)');
-  const acknowledged = new Promise((resolve) => {
-    app.get(lib.IdempotentMqEvents).events$.subscribe(({ type }) => type === 'acknowledged' && resolve());
-  });
+  const harness = new testing.MqTestHarness(app);
   // By the other copy's token, if there are two: an app may mix them.
   await app.get(lib.OutboxPublisher).publish(topic, { paymentId: 'P-1' }, { standalone: true });
-  await acknowledged;
+  await harness.drain();
+  harness.expectPublished(topic, { bizId: 'P-1' });
   const cards = await dataSource.query('SELECT payment_id FROM card');
   await app.close();
   console.log(JSON.stringify(cards));

@@ -1,0 +1,7 @@
+/** What users import in their tests, as `nestjs-idempotent-mq/testing`. Nothing of it is reachable from what apps run. */
+export { MqTestHarness, type MqTestHarnessOptions } from './harness/mq-test-harness.js';
+export type { DeliverySelector } from './harness/handed-out.js';
+export type { PublishedExpectation, PublishedMessage } from './harness/published.js';
+export { crashMatrix, type CrashMatrixOptions, type CrashMatrixReport } from './matrix/crash-matrix.js';
+export { type BrokenPoint, CrashMatrixError } from './matrix/crash-matrix.error.js';
+export type { MatrixRun } from './matrix/matrix-run.js';

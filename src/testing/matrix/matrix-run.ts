@@ -1,0 +1,128 @@
+import { inspect } from 'node:util';
+import { randomBytes } from 'node:crypto';
+import type { IdempotentMqEvent } from '../../events/index.js';
+import { type MqTestHarness } from '../harness/mq-test-harness.js';
+import type { TestedRuntime } from '../harness/runtime-of.js';
+import { isWaiting } from '../statements/is-waiting.js';
+import type { Probe } from './probe.js';
+import type { Disturbance, ProbedScopes } from './probed-scopes.js';
+
+/** One of the runs that a matrix consists of. */
+export interface MatrixRun {
+  /** No other run has it: `run-5f3c-12`. What is published and observed is told apart by it. */
+  readonly id: string;
+}
+
+export interface Observing<Observed> {
+  publish: (run: MatrixRun) => Promise<unknown>;
+  observe: (run: MatrixRun) => Promise<Observed> | Observed;
+}
+
+export interface RunOutcome {
+  /** What was observed, as text; the run's id is `<id>` in it. */
+  readonly observed: string;
+  /** What went wrong in the handler, in its own words. */
+  readonly failures: readonly string[];
+  /** What can be said to be wrong with a handler, whatever befell it. */
+  readonly misuse: readonly string[];
+  /** Deliveries that were taken for repeats. */
+  readonly absorbed: number;
+  readonly probes: readonly Probe[];
+}
+
+const MISUSE =
+  /^(?:UnsettledQuery|OuterDataSource|ManualTransactionControl|ScopeTorn|HandlerCalledTwice|HandlerNotCalled|AckMissing)Error\b/;
+/** Longer than any backoff of the defaults. Milliseconds. */
+const JUMP_MS = 3_600_000;
+/** So often the clock may have to jump until a run is through. */
+const JUMPS = 6;
+
+/** Publishes, has everything handled, however often it fails, and observes. */
+export class MatrixRuns<Observed> {
+  private readonly prefix = `run-${randomBytes(2).toString('hex')}`;
+  private count = 0;
+
+  constructor(
+    private readonly harness: MqTestHarness,
+    private readonly runtime: TestedRuntime,
+    private readonly scopes: ProbedScopes,
+    private readonly observing: Observing<Observed>,
+    private readonly timeoutMs: number,
+  ) {}
+
+  async run(disturbance: Disturbance, { isPublishedTwice = false } = {}): Promise<RunOutcome> {
+    const run = { id: `${this.prefix}-${++this.count}` };
+    const events: IdempotentMqEvent[] = [];
+    const subscription = this.runtime.events.events$.subscribe((event) => events.push(event));
+    const known = new Set((await this.harness.deadLetters({ limit: 1000 })).map(({ id }) => id));
+    this.scopes.begin(disturbance);
+    try {
+      await this.publish(run, isPublishedTwice);
+      const left = await this.settle(known);
+      const observed = textOf(await this.observing.observe(run), run);
+      const failures = events.flatMap((event) => failureOf(event) ?? []);
+      return {
+        observed,
+        failures,
+        misuse: [...new Set([...failures.filter((failure) => MISUSE.test(failure)), ...left])],
+        absorbed: events.filter(({ type }) => type === 'duplicate-absorbed').length,
+        probes: this.scopes.probes,
+      };
+    } finally {
+      subscription.unsubscribe();
+    }
+  }
+
+  /** A sender that repeats itself may be refused. */
+  private async publish(run: MatrixRun, isPublishedTwice: boolean): Promise<void> {
+    const { publish } = this.observing;
+    if (!isPublishedTwice) return void (await publish(run));
+    const outcomes = await Promise.allSettled([publish(run), publish(run)]);
+    const [first, second] = outcomes;
+    if (first.status === 'rejected' && second.status === 'rejected') throw first.reason;
+  }
+
+  /** @returns what was given up, in words: a failure that costs the last attempt is requeued, as an operator would */
+  private async settle(known: ReadonlySet<string>): Promise<string[]> {
+    const requeued = new Set<string>();
+    for (let jumps = 0; ; jumps++) {
+      await this.harness.drain({ timeoutMs: this.timeoutMs });
+      const dead = (await this.harness.deadLetters({ limit: 1000 })).filter(({ id }) => !known.has(id));
+      const again = dead.filter(({ id, reason }) => reason === 'failed' && !requeued.has(id));
+      for (const { id } of again) {
+        requeued.add(id);
+        await this.runtime.operated.deadLetters.requeue(id);
+      }
+      const waits = again.length > 0 || (await this.isWaiting());
+      if (!waits || jumps === JUMPS) {
+        const late = waits ? [`it was not through after ${JUMPS} hours of retries`] : [];
+        return [
+          ...dead.map(({ reason, errors }) => `a dead letter (${reason}): ${errors.at(-1)?.error}`),
+          ...late,
+        ];
+      }
+      await this.harness.jumpClock(JUMP_MS);
+    }
+  }
+
+  private async isWaiting(): Promise<boolean> {
+    const { brokerConnections: broker, connections: app, outbox } = this.runtime;
+    const scheduled = outbox
+      ? await app.control((on) => isWaiting(app.database, on, ['outbox_scheduled']))
+      : false;
+    return (
+      scheduled ||
+      (await broker.control((on) => isWaiting(broker.database, on, ['waiting', 'delivery_keyed'])))
+    );
+  }
+}
+
+function failureOf(event: IdempotentMqEvent): string | undefined {
+  if (event.type === 'dead-lettered') return event.error;
+  return event.type === 'retry-scheduled' && !event.requested ? event.error : undefined;
+}
+
+function textOf(value: unknown, { id }: MatrixRun): string {
+  const whole = { depth: 20, sorted: true, maxArrayLength: null, maxStringLength: null } as const;
+  return inspect(value, whole).replaceAll(id, '<id>');
+}

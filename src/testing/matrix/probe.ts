@@ -1,0 +1,66 @@
+/** Of the library's own, around those of the handler. */
+const NOT_A_POINT = /^\s*(?:BEGIN|ROLLBACK|SELECT 1 AS alive)\b/i;
+const WRITES = /^\s*(?:INSERT|UPDATE|DELETE|REPLACE)\b/i;
+
+export interface Statement {
+  /** From 1 on, in its transaction. */
+  readonly number: number;
+  readonly sql: string;
+  /** The handler's own; the others are the dedup row, the last one before the COMMIT, and the COMMIT. */
+  readonly isHandlers: boolean;
+  /** The first of them that changes anything. */
+  readonly isFirstWrite: boolean;
+}
+
+/** One attempt of a delivery: its transaction, and its handler. */
+export class Probe {
+  readonly statements: Statement[] = [];
+  /** Rejects when the handler is given up in the middle of it. */
+  readonly abandoned: Promise<never>;
+  /** Resolves when the handler has returned, thrown, or been given up. */
+  readonly ended: Promise<void>;
+  abandon!: (cause: Error) => void;
+  isInHandler = false;
+  private end!: () => void;
+  private hasWritten = false;
+
+  constructor(
+    /** Its name: the consumer's, and the biz-id. */
+    readonly scope: string,
+    /** `CardIssuing.issue (group card-issuing, topic payment.succeeded)` */
+    readonly consumer: string,
+    /** Of those of this consumer in the run, from 0 on. */
+    readonly nth: number,
+    readonly closeConnection: () => void,
+    readonly rollback: () => Promise<unknown>,
+  ) {
+    this.abandoned = new Promise((_, reject) => (this.abandon = reject));
+    this.abandoned.catch(() => undefined);
+    this.ended = new Promise((resolve) => (this.end = resolve));
+  }
+
+  async around<T>(handler: () => Promise<T>): Promise<T> {
+    this.isInHandler = true;
+    try {
+      return await Promise.race([handler(), this.abandoned]);
+    } finally {
+      this.isInHandler = false;
+      this.end();
+    }
+  }
+
+  /** @returns undefined where nothing is to happen */
+  next(sql: string): Statement | undefined {
+    if (NOT_A_POINT.test(sql)) return undefined;
+    const isFirstWrite = this.isInHandler && !this.hasWritten && WRITES.test(sql);
+    this.hasWritten ||= isFirstWrite;
+    const statement = {
+      number: this.statements.length + 1,
+      sql,
+      isHandlers: this.isInHandler,
+      isFirstWrite,
+    };
+    this.statements.push(statement);
+    return statement;
+  }
+}

@@ -1,0 +1,89 @@
+import type { QueryRunner } from 'typeorm';
+import { currentScope } from '../../transaction/index.js';
+import type { TestedRuntime } from '../harness/runtime-of.js';
+import { interpose } from '../interpose.js';
+import { Probe, type Statement } from './probe.js';
+
+/** What a run does to the transactions of handlers, each where it may. */
+export interface Disturbance {
+  /** Each transaction begins when the one before it is over: none sees what another one does. */
+  isOneByOne?: boolean;
+  /** Before the transaction begins. @param scope its name, which says the biz-id too */
+  beforeBegin?(scope: string): Promise<void>;
+  /** In place of a statement, which `run` sends. */
+  statement?(probe: Probe, statement: Statement, run: () => Promise<unknown>): Promise<unknown>;
+}
+
+/** The transactions of the app's idempotent handlers, seen through the runner that each is given. */
+export class ProbedScopes {
+  /** Of the present run. */
+  probes: Probe[] = [];
+  private disturbance: Disturbance = {};
+  private lastTurn: Promise<void> = Promise.resolve();
+  private readonly byScope = new Map<string, Probe>();
+  private readonly undo: (() => void)[];
+
+  constructor({ connections, caller }: TestedRuntime) {
+    this.undo = [
+      interpose(connections, 'scopeRunner', (scopeRunner) => async (request) => {
+        if (request.kind !== 'handler') return scopeRunner(request);
+        const leave = this.disturbance.isOneByOne ? await this.takeTurn() : () => undefined;
+        await this.disturbance.beforeBegin?.(request.name);
+        const connection = await scopeRunner(request).catch((error: unknown) => {
+          leave();
+          throw error;
+        });
+        const release = connection.release.bind(connection);
+        const destroy = connection.destroy.bind(connection);
+        Object.assign(connection, {
+          release: () => release().finally(leave),
+          destroy: () => (destroy(), leave()),
+        });
+        const { runner } = connection;
+        const query = runner.query.bind(runner) as (...args: unknown[]) => Promise<unknown>;
+        const consumer = request.name.slice(0, request.name.indexOf(') for ') + 1);
+        const nth = this.probes.filter((probe) => probe.consumer === consumer).length;
+        const probe = new Probe(
+          request.name,
+          consumer,
+          nth,
+          () => connection.destroy(),
+          () => query('ROLLBACK', []),
+        );
+        this.probes.push(probe);
+        this.byScope.set(request.name, probe);
+        const probed = (...args: Parameters<QueryRunner['query']>) => {
+          const run = () => query(...args);
+          const statement = probe.next(args[0]);
+          const { disturbance } = this;
+          return statement && disturbance.statement ? disturbance.statement(probe, statement, run) : run();
+        };
+        Object.assign(runner, { query: probed });
+        return connection;
+      }),
+      interpose(caller, 'call', (call) => async (...args) => {
+        const probe = this.byScope.get(currentScope()?.name ?? '');
+        if (!probe) return call(...args);
+        return probe.around(() => call(...args));
+      }),
+    ];
+  }
+
+  begin(disturbance: Disturbance): void {
+    this.probes = [];
+    this.byScope.clear();
+    this.disturbance = disturbance;
+  }
+
+  private async takeTurn(): Promise<() => void> {
+    const before = this.lastTurn;
+    let leave!: () => void;
+    this.lastTurn = new Promise((resolve) => (leave = resolve));
+    await before;
+    return leave;
+  }
+
+  close(): void {
+    for (const undo of this.undo) undo();
+  }
+}
