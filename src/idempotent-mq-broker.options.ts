@@ -184,6 +184,13 @@ function checkDataSource(dataSource: unknown): void {
 }
 
 function resolveTokens(given: IdempotentMqBrokerOptions['tokens'], hasPort: boolean): Tokens {
+  if (Array.isArray(given) && given.length === 0) {
+    throw new InvalidOptionError(
+      'tokens',
+      given,
+      'a list with at least one token: with none in it, everybody could do everything. Leave it out where that is meant',
+    );
+  }
   const tokens = new Tokens(given === undefined || given === 'none' ? [] : given);
   if (!hasPort && !tokens.areNeeded && given !== 'none') {
     throw new InvalidOptionError(

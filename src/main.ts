@@ -1,5 +1,5 @@
 import { dataSourceOf } from './cli/data-source.js';
-import { DEFAULT_SERVED_DATABASE, serveCommand } from './cli/serve.command.js';
+import { DEFAULT_SERVED_DATABASE, serve } from './cli/serve.command.js';
 import { describeError } from './errors/index.js';
 
 /** What `nest start` runs: the broker as a service, told by the environment what `npx nestjs-idempotent-mq serve` is by flags. */
@@ -7,7 +7,7 @@ const { DATABASE_URL, HOST, PORT, TOKENS_FILE, SCHEMA, DURABILITY, TABLE_PREFIX 
 
 dataSourceOf({ database: DATABASE_URL ?? DEFAULT_SERVED_DATABASE })
   .then(({ options }) =>
-    serveCommand(options, {
+    serve(options, {
       host: HOST,
       port: PORT,
       tokens: TOKENS_FILE,

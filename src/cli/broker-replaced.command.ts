@@ -1,11 +1,18 @@
 import type { DataSource } from 'typeorm';
 import { checkSchema, databaseOf, forgetBroker, nameOfDatabase } from '../storage/index.js';
+import type { Command } from './command.js';
+import { fileMustExist } from './sqlite-file.js';
+
+export const brokerReplacedCommand: Command = {
+  name: 'broker-replaced',
+  help: "on a publisher's database, when its broker's place was taken by another one: its outbox may send there from now on",
+  flags: {},
+  run: (dataSource, { 'table-prefix': tablePrefix }) => sendToTheNext(dataSource, tablePrefix),
+};
 
 /** For a broker that takes the place of another one: the outbox sends to it what the other one has not acknowledged. */
-export async function brokerReplacedCommand(
-  dataSource: DataSource,
-  tablePrefix: string | undefined,
-): Promise<void> {
+async function sendToTheNext(dataSource: DataSource, tablePrefix: string | undefined): Promise<void> {
+  fileMustExist(dataSource);
   if (!dataSource.isInitialized) await dataSource.initialize();
   const database = databaseOf(dataSource, tablePrefix);
   const runner = dataSource.createQueryRunner();

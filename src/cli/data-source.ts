@@ -39,6 +39,7 @@ function fromUrl(url: string): DataSource {
       return new DataSource({ type: scheme, url });
     case 'sqlite': {
       const path = url.slice('sqlite:'.length).replace(/^\/\/(?!\/)/, '');
+      if (!path) throw new InvalidOptionError('--database', url, 'sqlite:path/to/file');
       return new DataSource({ type: 'better-sqlite3', database: path });
     }
     default:

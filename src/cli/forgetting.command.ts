@@ -5,21 +5,37 @@ import { ConfigurationError } from '../errors/index.js';
 import { IdempotentMqEvents } from '../events/index.js';
 import { resolveOptions } from '../idempotent-mq.options.js';
 import { localTransport } from '../transport/local.transport.js';
+import type { Command } from './command.js';
 import { dataSourceOf } from './data-source.js';
 import { Opened } from './opened.js';
 
-export interface ForgettingFlags {
+interface ForgettingFlags {
   tablePrefix: string | undefined;
   broker: string | undefined;
   dedupMs: string | undefined;
   slackMs: string | undefined;
 }
 
+export const forgettingCommand: Command = {
+  name: 'forgetting',
+  help:
+    "says what of a receiver's dedup log would be forgotten now, and why the rest stays; changes nothing. With a broker " +
+    "apart, --broker URL names the broker's database. --dedup-ms and --slack-ms are as in forRoot({ retention })",
+  flags: { broker: 'value', 'dedup-ms': 'value', 'slack-ms': 'value' },
+  run: (dataSource, flags) =>
+    reportForgetting(dataSource, {
+      tablePrefix: flags['table-prefix'],
+      broker: flags.broker,
+      dedupMs: flags['dedup-ms'],
+      slackMs: flags['slack-ms'],
+    }),
+};
+
 const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;
 
 /** Says what would be forgotten, and why the rest stays. Changes nothing. */
-export async function forgettingCommand(dataSource: DataSource, flags: ForgettingFlags): Promise<void> {
+async function reportForgetting(dataSource: DataSource, flags: ForgettingFlags): Promise<void> {
   const broker = flags.broker === undefined ? undefined : await dataSourceOf({ database: flags.broker });
   const retention = {
     ...(flags.dedupMs !== undefined && { dedupMs: numberOf('--dedup-ms', flags.dedupMs) }),

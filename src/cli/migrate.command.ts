@@ -1,7 +1,15 @@
 import type { DataSource } from 'typeorm';
 import { databaseOf, migrate, nameOfDatabase } from '../storage/index.js';
+import type { Command } from './command.js';
 
-export async function migrateCommand(dataSource: DataSource, tablePrefix: string | undefined): Promise<void> {
+export const migrateCommand: Command = {
+  name: 'migrate',
+  help: "creates the library's tables, or brings them up to date; any number of processes may do it at once",
+  flags: {},
+  run: (dataSource, { 'table-prefix': tablePrefix }) => bringUpToDate(dataSource, tablePrefix),
+};
+
+async function bringUpToDate(dataSource: DataSource, tablePrefix: string | undefined): Promise<void> {
   // The file that makes it may have connected it.
   if (!dataSource.isInitialized) await dataSource.initialize();
   try {

@@ -6,6 +6,7 @@ import {
   makeSqliteSafe,
   openConnections,
 } from '../storage/index.js';
+import { fileMustExist } from './sqlite-file.js';
 
 export interface OpeningOptions {
   tablePrefix: string | undefined;
@@ -23,8 +24,7 @@ export class Opened {
     const { tablePrefix, statementTimeoutMs, writeWaitMs } = this.options;
     const database = databaseOf(of, tablePrefix);
     if (database.dialect.engine === 'sqlite') makeSqliteSafe(of, { writeWaitMs });
-    // A path that is misspelt would make an empty database.
-    if (database.dialect.engine === 'sqlite' && !of.isInitialized) of.setOptions({ fileMustExist: true });
+    fileMustExist(of);
     if (!of.isInitialized) await of.initialize();
     this.opened.unshift({ close: () => of.destroy() });
     const connections = await openConnections(of, database, {

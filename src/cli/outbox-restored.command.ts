@@ -1,11 +1,20 @@
 import type { DataSource } from 'typeorm';
 import { checkSchema, countOutbox, databaseOf, markAllMaybeSent } from '../storage/index.js';
+import type { Command } from './command.js';
+import { fileMustExist } from './sqlite-file.js';
+
+export const outboxRestoredCommand: Command = {
+  name: 'outbox-restored',
+  help:
+    "after a backup of a publisher's database was restored, and before it publishes again: what is in its outbox may " +
+    'have been sent since the backup, and keeps its inner-msg-ids',
+  flags: {},
+  run: (dataSource, { 'table-prefix': tablePrefix }) => keepIds(dataSource, tablePrefix),
+};
 
 /** For after a backup of a publisher's database was restored, and before its relays run again. */
-export async function outboxRestoredCommand(
-  dataSource: DataSource,
-  tablePrefix: string | undefined,
-): Promise<void> {
+async function keepIds(dataSource: DataSource, tablePrefix: string | undefined): Promise<void> {
+  fileMustExist(dataSource);
   if (!dataSource.isInitialized) await dataSource.initialize();
   const database = databaseOf(dataSource, tablePrefix);
   const runner = dataSource.createQueryRunner();

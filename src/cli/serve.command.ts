@@ -1,14 +1,16 @@
 import 'reflect-metadata';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { INestApplicationContext } from '@nestjs/common';
+import { ConsoleLogger, type INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { DataSourceOptions } from 'typeorm';
 import { ConfigurationError, InvalidOptionError, describeError } from '../errors/index.js';
 import { IdempotentMqBrokerModule } from '../idempotent-mq-broker.module.js';
 import type { BrokerToken } from '../service/index.js';
+import type { Command } from './command.js';
+import { missingFileOf } from './sqlite-file.js';
 
-export interface ServeFlags {
+interface ServeOptions {
   host: string | undefined;
   port: string | undefined;
   /** A file with a JSON array of tokens. */
@@ -20,18 +22,35 @@ export interface ServeFlags {
 
 const DEFAULT_PORT = 7788;
 
-/** Where the broker's messages are unless --database says otherwise. */
+/** Where the broker's messages are unless a database is named. */
 export const DEFAULT_SERVED_DATABASE = 'sqlite:idempotent-mq-broker.sqlite';
+
+export const serveCommand: Command = {
+  name: 'serve',
+  help:
+    `the broker as a service, for apps with broker: { url }. --port ${DEFAULT_PORT}, --host 127.0.0.1 and --schema ensure ` +
+    `unless given; --database ${DEFAULT_SERVED_DATABASE} unless given, a file of the folder in which it is started; ` +
+    '--tokens FILE, a JSON array of who may do what; --durability warn',
+  flags: { host: 'value', port: 'value', tokens: 'value', schema: 'value', durability: 'value' },
+  defaultDatabase: DEFAULT_SERVED_DATABASE,
+  async run({ options }, { 'table-prefix': tablePrefix, host, port, tokens, schema, durability }) {
+    await serve(options, { tablePrefix, host, port, tokens, schema, durability });
+  },
+};
 
 /**
  * The broker as a service, until the process is told to stop.
  *
- * @throws InvalidOptionError, ConfigurationError naming what is wrong with the flags
+ * @throws InvalidOptionError, ConfigurationError naming what is wrong
  */
-export async function serveCommand(
+export async function serve(
   dataSource: DataSourceOptions,
-  { host, port, tokens, schema = 'ensure', durability, tablePrefix }: ServeFlags,
+  { host, port, tokens, schema = 'ensure', durability, tablePrefix }: ServeOptions,
 ): Promise<INestApplicationContext> {
+  const logger = new ServeLogger();
+  const missing = missingFileOf({ options: dataSource });
+  if (missing !== undefined)
+    logger.log(`There is no file ${missing}: it is made, for a new broker.`, 'serve');
   const app = await NestFactory.createApplicationContext(
     IdempotentMqBrokerModule.forRoot({
       dataSource,
@@ -41,11 +60,17 @@ export async function serveCommand(
       ...(durability !== undefined && { durability: durability as 'warn' }),
       ...(tablePrefix !== undefined && { tablePrefix }),
     }),
-    // What is wrong is said once, by whoever called.
-    { abortOnError: false, bufferLogs: false },
+    { abortOnError: false, bufferLogs: false, logger },
   );
   app.enableShutdownHooks();
   return app;
+}
+
+/** Without the stack with which Nest tells of what it throws: whoever called says it, in a line. */
+class ServeLogger extends ConsoleLogger {
+  override error(message: unknown, ...more: unknown[]): void {
+    if (more.at(-1) !== 'ExceptionHandler') super.error(message, ...(more as string[]));
+  }
 }
 
 function portOf(given: string | undefined): number {

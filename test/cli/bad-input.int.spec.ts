@@ -4,9 +4,15 @@ import { type TestDatabase, createDatabase } from '../support/engines.js';
 import { connect, tableNamesOf } from '../schema/support/tables-of.js';
 import { type Ran, connectingTo, runCli, urlOf } from './support/run-cli.js';
 
+const NOT_DONE = 1;
+const CALLED_WRONGLY = 2;
+
 /** Failed with a message of one line: no stack, nothing on stdout. */
-function expectRefused({ code, stdout, stderr }: Ran): void {
-  expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+function expectRefused(
+  { code, stdout, stderr }: Ran,
+  status: typeof CALLED_WRONGLY | typeof NOT_DONE = CALLED_WRONGLY,
+): void {
+  expect({ code, stdout }).toEqual({ code: status, stdout: '' });
   expect(stderr.trimEnd()).not.toMatch(/\n/);
 }
 
@@ -47,10 +53,31 @@ describe('the command line', () => {
     expect(ran.stderr).toMatch(/missing\.ts.*compiled/);
   });
 
-  it('names an option that it does not know', async () => {
-    const ran = await runCli(['migrate', '--databse=mysql://root:S3cret@127.0.0.1/shop']);
-    expect(ran.code).not.toBe(0);
-    expect(ran.stderr).toContain("Unknown option '--databse'");
+  it.each<[string, string[], RegExp]>([
+    [
+      'a flag that it does not know',
+      ['migrate', '--databse=mysql://root:S3cret@127.0.0.1/shop'],
+      /^There is no flag --databse of migrate\. There are --database, --data-source, --table-prefix, --help\./,
+    ],
+    ['a flag without its value', ['serve', '--port'], /^--port needs a value/],
+    ['a flag in the place of a value', ['serve', '--port', '--host', 'x'], /^--port needs a value/],
+    ['an empty value', ['serve', '--port='], /^--port needs a value/],
+    ['a value for a switch', ['audit', '--json=1'], /^--json takes no value/],
+    [
+      'a flag of another command',
+      ['migrate', '--port', '1'],
+      /^--port belongs to the command serve, not to migrate/,
+    ],
+    [
+      'a flag twice',
+      ['migrate', '--database', 'sqlite:a', '--database', 'sqlite:b'],
+      /^--database is given more than once/,
+    ],
+    ['a name of every object', ['migrate', '--constructor', 'x'], /^There is no flag --constructor/],
+  ])('says in a line what is wrong with %s', async (_, args, message) => {
+    const ran = await runCli(args);
+    expectRefused(ran);
+    expect(ran.stderr).toMatch(message);
     expect(ran.stderr).not.toContain('S3cret');
   });
 
@@ -106,14 +133,14 @@ describe('the command line', () => {
     server.close();
     await once(server, 'close');
     const ran = await runCli(['migrate', '--database', `mysql://root:S3cret@127.0.0.1:${port}/shop`]);
-    expectRefused(ran);
+    expectRefused(ran, NOT_DONE);
     expect(ran.stderr).toContain(`ECONNREFUSED 127.0.0.1:${port}`);
     expect(ran.stderr).not.toContain('S3cret');
   });
 
   it('says which SQLite file it could not open', async () => {
     const ran = await runCli(['migrate', '--database', 'sqlite:none.mjs/all.sqlite']);
-    expectRefused(ran);
+    expectRefused(ran, NOT_DONE);
     expect(ran.stderr).toContain('none.mjs');
   });
 
@@ -141,7 +168,7 @@ describe('the command line', () => {
       await dataSource.query('INSERT INTO mq_schema_version (version) VALUES (99)');
       await dataSource.destroy();
       const ran = await runCli(['migrate', '--data-source', 'default.mjs'], connectingTo(database));
-      expectRefused(ran);
+      expectRefused(ran, NOT_DONE);
       expect(ran.stderr).toMatch(/version 99.*Update the package/);
     });
   });

@@ -24,15 +24,27 @@ describe.each(engines)('nestjs-idempotent-mq broker-replaced on %s', (engine) =>
   });
 
   it.each(['broker-replaced', 'outbox-restored'])('says so where %s finds no tables', async (command) => {
+    const dataSource = await connect(database);
+    await dataSource.destroy();
     const { code, stderr } = await runCli([command, '--database', urlOf(database)]);
     expect(code).toBe(1);
     expect(stderr).toContain('Run the migrations');
   });
 
+  it.each(['broker-replaced', 'outbox-restored'])(
+    'makes no SQLite file where %s finds none',
+    async (command) => {
+      const { code, stderr } = await runCli([command, '--database', 'sqlite:no-such.sqlite']);
+      expect(code).toBe(1);
+      expect(stderr).toMatch(/There is no file \/.*no-such\.sqlite/);
+      expect(await runCli([command, '--database', 'sqlite:no-such.sqlite'])).toMatchObject({ stderr });
+    },
+  );
+
   it('refuses a flag that is given twice: only one of them would count', async () => {
     const twice = ['--database', urlOf(database), '--database', 'sqlite:other.sqlite'];
     const { code, stderr } = await runCli(['migrate', ...twice]);
     expect(code).toBe(2);
-    expect(stderr).toContain('--database is given 2 times: run the command once for each.');
+    expect(stderr).toContain('--database is given more than once: run the command once for each.');
   });
 });

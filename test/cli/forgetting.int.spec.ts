@@ -71,7 +71,7 @@ describe('nestjs-idempotent-mq', () => {
   it('refuses flags of forgetting on other commands, and times that are none', async () => {
     const database = ['--database', 'sqlite::memory:'];
     const stray = await runCli(['migrate', ...database, '--dedup-ms', '1']);
-    expect(stray).toMatchObject({ code: 1, stderr: expect.stringContaining('--dedup-ms belongs to') });
+    expect(stray).toMatchObject({ code: 2, stderr: expect.stringContaining('--dedup-ms belongs to') });
     const month = await runCli(['forgetting', ...database, '--dedup-ms', '30d']);
     expect(month.stderr).toContain('--dedup-ms must be a whole number of milliseconds (got "30d")');
     const short = await runCli(['forgetting', ...database, '--dedup-ms', '30']);

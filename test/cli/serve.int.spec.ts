@@ -24,7 +24,7 @@ describe.each(engines)('serve, with its messages on %s', (engine) => {
     const { port } = other.address() as AddressInfo;
     const args = ['--database', urlOf(database), '--port', String(port), '--durability', 'warn'];
     const { code, stderr } = await runCli(['serve', ...args]);
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(stderr).toContain(`can't listen on port ${port} of 127.0.0.1 (option listen)`);
     expect(stderr).toMatch(/EADDRINUSE/);
     expect(stderr).not.toMatch(/^ +at /m);
