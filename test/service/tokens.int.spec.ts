@@ -155,7 +155,12 @@ describe('the options of a broker service', () => {
     ['a path that ends in a slash', { basePath: '/mq/' }, /basePath/],
     ['an app’s routes as its own', { listen: undefined, tokens: 'none', basePath: '' }, /basePath.*routes/],
     ['to be mounted in an app without tokens', { listen: undefined }, /^tokens .*proxy.*'none'/],
-    ['to be mounted in an app with none of them', { listen: undefined, tokens: [] }, /^tokens .*'none'/],
+    [
+      'to be mounted in an app with none of them',
+      { listen: undefined, tokens: [] },
+      /^tokens .*at least one/,
+    ],
+    ['a list of nobody, which would let in everybody', { tokens: [] }, /^tokens .*at least one/],
     ['a database that is none', { dataSource: 'mysql://x' }, /dataSource/],
     ['days for milliseconds', { retention: { deadLetterMs: 90 } }, /retention\.deadLetterMs/],
   ] satisfies [string, Partial<Record<keyof IdempotentMqBrokerOptions | 'tokenz', unknown>>, RegExp][])(

@@ -14,6 +14,7 @@ import {
 import {
   type AnswerOf,
   type OperationName,
+  type ProblemCode,
   type RequestOf,
   SCHEMAS,
   isProblemCode,
@@ -34,6 +35,15 @@ const MAX_SOCKETS = 64;
 const IDLE_SOCKET_MS = 30_000;
 /** The answer to a claim has as many messages as its limit says. */
 const MAX_ANSWER_BYTES = 512 * 1024 * 1024;
+
+/** What the service can't know: the names that its client's options have. */
+const REMEDIES: Partial<Record<ProblemCode, string>> = {
+  TOKEN_MISSING: 'Set the option broker.token.',
+  TOKEN_UNKNOWN:
+    'Is the option broker.token the secret of one of its tokens, and not its digest or its name?',
+  UNKNOWN_OPERATION:
+    'Is the option broker.url right, with its path, and the service not older than this package?',
+};
 
 interface Answer {
   status: number;
@@ -112,7 +122,7 @@ export class HttpRequests {
         if (error instanceof AckTimeoutError || wait.signal?.aborted) throw error;
         // A connection that was kept may have been closed at the same moment. Every operation may be asked for again.
         if (tries === 1 && sent.reused) continue;
-        throw new BrokerUnreachableError(this.name, { cause: error }, 'The broker');
+        throw new BrokerUnreachableError(this.name, { cause: explained(error) }, 'The broker');
       }
     }
   }
@@ -180,7 +190,11 @@ export class HttpRequests {
     if (code === 'UNAVAILABLE') {
       return new BrokerUnreachableError(this.name, { cause: new Error(message) }, 'The broker');
     }
-    return new BrokerRefusedError(`The broker (${this.name}) refused ${name}: ${message} (${code})`, code);
+    const remedy = REMEDIES[code];
+    return new BrokerRefusedError(
+      `The broker (${this.name}) refused ${name}: ${message} (${code})${remedy === undefined ? '' : ` ${remedy}`}`,
+      code,
+    );
   }
 
   private notUnderstood(name: OperationName, { status, body }: Answer, cause?: unknown): Error {
@@ -194,6 +208,13 @@ export class HttpRequests {
       { cause },
     );
   }
+}
+
+function explained(error: unknown): unknown {
+  if ((error as NodeJS.ErrnoException | null)?.code !== 'EPROTO') return error;
+  return new Error('it does not speak TLS there: is the option broker.url to begin with http:// ?', {
+    cause: error,
+  });
 }
 
 function collect(incoming: IncomingMessage): Promise<Buffer> {
