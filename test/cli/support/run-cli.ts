@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
+import { build } from 'esbuild';
 import type { TestDatabase } from '../../support/engines.js';
 
-const MAIN = join(__dirname, '../../../src/cli/main.ts');
+const ROOT = join(__dirname, '../../..');
 const FIXTURES = join(__dirname, '../fixtures');
 
 export interface Ran {
@@ -11,11 +12,30 @@ export interface Ran {
   stderr: string;
 }
 
+let bundled: Promise<string> | undefined;
+
+/** In one file, which starts in a fraction of the time that the sources take. Packages are found from where it is. */
+async function bundle(): Promise<string> {
+  const outfile = join(ROOT, 'node_modules/.cache/cli-under-test', `main-${process.pid}.mjs`);
+  await build({
+    entryPoints: [join(ROOT, 'src/cli/main.ts')],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    packages: 'external',
+    keepNames: true,
+    tsconfig: join(ROOT, 'tsconfig.json'),
+  });
+  return outfile;
+}
+
 /** Runs the command as a process of its own, in the folder of the files that name DataSources. */
-export function runCli(args: string[], env: Record<string, string> = {}): Promise<Ran> {
+export async function runCli(args: string[], env: Record<string, string> = {}): Promise<Ran> {
+  const main = await (bundled ??= bundle());
   return new Promise((resolve, reject) => {
     const options = { cwd: FIXTURES, env: { ...process.env, ...env }, timeout: 50_000 };
-    execFile(process.execPath, ['--import', 'tsx', MAIN, ...args], options, (error, stdout, stderr) => {
+    execFile(process.execPath, [main, ...args], options, (error, stdout, stderr) => {
       if (error && typeof error.code !== 'number') reject(error);
       else resolve({ code: Number(error?.code ?? 0), stdout, stderr });
     });
