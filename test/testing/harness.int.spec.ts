@@ -4,7 +4,7 @@ import { DeliveryContext, OutboxPublisher, type PayloadOf, defineTopic } from '.
 import { MqTestHarness } from '../../src/testing/index.js';
 import { type TestApp, startApp } from '../support/app.js';
 import { CardRow, CardTable, PaymentSucceeded, payment } from '../support/cards.js';
-import { type Place, createPlace, places } from './shapes.js';
+import { type Place, createPlace, allPlaces } from './shapes.js';
 
 const CardIssued = defineTopic<{ paymentId: string; issuedBy: string }>({
   name: 'card.issued',
@@ -40,7 +40,7 @@ class Texting {
   }
 }
 
-describe.each(places)('MqTestHarness on %s, %s', (engine, shape) => {
+describe.each(allPlaces)('MqTestHarness on %s, %s', (engine, shape) => {
   let place: Place;
   let app: TestApp;
   let harness: MqTestHarness;
