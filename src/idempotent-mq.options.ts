@@ -244,7 +244,7 @@ const KNOWN: Record<string, readonly string[]> = {
   relay: ['batch', 'ackTimeoutMs', 'pollMs', 'delayMs', 'maxDelayMs'],
   roles: ['consume', 'relay', 'sweep'],
   consumers: [
-    ...['concurrency', 'leaseMs', 'timeoutMs', 'fingerprint', 'retry'],
+    ...['concurrency', 'leaseMs', 'timeoutMs', 'fingerprint', 'perTransaction', 'retry'],
     ...['connections', 'pollMs', 'maxLostLeases'],
   ],
   'consumers.retry': ['attempts', 'delayMs', 'maxDelayMs', 'retryIf'],
