@@ -163,7 +163,7 @@ describe.each(engines)('deliveries that share a transaction on %s', (engine) => 
     expect(calls('P-2')).toBe(2);
   });
 
-  it('are run alone where one takes too long', async () => {
+  it('are run alone where one takes too long, which has failed then', async () => {
     await app.close();
     app = await startApp(database, {
       entities: [CardTable],
@@ -176,6 +176,8 @@ describe.each(engines)('deliveries that share a transaction on %s', (engine) => 
     await publish(IDS);
     await allAcknowledged();
     expect(await cards()).toEqual([...each, 'P-second'].sort());
+    expect(seen('retry-scheduled')).toEqual(['P-9']);
+    expect(calls('P-9')).toBe(2);
   });
 
   // There a statement is done before anybody could wait for it.
@@ -210,15 +212,36 @@ describe.each(engines)('deliveries that share a transaction on %s', (engine) => 
     }
   });
 
-  it('are not run again where one has committed by itself, as far as they had begun', async () => {
+  it('keep their effects, or are run alone, where one has committed by itself and failed: nobody knows of that one', async () => {
     once('P-4', async (_, { manager }) => {
       await manager.query('COMMIT');
       throw new Error('in the middle');
     });
     await publish(IDS);
-    const torn = await app.events('dead-lettered', IDS.length);
-    expect(new Set(torn.map(({ reason }) => reason))).toEqual(new Set(['torn']));
-    expect((await cards()).filter((id) => IDS.slice(0, 5).includes(id))).toEqual(IDS.slice(0, 5));
+    const [letter] = await app.events('dead-lettered');
+    expect(letter).toMatchObject({ bizId: 'P-4', reason: 'torn' });
+    await app.events('acknowledged', IDS.length);
+    expect(await cards()).toEqual(each);
+    expect([calls('P-3'), calls('P-4'), calls('P-5')]).toEqual([1, 1, 1]);
+  });
+
+  it('are torn where they came after the one that had committed, and before the one that failed', async () => {
+    const deeds: Record<string, Deed> = {
+      'P-4': async (_, { manager }) => void (await manager.query('COMMIT')),
+      'P-6': async () => {
+        throw new Error('no ink');
+      },
+    };
+    let isFirst = true;
+    Cards.afterwards = async (paid, delivery) => {
+      if (isFirst) await deeds[paid.paymentId]?.(paid, delivery);
+      if (paid.paymentId === 'P-6') isFirst = false;
+    };
+    await publish(IDS);
+    await app.events('dead-lettered', 3, ({ reason }) => reason === 'torn');
+    await app.events('acknowledged', IDS.length - 2);
+    expect(seen('dead-lettered').sort()).toEqual(['P-4', 'P-5', 'P-6']);
+    expect(await cards()).toEqual(each.filter((id) => !['P-5', 'P-6'].includes(id)));
   });
 
   it('share also what comes after a commit of one', async () => {

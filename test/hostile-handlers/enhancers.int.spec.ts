@@ -62,7 +62,7 @@ class EnhancedCardIssuing extends CardIssuing {
 class ObservableCardIssuing extends CardIssuing {
   @IdempotentConsumer(PaymentSucceeded, { group: 'card-issuing', retry: { attempts: 2 } })
   override issue(paid: PayloadOf<typeof PaymentSucceeded>, delivery: DeliveryContext): Promise<void> {
-    this.runs.set(paid.paymentId, (this.runs.get(paid.paymentId) ?? 0) + 1);
+    this.noteRun(paid, delivery);
     return (this.instead.get(paid.paymentId) ?? issueCard)(paid, delivery) as Promise<void>;
   }
 }

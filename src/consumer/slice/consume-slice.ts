@@ -1,26 +1,27 @@
 import { randomBytes } from 'node:crypto';
-import { findTakenBizIds, type NewDedup } from '../../storage/index.js';
+import { findTakenBizIds } from '../../storage/index.js';
 import { decodePayload, fingerprintOf, validatePayload } from '../../topic/index.js';
-import { GuardedScope } from '../../transaction/index.js';
+import { type DedupMark, GuardedScope } from '../../transaction/index.js';
 import { type AckPath, ackPathOf, notProven } from '../ack-path.js';
 import type { ConsumptionDeps } from '../consume-idempotently.js';
 import type { DiscoveredConsumer } from '../consumer.explorer.js';
 import { idempotentDelivery } from '../delivery.js';
 import type { HeldDelivery } from '../held-delivery.js';
 import { noteUnderWay } from '../keys-under-way.js';
-import type { Outcome } from '../outcome.js';
+import { type Outcome, outcomeOfHandler } from '../outcome.js';
 import { COMES_AGAIN, ROLLED_BACK, untilAbandoned, withinTimeLimit } from '../time-limit.js';
-import { tornError } from '../torn.js';
+import { type Broken, sortOut } from './sort-out.js';
 
 /** A delivery of the slice that can be handled. */
-interface Member {
-  held: HeldDelivery;
+interface Member extends Broken {
   payload: unknown;
-  row: NewDedup & { bizId: Buffer };
+  /** One for all: the witness knows them by it. */
+  token: Buffer;
+  fingerprint: Buffer | undefined;
 }
 
 /** What became of each; who is missing is to be run alone, as if this had not been. */
-export type SliceOutcomes = Map<HeldDelivery, Outcome>;
+export type SliceOutcomes = ReadonlyMap<HeldDelivery, Outcome>;
 
 const ALL_ALONE: SliceOutcomes = new Map();
 
@@ -41,47 +42,84 @@ export async function consumeSlice(
   let scope: GuardedScope;
   try {
     readable = await readAll(deps, consumer, slice);
-    if (readable.length < 2) return ALL_ALONE;
+    if (readable.length < 2) return tooLong(slice);
     scenarioId = await deps.scenarios.idOf(consumer.scenario);
     scope = await openScope(deps, consumer, readable);
   } catch {
     return ALL_ALONE;
   }
-  const begun = new Set<HeldDelivery>();
   let members: Member[] = [];
   try {
     members = await insertRows(deps, path, scope, scenarioId, readable);
     if (members.length === 0) return await leaveAlone(scope);
-    for (const { row } of members) noteUnderWay(scope, database, { scenarioId, bizId: row.bizId });
-    const mark = scope.markedBy({
-      scenarioId,
-      bizIds: members.map(({ row }) => row.bizId),
-      token: members[0]!.row.token,
-    });
-    for (const member of members) {
-      begun.add(member.held);
-      await runHandler(deps, consumer, member, scope);
+    const mark = markRows(deps, scope, scenarioId, members);
+    try {
+      await runAll(deps, consumer, scope, members);
+      await prove(path, scope, mark, members);
+    } catch (error) {
+      for (const { held } of members) held.settling = false;
+      await scope.rollback();
+      if (isDurableInPart(scope))
+        return await sortOut(deps, path, { mark, name: scope.name, cause: error }, members);
+      return tooLong(slice, () => outcomeOfHandler(database.dialect, error, scope.session.doomedBy));
     }
-    await letSubscribersWrite(consumer, members.at(-1)!.held, scope);
-    for (const { held } of members) held.settling = true;
-    const { isProven, autocommit } = await path.witnessAll(
-      scope,
-      mark,
-      members.map(({ held }) => held),
-    );
-    scope.session.autocommitSeen ||= autocommit;
-    if (!isProven || autocommit) throw notProven(scope.name);
-    // A statement that nobody awaited may have come meanwhile.
-    scope.throwIfDoomed();
-  } catch (error) {
-    for (const { held } of members) held.settling = false;
-    await scope.rollback();
-    return isDurableInPart(scope) ? tornOutcomes(scope, begun, error) : ALL_ALONE;
+  } catch {
+    return await leaveAlone(scope);
   } finally {
     // From here on the connection may be somebody else's.
     for (const { held } of readable) held.abandon = undefined;
   }
-  return commitAndAck(deps, path, scope, members);
+  return new Map([...tooLong(slice), ...(await commitAndAck(deps, path, scope, members))]);
+}
+
+function markRows(
+  { connections: { database } }: ConsumptionDeps,
+  scope: GuardedScope,
+  scenarioId: number,
+  members: readonly Member[],
+): DedupMark {
+  const bizIds = members.map(({ bizId }) => bizId);
+  for (const bizId of bizIds) noteUnderWay(scope, database, { scenarioId, bizId });
+  return scope.markedBy({ scenarioId, bizIds, token: members[0]!.token });
+}
+
+async function runAll(
+  deps: ConsumptionDeps,
+  consumer: DiscoveredConsumer,
+  scope: GuardedScope,
+  members: readonly Member[],
+): Promise<void> {
+  for (const member of members) {
+    member.progress = 'begun';
+    await runHandler(deps, consumer, member, scope);
+    if (!scope.session.endedWithin && !scope.session.autocommitSeen) member.progress = 'whole';
+  }
+  await letSubscribersWrite(consumer, members.at(-1)!.held, scope);
+}
+
+async function prove(
+  path: AckPath,
+  scope: GuardedScope,
+  mark: DedupMark,
+  members: readonly Member[],
+): Promise<void> {
+  const all = members.map(({ held }) => held);
+  for (const held of all) held.settling = true;
+  const { isProven, autocommit } = await path.witnessAll(scope, mark, all);
+  scope.session.autocommitSeen ||= autocommit;
+  if (!isProven || autocommit) throw notProven(scope.name);
+  // A statement that nobody awaited may have come meanwhile.
+  scope.throwIfDoomed();
+}
+
+/** Those that took too long: it was their own fault, and their signals are aborted, so alone they could not run. */
+function tooLong(slice: readonly HeldDelivery[], outcomeOf = failed): SliceOutcomes {
+  const late = slice.filter(({ abortedBy }) => abortedBy === 'timeout');
+  return new Map(late.map((held) => [held, outcomeOf(held)]));
+}
+
+function failed({ signal }: HeldDelivery): Outcome {
+  return { kind: 'failed', error: signal.reason };
 }
 
 /** Without those whose body can't be read: alone, they say why. */
@@ -90,7 +128,6 @@ async function readAll(
   consumer: DiscoveredConsumer,
   slice: readonly HeldDelivery[],
 ): Promise<Member[]> {
-  // One for all, which the witness knows them by.
   const token = randomBytes(16);
   const { settings, scenario, topic, name } = consumer;
   const read = async (held: HeldDelivery): Promise<Member[]> => {
@@ -104,7 +141,7 @@ async function readAll(
         consequence: COMES_AGAIN,
       });
       const { id: sourceId } = sources.of(scenario, subscriptionId);
-      return [{ held, payload, row: { bizId, token, seq, sourceId, fingerprint } }];
+      return [{ held, payload, bizId, token, fingerprint, origin: { seq, sourceId }, progress: 'untouched' }];
     } catch {
       return [];
     }
@@ -140,14 +177,19 @@ async function insertRows(
   members: Member[],
 ): Promise<Member[]> {
   const insert = (those: readonly Member[]) => {
-    const rows = those.map(({ row }) => row);
+    const rows = those.map(({ bizId, token, fingerprint, origin }) => ({
+      bizId,
+      token,
+      fingerprint,
+      ...origin,
+    }));
     // It waits for whoever has one of the biz-ids under way.
     return untilAbandoned(path.beginAll(scope, scenarioId, rows), those[0]!.held);
   };
   if (await insert(members)) return members;
-  const bizIds = members.map(({ row }) => row.bizId);
+  const bizIds = members.map(({ bizId }) => bizId);
   const taken = await findTakenBizIds(database, scope.own, scenarioId, bizIds);
-  const first = members.filter(({ row }) => !taken.some((bizId) => bizId.equals(row.bizId)));
+  const first = members.filter(({ bizId }) => !taken.some((one) => one.equals(bizId)));
   return first.length > 1 && (await insert(first)) ? first : [];
 }
 
@@ -185,12 +227,6 @@ async function leaveAlone(scope: GuardedScope): Promise<SliceOutcomes> {
 
 function isDurableInPart({ session }: GuardedScope): boolean {
   return session.autocommitSeen || session.mayBeDurable;
-}
-
-/** Those that had not begun are run alone, where a dedup row of theirs that became durable says the same of them. */
-function tornOutcomes(scope: GuardedScope, begun: ReadonlySet<HeldDelivery>, cause: unknown): SliceOutcomes {
-  const error = tornError(scope.name, cause);
-  return new Map([...begun].map((held) => [held, { kind: 'torn', error }]));
 }
 
 async function commitAndAck(

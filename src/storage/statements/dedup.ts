@@ -153,6 +153,20 @@ export async function readDedup(
   })[0];
 }
 
+/** Of work that has not begun, though something else has made its row durable. */
+export async function takeBackDedup(
+  { tables }: Database,
+  on: Connection,
+  { scenarioId, bizId }: DedupKey,
+  token: Buffer,
+): Promise<void> {
+  await write(on, `DELETE FROM ${tables.dedup} WHERE scenario_id = ? AND biz_id = ? AND token = ?`, [
+    scenarioId,
+    bizId,
+    token,
+  ]);
+}
+
 /** Rows of one transaction, which have one token. */
 export interface MarkedRows {
   scenarioId: number;
