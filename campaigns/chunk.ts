@@ -21,6 +21,8 @@ import { LEASE_MS } from './processes/options.js';
 import { ATTEMPTS, GROUPS } from './processes/task.js';
 import { CommitFaults } from './proxy/commit-faults.js';
 import { Seeded } from './seeded.js';
+import { serverStage } from './server.js';
+import type { Scene, Stage } from './stage.js';
 import { variantNamed } from './variants/index.js';
 import type { CampaignName } from './variants/variant.js';
 
@@ -59,12 +61,13 @@ const ORDER_FINDINGS = ['disordered', 'overlapped', 'unfounded'] as const;
 
 /** One run on fresh databases: faults, then none, then a look at what is there. */
 export async function runChunk(plan: ChunkPlan): Promise<ChunkOutcome> {
-  const pair = await createPair(plan.url, plan.shape);
+  const stage = await stageFor(plan);
+  const pair = await createPair(stage?.urls ?? { business: plan.url, broker: plan.url }, plan.shape);
   const folder = mkdtempSync(join(tmpdir(), 'mq-histories-'));
   let kept: string | undefined;
   try {
     await variantNamed(plan.variant)?.spoil?.(pair);
-    const { faults, drainMs, accidents } = await play(plan, pair, folder);
+    const { faults, drainMs, accidents } = await play(plan, { pair, stage, folder });
     const histories = readHistories(folder);
     const rows = await readRows(pair);
     const findings = check(histories, rows, { groups: GROUPS, isThrough: drainMs !== undefined });
@@ -95,12 +98,18 @@ export async function runChunk(plan: ChunkPlan): Promise<ChunkOutcome> {
       kept,
     };
   } finally {
-    await pair.drop();
+    await pair.drop().finally(() => stage?.close());
     if (!kept) rmSync(folder, { recursive: true, force: true });
   }
 }
 
-async function play(plan: ChunkPlan, pair: Pair, folder: string) {
+/** For campaigns that have servers of their own. */
+async function stageFor({ campaign, url, shape, variant }: ChunkPlan): Promise<Stage | undefined> {
+  const options = variantNamed(variant)?.serverOptions ?? [];
+  return campaign === 'server' ? serverStage(url, shape, options) : undefined;
+}
+
+async function play(plan: ChunkPlan, { pair, stage, folder }: { pair: Pair; stage?: Stage; folder: string }) {
   const { campaign, shape, size } = plan;
   const chance = new Seeded(plan.seed);
   const losses = lossesOf(plan, pair);
@@ -111,7 +120,7 @@ async function play(plan: ChunkPlan, pair: Pair, folder: string) {
   const fleet = await Fleet.start(around, crewOf(campaign, shape, size));
   const stopPacing = keepPace(fleet, pair, campaign === 'order' ? LINES : MOST_WAITING);
   try {
-    const faults = await meetFaults(plan, { fleet, pair, losses, chance });
+    const faults = await meetFaults(plan, { fleet, size, chance, onAccident, pair, stage, losses });
     await stopPacing();
     await fleet.stopPublishing();
     const messages = campaign === 'order' ? await published(pair) : size;
@@ -125,15 +134,17 @@ async function play(plan: ChunkPlan, pair: Pair, folder: string) {
 
 /** What a proxy does to COMMITs: nothing on SQLite, where it stands in nobody's way. */
 function lossesOf({ campaign, shape, seed, size }: ChunkPlan, pair: Pair): CommitFaults | undefined {
-  if (pair.business.engine === 'sqlite' || campaign === 'kill' || campaign === 'instances') return undefined;
+  if (pair.business.engine === 'sqlite' || (campaign !== 'commit' && campaign !== 'order')) return undefined;
   const ofEach = campaign === 'order' ? lossesFor(size) : size;
   return new CommitFaults(shape, ofEach, new Seeded(seed).child('commits'));
 }
 
 function meetFaults(
-  { campaign, shape, size }: ChunkPlan,
-  { fleet, pair, losses, chance }: { fleet: Fleet; pair: Pair; losses?: CommitFaults; chance: Seeded },
+  { campaign, shape }: ChunkPlan,
+  { pair, stage, losses, ...scene }: Scene & { pair: Pair; stage?: Stage; losses?: CommitFaults },
 ): Promise<FaultCounts> {
+  const { fleet, size, chance } = scene;
+  if (stage) return stage.disturb(scene);
   if (campaign === 'order') return disturbOrder(fleet, pair, size, chance, losses);
   if (campaign === 'instances') return killInstances(fleet, pair, size, chance);
   if (campaign === 'kill') return killSome(fleet, size, chance);

@@ -1,4 +1,5 @@
 import type { Role } from '../processes/task.js';
+import type { Place } from '../proxy/transaction-watch.js';
 import { Balancer } from '../proxy/balancer.js';
 import type { Crew } from './crew.js';
 import { Slot, type Surroundings } from './slot.js';
@@ -29,6 +30,16 @@ export class Fleet {
 
   of(role: Role): Slot[] {
     return this.slots.filter((slot) => slot.role === role);
+  }
+
+  /** Resolves while the next COMMIT at that place is under way. @returns false when there was none in time */
+  nextCommit(place: Place, withinMs: number): Promise<boolean> {
+    return Promise.race(this.slots.map(({ sight }) => sight.next((seen) => seen === place, withinMs)));
+  }
+
+  /** COMMITs under way that no database has answered yet. */
+  get unanswered(): number {
+    return this.slots.flatMap(({ ways }) => ways).reduce((sum, way) => sum + way.unanswered, 0);
   }
 
   /** What was under way is written down when this resolves. */

@@ -5,6 +5,7 @@ import { blindRetry } from './blind-retry.js';
 import { dedupApart } from './dedup-in-its-own-transaction.js';
 import { deleteBeforeAck } from './delete-before-ack.js';
 import { forgetsClaims } from './forgets-claims.js';
+import { lazyLog } from './lazy-log.js';
 import { newIdEachSend } from './new-id-each-send.js';
 import { noAcceptedIds } from './no-accepted-ids.js';
 import { noDedup } from './no-dedup.js';
@@ -23,6 +24,7 @@ export const variants: readonly Variant[] = [
   noAcceptedIds,
   acksBeforeCommit,
   forgetsClaims,
+  lazyLog,
   withoutKeys,
   outboxWithoutLines,
   backoffStepsAside,
