@@ -87,7 +87,7 @@ function isCampaign(name: string | undefined): name is CampaignName {
 function checkServers(url: string | undefined, campaign: CampaignName): void {
   const hasOwn = campaign === 'server';
   if (hasOwn === isEngineOfServers(url)) return;
-  const right = hasOwn ? 'mariadb or mysql, of which it starts some' : 'a URL';
+  const right = hasOwn ? 'mariadb or mysql' : 'a URL';
   throw new Error(`${campaign} has --database ${right} (got ${url ?? 'none'}).`);
 }
 
