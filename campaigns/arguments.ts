@@ -10,6 +10,7 @@ export const USAGE = `npm run campaign -- NAME --seed S --size N [options]
                   commit: COMMITs are lost; N counts each kind of loss at each place
                   order: messages of 50 ordering keys, under both; N counts messages
                   instances: two instances of the broker service are killed with -9; N counts kills
+                  pause: processes stand still for longer than their leases; N counts pauses
                   server: the database's server is killed with -9; N counts kills
   --seed S        what is drawn by chance, is drawn from this
   --size N        faults or messages, for each shape

@@ -16,6 +16,7 @@ import { keepPace } from './fleet/pacing.js';
 import { killInstances } from './instances.js';
 import { type FaultCounts, killSome } from './kill.js';
 import { LINES, disturbOrder, lossesFor, published } from './order.js';
+import { pauseSome } from './pause.js';
 import { historyIn } from './processes/history.js';
 import { LEASE_MS } from './processes/options.js';
 import { ATTEMPTS, GROUPS } from './processes/task.js';
@@ -87,7 +88,7 @@ export async function runChunk(plan: ChunkPlan): Promise<ChunkOutcome> {
     if (!plan.variant && Object.values(findings).some((found: string[]) => found.length > 0)) kept = folder;
     const cards = [...rows.cards.values()].flatMap((ofGroups) => [...ofGroups.values()]);
     return {
-      faults: new Map([...faults, ...(order ? troublesOf(histories, rows) : [])]),
+      faults: new Map([...faults, ...(FAULTS_TOLD[plan.campaign]?.(histories, rows) ?? [])]),
       publishes: countOutcomes(histories),
       effects: cards.reduce((sum, n) => sum + n, 0),
       judged: order ? order.judged : new Map(),
@@ -147,9 +148,17 @@ function meetFaults(
   if (stage) return stage.disturb(scene);
   if (campaign === 'order') return disturbOrder(fleet, pair, size, chance, losses);
   if (campaign === 'instances') return killInstances(fleet, pair, size, chance);
+  if (campaign === 'pause') return pauseSome(fleet, pair, size, chance);
   if (campaign === 'kill') return killSome(fleet, size, chance);
   return losses ? breakCommits(losses) : dieAtCommits(fleet, shape, size, chance);
 }
+
+/** The faults that only the processes and the tables can tell of. */
+const FAULTS_TOLD: Partial<Record<CampaignName, (histories: Histories, rows: Rows) => FaultCounts>> = {
+  order: troublesOf,
+  pause: ({ events }) =>
+    new Map(['clock ahead', 'clock behind', 'lease-lost'].map((what) => [what, events.get(what) ?? 0])),
+};
 
 /** The faults of campaign `order` that are its handlers' and its operator's. */
 function troublesOf({ attempts, requeues }: Histories, { deaths }: Rows): FaultCounts {

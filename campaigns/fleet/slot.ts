@@ -143,6 +143,16 @@ export class Slot {
     if (this.child) await once(this.child, 'close');
   }
 
+  /** It stands still, and nobody hears of it. @returns false when there was no process */
+  freeze(): boolean {
+    return this.child?.kill('SIGSTOP') ?? false;
+  }
+
+  /** It goes on as if nothing had been. */
+  thaw(): void {
+    this.child?.kill('SIGCONT');
+  }
+
   /** kill -9. @returns false when there was no process */
   async kill(): Promise<boolean> {
     const child = this.child;

@@ -11,6 +11,7 @@ import { noAcceptedIds } from './no-accepted-ids.js';
 import { noDedup } from './no-dedup.js';
 import { outboxWithoutLines } from './outbox-without-lines.js';
 import { requeueWaits } from './requeue-waits.js';
+import { trustsItsLease } from './trusts-its-lease.js';
 import { withoutKeys } from './without-keys.js';
 import type { Variant } from './variant.js';
 
@@ -25,6 +26,7 @@ export const variants: readonly Variant[] = [
   acksBeforeCommit,
   forgetsClaims,
   lazyLog,
+  trustsItsLease,
   withoutKeys,
   outboxWithoutLines,
   backoffStepsAside,
