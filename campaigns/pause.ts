@@ -24,6 +24,7 @@ const WHEN = [
   /** In the middle of what follows: a handler, behind the COMMIT of a claim. */
   'after a COMMIT',
 ] as const;
+type When = (typeof WHEN)[number];
 const AFTER_MS = { least: 1, most: 20 };
 
 /**
@@ -45,16 +46,10 @@ export async function pauseSome(
   const ways = fleet.slots.some((slot) => slot.ways.length > 0) ? WHEN : WHEN.slice(0, 1);
   const count = (what: string, by = 1) => counts.set(what, (counts.get(what) ?? 0) + by);
   for (const way of ways) count(way, 0);
-  const turns = Array.from({ length: size }, (_, turn) => ({
-    slot: slotFor(fleet, roles, turn),
-    // Each role in each way.
-    way: ways[(turn + Math.floor(turn / roles.length)) % ways.length]!,
-  }));
+  const turns = turnsOf(fleet, roles, size, ways);
   const pausing = fleet.slots.map(async (slot) => {
     const own = chance.child(slot.name);
-    const commits = Object.values(WHO).includes(slot.role);
-    for (const turn of turns.filter((each) => each.slot === slot)) {
-      const way = commits ? turn.way : 'at any time';
+    for (const { way } of turns.filter((turn) => turn.slot === slot)) {
       await wait(own.between(WORK_MS.least, WORK_MS.most));
       if (way !== 'at any time' && !(await slot.sight.next(() => true, STALL_MS))) continue;
       if (way === 'after a COMMIT') await wait(own.between(AFTER_MS.least, AFTER_MS.most));
@@ -69,13 +64,26 @@ export async function pauseSome(
   });
   await Promise.all(pausing);
   const old = await Promise.all(views.map((view) => view.end()));
-  count('old read view', old.filter(Boolean).length);
+  count('old read view', old.every(Boolean) ? old.length : 0);
   return counts;
 }
 
-function slotFor(fleet: Fleet, roles: readonly Role[], turn: number): Slot {
-  const role = roles[turn % roles.length]!;
-  const nth = Array.from({ length: turn }, (_, i) => roles[i % roles.length]).filter((each) => each === role);
-  const slots = fleet.of(role);
-  return slots[nth.length % slots.length]!;
+/** Each role has its share, and each place of it is filled in each way. */
+function turnsOf(
+  fleet: Fleet,
+  roles: readonly Role[],
+  size: number,
+  ways: readonly When[],
+): { slot: Slot; way: When }[] {
+  const had = new Map<Role, number>();
+  return Array.from({ length: size }, (_, turn) => {
+    const role = roles[turn % roles.length]!;
+    const nth = had.get(role) ?? 0;
+    had.set(role, nth + 1);
+    const slots = fleet.of(role);
+    const round = Math.floor(nth / slots.length);
+    const commits = Object.values(WHO).includes(role);
+    const way = commits ? ways[(nth + round) % ways.length]! : 'at any time';
+    return { slot: slots[nth % slots.length]!, way };
+  });
 }
