@@ -11,12 +11,13 @@ export const USAGE = `npm run campaign -- NAME --seed S --size N [options]
                   order: messages of 50 ordering keys, under both; N counts messages
                   instances: two instances of the broker service are killed with -9; N counts kills
                   pause: processes stand still for longer than their leases; N counts pauses
+                  failover: a primary is lost, and its replica promoted; N counts failovers
                   server: the database's server is killed with -9; N counts kills
   --seed S        what is drawn by chance, is drawn from this
   --size N        faults or messages, for each shape
   --shape 1|2     1: one database; 2: business and broker apart (both unless given; order, instances: 2)
   --database URL  mariadb://user:password@host:port/ or mysql://…; SQLite unless given
-                  server: mariadb or mysql, to start some that it may kill
+                  server: mariadb or mysql, to start some that it may kill; failover: mariadb
   --chunk K       of N in each pair of databases (N unless given)
   --log FILE      a line for each chunk; started again with it, a campaign goes on where it stopped
   --variant NAME  a broken variant in place of the library as it is
@@ -86,9 +87,9 @@ function isCampaign(name: string | undefined): name is CampaignName {
 
 /** A campaign kills no server that somebody else may need. */
 function checkServers(url: string | undefined, campaign: CampaignName): void {
-  const hasOwn = campaign === 'server';
-  if (hasOwn === isEngineOfServers(url)) return;
-  const right = hasOwn ? 'mariadb or mysql' : 'a URL';
+  if (campaign === 'failover' ? url === 'mariadb' : (campaign === 'server') === isEngineOfServers(url))
+    return;
+  const right = { failover: 'mariadb', server: 'mariadb or mysql' }[campaign as string] ?? 'a URL';
   throw new Error(`${campaign} has --database ${right} (got ${url ?? 'none'}).`);
 }
 

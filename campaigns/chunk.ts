@@ -10,6 +10,7 @@ import { readWaits } from './checker/waits.js';
 import { breakCommits, dieAtCommits } from './commit.js';
 import { type Pair, type Shape, createPair } from './databases/pair.js';
 import { DRAIN_MS, drain } from './drain.js';
+import { failoverStage } from './failover.js';
 import { crewOf } from './fleet/crew.js';
 import { Fleet } from './fleet/fleet.js';
 import { keepPace } from './fleet/pacing.js';
@@ -106,8 +107,9 @@ export async function runChunk(plan: ChunkPlan): Promise<ChunkOutcome> {
 
 /** For campaigns that have servers of their own. */
 async function stageFor({ campaign, url, shape, variant }: ChunkPlan): Promise<Stage | undefined> {
-  const options = variantNamed(variant)?.serverOptions ?? [];
-  return campaign === 'server' ? serverStage(url, shape, options) : undefined;
+  const { serverOptions = [], withoutSemiSync = false } = variantNamed(variant) ?? {};
+  if (campaign === 'server') return serverStage(url, shape, serverOptions);
+  return campaign === 'failover' ? failoverStage(shape, !withoutSemiSync) : undefined;
 }
 
 async function play(plan: ChunkPlan, { pair, stage, folder }: { pair: Pair; stage?: Stage; folder: string }) {

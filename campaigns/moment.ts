@@ -6,19 +6,22 @@ import type { Seeded } from './seeded.js';
 
 /** How long everybody works before it, in milliseconds. */
 const WORK_MS = { least: 300, most: 3_000 };
-/** How long after a COMMIT has been sent it comes at most, in milliseconds. */
-const BEHIND_MS = 3;
-
 /**
  * When a server is to die.
  *
- * @param place while a COMMIT is under way there; undefined: at any time
+ * @param place right after a COMMIT has been sent there; undefined: at any time
+ * @param behindMs how long after that
  * @returns false when nobody commits there any more
  */
-export async function moment(fleet: Fleet, place: Place | undefined, chance: Seeded): Promise<boolean> {
+export async function moment(
+  fleet: Fleet,
+  place: Place | undefined,
+  chance: Seeded,
+  behindMs: { least: number; most: number },
+): Promise<boolean> {
   await pause(chance.between(WORK_MS.least, WORK_MS.most));
   if (!place) return true;
-  const behind = Math.floor(chance.between(0, BEHIND_MS + 1));
+  const behind = Math.floor(chance.between(behindMs.least, behindMs.most + 1));
   if (!(await fleet.nextCommit(place, STALL_MS))) return false;
   if (behind > 0) await pause(behind);
   return true;

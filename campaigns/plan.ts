@@ -4,7 +4,7 @@ import type { ChunkId } from './log.js';
 import { variantNamed, variants } from './variants/index.js';
 
 /** Kills that a control needs to show what it is there for. */
-const CONTROL_SIZE = 4;
+const CONTROL_SIZE = 5;
 
 /** What is to be run, in this order. A chunk's seed is derived from the campaign's and its number. */
 export function chunksOf(args: Arguments): ChunkId[] {

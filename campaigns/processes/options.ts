@@ -13,6 +13,7 @@ export const LEASE_MS = {
   instances: 3_000,
   server: 1_500,
   pause: 1_500,
+  failover: 1_500,
 };
 
 /**

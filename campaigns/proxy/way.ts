@@ -21,7 +21,7 @@ export class Way {
 
   private constructor(
     private readonly server: Server,
-    private readonly to: { host: string; port: number },
+    private to: { host: string; port: number },
     private readonly sight: CommitSight,
   ) {
     server.on('connection', (client) => this.lead(client));
@@ -54,8 +54,18 @@ export class Way {
     for (const connection of this.connections) connection.lingerMs = ms;
   }
 
+  /** Whoever comes from now on is led there, and nobody stays where it led before. */
+  moveTo(to: { host: string; port: number }): void {
+    this.to = to;
+    this.breakAll();
+  }
+
   close(): void {
     this.server.close();
+    this.breakAll();
+  }
+
+  private breakAll(): void {
     for (const { client, upstream } of this.connections) {
       client.destroy();
       upstream.destroy();

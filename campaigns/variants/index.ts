@@ -1,5 +1,6 @@
 import { ackFirst } from './ack-first.js';
 import { acksBeforeCommit } from './acks-before-commit.js';
+import { asynchronous } from './asynchronous.js';
 import { backoffStepsAside } from './backoff-steps-aside.js';
 import { blindRetry } from './blind-retry.js';
 import { dedupApart } from './dedup-in-its-own-transaction.js';
@@ -26,6 +27,7 @@ export const variants: readonly Variant[] = [
   acksBeforeCommit,
   forgetsClaims,
   lazyLog,
+  asynchronous,
   trustsItsLease,
   withoutKeys,
   outboxWithoutLines,
