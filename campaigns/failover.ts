@@ -4,13 +4,13 @@ import type { Shape } from './databases/pair.js';
 import type { FaultCounts } from './kill.js';
 import { moment } from './moment.js';
 import { placesOf } from './proxy/commit-faults.js';
-import type { Place } from './proxy/transaction-watch.js';
+import type { SeenCommit } from './proxy/commit-sight.js';
 import { Duo } from './servers/duo.js';
 import { LATENCY_MS } from './servers/member.js';
 import type { Scene, Stage } from './stage.js';
 
-/** How long after a COMMIT has been sent, in milliseconds: time for its answer, but not for its way to the replica. */
-const BEHIND_MS = { least: 5, most: LATENCY_MS };
+/** When the primary is lost, in turn. */
+const WHEN = ['right after the answer to a publish', 'at a COMMIT', 'at any time'] as const;
 /** How long nobody is there before the replica is promoted, in milliseconds. */
 const AWAY_MS = { least: 0, most: 3_000 };
 
@@ -31,31 +31,32 @@ async function failOver(
 ): Promise<FaultCounts> {
   const counts: FaultCounts = new Map();
   const count = (what: string, by = 1) => counts.set(what, (counts.get(what) ?? 0) + by);
-  for (const what of ['failover', 'at any time', 'at a COMMIT', 'COMMIT without an answer']) count(what, 0);
+  for (const what of ['failover', ...WHEN, 'COMMIT without an answer']) count(what, 0);
   for (let turn = 0; turn < size; turn++) {
     await duo.addReplica();
-    const place = placeOf(turn, shape);
-    if (!(await moment(fleet, place, chance, BEHIND_MS))) {
-      onAccident(`nobody commits (${place}) any more`);
+    const commit = commitFor(turn, shape);
+    // What is acknowledged by then without the replica is still on its way to it.
+    if (!(await moment(fleet, commit, chance, commit?.answered ? 0 : LATENCY_MS))) {
+      onAccident(`nobody commits (${commit?.place}) any more`);
       break;
     }
     count('COMMIT without an answer', fleet.unanswered);
-    await duo.check();
     await duo.losePrimary();
     await pause(chance.between(AWAY_MS.least, AWAY_MS.most));
     await duo.promote();
     count('failover');
-    count(place ? 'at a COMMIT' : 'at any time');
-    if (await fleet.nextCommit('consume', STALL_MS)) continue;
+    count(WHEN[turn % WHEN.length]!);
+    if (await fleet.nextCommit({ place: 'consume', answered: true }, STALL_MS)) continue;
     onAccident(`nobody consumes after failover ${turn + 1}`);
     break;
   }
   return counts;
 }
 
-/** Every other one behind a publish, whose acknowledgement somebody relies on; of the rest one at any time, one elsewhere. */
-function placeOf(turn: number, shape: Shape): Place | undefined {
-  if (turn % 2 === 0) return 'publish';
-  const others = placesOf(shape).filter((place) => place !== 'publish');
-  return turn % 4 === 1 ? undefined : others[Math.floor(turn / 4) % others.length];
+function commitFor(turn: number, shape: Shape): SeenCommit | undefined {
+  const when = WHEN[turn % WHEN.length];
+  if (when === 'at any time') return undefined;
+  if (when !== 'at a COMMIT') return { place: 'publish', answered: true };
+  const places = placesOf(shape);
+  return { place: places[Math.floor(turn / WHEN.length) % places.length]!, answered: false };
 }

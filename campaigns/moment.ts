@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { STALL_MS } from './commit.js';
 import type { Fleet } from './fleet/fleet.js';
-import type { Place } from './proxy/transaction-watch.js';
+import type { SeenCommit } from './proxy/commit-sight.js';
 import type { Seeded } from './seeded.js';
 
 /** How long everybody works before it, in milliseconds. */
@@ -9,20 +9,20 @@ const WORK_MS = { least: 300, most: 3_000 };
 /**
  * When a server is to die.
  *
- * @param place right after a COMMIT has been sent there; undefined: at any time
- * @param behindMs how long after that
+ * @param when somebody's COMMIT is just there; undefined: at any time
+ * @param behindMs how long after that at most
  * @returns false when nobody commits there any more
  */
 export async function moment(
   fleet: Fleet,
-  place: Place | undefined,
+  when: SeenCommit | undefined,
   chance: Seeded,
-  behindMs: { least: number; most: number },
+  behindMs: number,
 ): Promise<boolean> {
   await pause(chance.between(WORK_MS.least, WORK_MS.most));
-  if (!place) return true;
-  const behind = Math.floor(chance.between(behindMs.least, behindMs.most + 1));
-  if (!(await fleet.nextCommit(place, STALL_MS))) return false;
+  if (!when) return true;
+  const behind = Math.floor(chance.between(0, behindMs + 1));
+  if (!(await fleet.nextCommit(when, STALL_MS))) return false;
   if (behind > 0) await pause(behind);
   return true;
 }

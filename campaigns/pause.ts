@@ -51,7 +51,7 @@ export async function pauseSome(
     const own = chance.child(slot.name);
     for (const { way } of turns.filter((turn) => turn.slot === slot)) {
       await wait(own.between(WORK_MS.least, WORK_MS.most));
-      if (way !== 'at any time' && !(await slot.sight.next(() => true, STALL_MS))) continue;
+      if (way !== 'at any time' && !(await slot.sight.next(({ answered }) => !answered, STALL_MS))) continue;
       if (way === 'after a COMMIT') await wait(own.between(AFTER_MS.least, AFTER_MS.most));
       if (!slot.freeze()) continue;
       const { least, most } = STILL_MS[slot.role === 'relay' ? 'relay' : 'usual'];

@@ -10,8 +10,8 @@ import type { Scene, Stage } from './stage.js';
 
 /** How long a server is away beside what it takes to recover. Leases are 1.5 s. */
 const AWAY_MS = { least: 0, most: 3_000 };
-/** How long after a COMMIT has been sent, in milliseconds: before it is done, or before its answer is there, or after that. */
-const BEHIND_MS = { least: 0, most: 3 };
+/** How long after a COMMIT has been sent at most, in milliseconds: before it is done, or before its answer is there, or after that. */
+const BEHIND_MS = 3;
 /** How long after its start one is killed once more, in milliseconds: it recovers from the first time then. */
 const RECOVERING_MS = { least: 50, most: 600 };
 
@@ -74,7 +74,7 @@ async function killServers(
       ((turn % targets.length) + round) % 2 === 1
         ? places[Math.floor(round / 2) % places.length]!
         : undefined;
-    if (!(await moment(fleet, place, chance, BEHIND_MS))) {
+    if (!(await moment(fleet, place && { place, answered: false }, chance, BEHIND_MS))) {
       onAccident(`nobody commits (${place}) any more`);
       break;
     }
@@ -90,7 +90,7 @@ async function killServers(
     if (again !== undefined) count('killed again while it recovers');
     await Promise.all(down.map((server) => server.comeBack(again)));
     // The next one is to meet work again.
-    if (await fleet.nextCommit('consume', STALL_MS)) continue;
+    if (await fleet.nextCommit({ place: 'consume', answered: true }, STALL_MS)) continue;
     onAccident(`nobody consumes after kill ${turn + 1}`);
     break;
   }

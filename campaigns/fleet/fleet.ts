@@ -1,6 +1,6 @@
 import type { Role } from '../processes/task.js';
-import type { Place } from '../proxy/transaction-watch.js';
 import { Balancer } from '../proxy/balancer.js';
+import type { SeenCommit } from '../proxy/commit-sight.js';
 import type { Crew } from './crew.js';
 import { Slot, type Surroundings } from './slot.js';
 
@@ -32,9 +32,10 @@ export class Fleet {
     return this.slots.filter((slot) => slot.role === role);
   }
 
-  /** Resolves while the next COMMIT at that place is under way. @returns false when there was none in time */
-  nextCommit(place: Place, withinMs: number): Promise<boolean> {
-    return Promise.race(this.slots.map(({ sight }) => sight.next((seen) => seen === place, withinMs)));
+  /** Resolves when somebody's COMMIT is just there. @returns false when there was none in time */
+  nextCommit({ place, answered }: SeenCommit, withinMs: number): Promise<boolean> {
+    const isIt = (seen: SeenCommit) => seen.place === place && seen.answered === answered;
+    return Promise.race(this.slots.map(({ sight }) => sight.next(isIt, withinMs)));
   }
 
   /** COMMITs under way that no database has answered yet. */

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, type Server, type Socket, connect, createServer } from 'node:net';
 import { CommitSight } from './commit-sight.js';
-import { TransactionWatch } from './transaction-watch.js';
+import { type Place, TransactionWatch } from './transaction-watch.js';
 
 /** An answer that never came: how long until the network says so, in milliseconds. Longer than anybody waits for it. */
 const SILENCE_MS = 6_000;
@@ -11,8 +11,8 @@ interface Connection {
   upstream: Socket;
   silent: boolean;
   lingerMs: number;
-  /** Its COMMIT has no answer yet. */
-  committing: boolean;
+  /** Its COMMIT there has no answer yet. */
+  committing: Place | undefined;
 }
 
 /** The way of one process to one database. */
@@ -74,12 +74,12 @@ export class Way {
 
   private lead(client: Socket): void {
     const upstream = connect({ ...this.to, noDelay: true });
-    const connection: Connection = { client, upstream, silent: false, lingerMs: 0, committing: false };
+    const connection: Connection = { client, upstream, silent: false, lingerMs: 0, committing: undefined };
     const watch = new TransactionWatch();
     this.connections.add(connection);
     client.on('data', (chunk) => {
       const place = watch.see(chunk.toString('latin1'));
-      connection.committing = place !== undefined;
+      connection.committing = place;
       const fault = place && this.sight.decide(place);
       if (fault === 'command-lost') return void client.destroy();
       if (fault) connection.silent = true;
@@ -89,8 +89,9 @@ export class Way {
       upstream.write(chunk);
     });
     upstream.on('data', (chunk) => {
-      connection.committing = false;
       if (!connection.silent) client.write(chunk);
+      if (connection.committing) this.sight.answered(connection.committing);
+      connection.committing = undefined;
     });
     client.on('error', () => undefined);
     upstream.on('error', () => undefined);

@@ -47,11 +47,6 @@ export class Duo {
     await former.close();
   }
 
-  /** @throws Error where the primary acknowledges what the replica may not have, and was not meant to */
-  async check(): Promise<void> {
-    if (this.semiSync) await this.primary.checkThatItWaits();
-  }
-
   async close(): Promise<void> {
     this.front.close();
     await this.replica?.close();

@@ -70,11 +70,6 @@ export class Member {
   async waitForReplica(replica: Member): Promise<void> {
     await this.sql.query('SET GLOBAL rpl_semi_sync_master_enabled = ON');
     await replica.catchUp(await this.written());
-    await this.checkThatItWaits();
-  }
-
-  /** @throws Error where it has no replica that it would wait for */
-  async checkThatItWaits(): Promise<void> {
     const [status] = await this.sql.query(`SHOW STATUS LIKE 'Rpl_semi_sync_master_status'`);
     const [clients] = await this.sql.query(`SHOW STATUS LIKE 'Rpl_semi_sync_master_clients'`);
     if (status!.Value === 'ON' && Number(clients!.Value) > 0) return;
