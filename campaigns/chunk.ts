@@ -10,17 +10,21 @@ import { readWaits } from './checker/waits.js';
 import { breakCommits, dieAtCommits } from './commit.js';
 import { type Pair, type Shape, createPair } from './databases/pair.js';
 import { DRAIN_MS, drain } from './drain.js';
+import { failoverStage } from './failover.js';
 import { crewOf } from './fleet/crew.js';
 import { Fleet } from './fleet/fleet.js';
 import { keepPace } from './fleet/pacing.js';
 import { killInstances } from './instances.js';
 import { type FaultCounts, killSome } from './kill.js';
 import { LINES, disturbOrder, lossesFor, published } from './order.js';
+import { pauseSome } from './pause.js';
 import { historyIn } from './processes/history.js';
 import { LEASE_MS } from './processes/options.js';
 import { ATTEMPTS, GROUPS } from './processes/task.js';
 import { CommitFaults } from './proxy/commit-faults.js';
 import { Seeded } from './seeded.js';
+import { serverStage } from './server.js';
+import type { Scene, Stage } from './stage.js';
 import { variantNamed } from './variants/index.js';
 import type { CampaignName } from './variants/variant.js';
 
@@ -59,12 +63,13 @@ const ORDER_FINDINGS = ['disordered', 'overlapped', 'unfounded'] as const;
 
 /** One run on fresh databases: faults, then none, then a look at what is there. */
 export async function runChunk(plan: ChunkPlan): Promise<ChunkOutcome> {
-  const pair = await createPair(plan.url, plan.shape);
+  const stage = await stageFor(plan);
+  const pair = await createPair(stage?.urls ?? { business: plan.url, broker: plan.url }, plan.shape);
   const folder = mkdtempSync(join(tmpdir(), 'mq-histories-'));
   let kept: string | undefined;
   try {
     await variantNamed(plan.variant)?.spoil?.(pair);
-    const { faults, drainMs, accidents } = await play(plan, pair, folder);
+    const { faults, drainMs, accidents } = await play(plan, { pair, stage, folder });
     const histories = readHistories(folder);
     const rows = await readRows(pair);
     const findings = check(histories, rows, { groups: GROUPS, isThrough: drainMs !== undefined });
@@ -84,7 +89,7 @@ export async function runChunk(plan: ChunkPlan): Promise<ChunkOutcome> {
     if (!plan.variant && Object.values(findings).some((found: string[]) => found.length > 0)) kept = folder;
     const cards = [...rows.cards.values()].flatMap((ofGroups) => [...ofGroups.values()]);
     return {
-      faults: new Map([...faults, ...(order ? troublesOf(histories, rows) : [])]),
+      faults: new Map([...faults, ...(FAULTS_TOLD[plan.campaign]?.(histories, rows) ?? [])]),
       publishes: countOutcomes(histories),
       effects: cards.reduce((sum, n) => sum + n, 0),
       judged: order ? order.judged : new Map(),
@@ -95,12 +100,19 @@ export async function runChunk(plan: ChunkPlan): Promise<ChunkOutcome> {
       kept,
     };
   } finally {
-    await pair.drop();
+    await pair.drop().finally(() => stage?.close());
     if (!kept) rmSync(folder, { recursive: true, force: true });
   }
 }
 
-async function play(plan: ChunkPlan, pair: Pair, folder: string) {
+/** For campaigns that have servers of their own. */
+async function stageFor({ campaign, url, shape, variant }: ChunkPlan): Promise<Stage | undefined> {
+  const { serverOptions = [], withoutSemiSync = false } = variantNamed(variant) ?? {};
+  if (campaign === 'server') return serverStage(url, shape, serverOptions);
+  return campaign === 'failover' ? failoverStage(shape, !withoutSemiSync) : undefined;
+}
+
+async function play(plan: ChunkPlan, { pair, stage, folder }: { pair: Pair; stage?: Stage; folder: string }) {
   const { campaign, shape, size } = plan;
   const chance = new Seeded(plan.seed);
   const losses = lossesOf(plan, pair);
@@ -111,7 +123,7 @@ async function play(plan: ChunkPlan, pair: Pair, folder: string) {
   const fleet = await Fleet.start(around, crewOf(campaign, shape, size));
   const stopPacing = keepPace(fleet, pair, campaign === 'order' ? LINES : MOST_WAITING);
   try {
-    const faults = await meetFaults(plan, { fleet, pair, losses, chance });
+    const faults = await meetFaults(plan, { fleet, size, chance, onAccident, pair, stage, losses });
     await stopPacing();
     await fleet.stopPublishing();
     const messages = campaign === 'order' ? await published(pair) : size;
@@ -125,20 +137,30 @@ async function play(plan: ChunkPlan, pair: Pair, folder: string) {
 
 /** What a proxy does to COMMITs: nothing on SQLite, where it stands in nobody's way. */
 function lossesOf({ campaign, shape, seed, size }: ChunkPlan, pair: Pair): CommitFaults | undefined {
-  if (pair.business.engine === 'sqlite' || campaign === 'kill' || campaign === 'instances') return undefined;
+  if (pair.business.engine === 'sqlite' || (campaign !== 'commit' && campaign !== 'order')) return undefined;
   const ofEach = campaign === 'order' ? lossesFor(size) : size;
   return new CommitFaults(shape, ofEach, new Seeded(seed).child('commits'));
 }
 
 function meetFaults(
-  { campaign, shape, size }: ChunkPlan,
-  { fleet, pair, losses, chance }: { fleet: Fleet; pair: Pair; losses?: CommitFaults; chance: Seeded },
+  { campaign, shape }: ChunkPlan,
+  { pair, stage, losses, ...scene }: Scene & { pair: Pair; stage?: Stage; losses?: CommitFaults },
 ): Promise<FaultCounts> {
+  const { fleet, size, chance } = scene;
+  if (stage) return stage.disturb(scene);
   if (campaign === 'order') return disturbOrder(fleet, pair, size, chance, losses);
   if (campaign === 'instances') return killInstances(fleet, pair, size, chance);
+  if (campaign === 'pause') return pauseSome(fleet, pair, size, chance);
   if (campaign === 'kill') return killSome(fleet, size, chance);
   return losses ? breakCommits(losses) : dieAtCommits(fleet, shape, size, chance);
 }
+
+/** The faults that only the processes and the tables can tell of. */
+const FAULTS_TOLD: Partial<Record<CampaignName, (histories: Histories, rows: Rows) => FaultCounts>> = {
+  order: troublesOf,
+  pause: ({ events }) =>
+    new Map(['clock ahead', 'clock behind', 'lease-lost'].map((what) => [what, events.get(what) ?? 0])),
+};
 
 /** The faults of campaign `order` that are its handlers' and its operator's. */
 function troublesOf({ attempts, requeues }: Histories, { deaths }: Rows): FaultCounts {

@@ -18,9 +18,12 @@ export interface Pair {
   drop(): Promise<void>;
 }
 
-export async function createPair(url: string | undefined, shape: Shape): Promise<Pair> {
-  const business = await createDatabase(url, 'business');
-  const broker = shape === 1 ? business : await createDatabase(url, 'broker');
+/** Where they are to be made: undefined, as files. In shape 1 the broker's is not asked for. */
+export type Urls = Record<'business' | 'broker', string | undefined>;
+
+export async function createPair(urls: Urls, shape: Shape): Promise<Pair> {
+  const business = await createDatabase(urls.business, 'business');
+  const broker = shape === 1 ? business : await createDatabase(urls.broker, 'broker');
   for (const { options } of new Set([business, broker])) await makeLibraryTables(options);
   const rawBusiness = openRaw(business.options);
   const rawBroker = shape === 1 ? rawBusiness : openRaw(broker.options);

@@ -15,8 +15,12 @@ const MESSAGES_FOR_MANY = 1_000;
 /** Two instances of the broker service, which sweep by themselves, and whoever needs them. */
 const WITH_SERVICE: Crew = { instance: 2, consumer: 4, relay: 2, publisher: 2 };
 
+/** So many that somebody is left who takes over. */
+const SOME: Crew = { consumer: 3, relay: 3, sweeper: 2, publisher: 3 };
+
 export function crewOf(campaign: CampaignName, shape: Shape, size: number): Crew {
   if (campaign === 'instances') return WITH_SERVICE;
-  const crew = campaign !== 'order' ? FEW : size < MESSAGES_FOR_MANY ? ENOUGH : MANY;
+  const inOrder = size < MESSAGES_FOR_MANY ? ENOUGH : MANY;
+  const crew = campaign === 'order' ? inOrder : campaign === 'pause' ? SOME : FEW;
   return shape === 1 ? { ...crew, relay: 0 } : crew;
 }

@@ -1,5 +1,6 @@
 import type { Role } from '../processes/task.js';
 import { Balancer } from '../proxy/balancer.js';
+import type { SeenCommit } from '../proxy/commit-sight.js';
 import type { Crew } from './crew.js';
 import { Slot, type Surroundings } from './slot.js';
 
@@ -29,6 +30,17 @@ export class Fleet {
 
   of(role: Role): Slot[] {
     return this.slots.filter((slot) => slot.role === role);
+  }
+
+  /** Resolves when somebody's COMMIT is just there. @returns false when there was none in time */
+  nextCommit({ place, answered }: SeenCommit, withinMs: number): Promise<boolean> {
+    const isIt = (seen: SeenCommit) => seen.place === place && seen.answered === answered;
+    return Promise.race(this.slots.map(({ sight }) => sight.next(isIt, withinMs)));
+  }
+
+  /** COMMITs under way that no database has answered yet. */
+  get unanswered(): number {
+    return this.slots.flatMap(({ ways }) => ways).reduce((sum, way) => sum + way.unanswered, 0);
   }
 
   /** What was under way is written down when this resolves. */

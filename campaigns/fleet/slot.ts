@@ -6,6 +6,7 @@ import type { Pair } from '../databases/pair.js';
 import type { Line } from '../processes/history.js';
 import type { Death, Listening, Role, Said, Task, Told } from '../processes/task.js';
 import type { CommitFaults } from '../proxy/commit-faults.js';
+import { CommitSight } from '../proxy/commit-sight.js';
 import { Way } from '../proxy/way.js';
 import type { CampaignName } from '../variants/variant.js';
 
@@ -44,14 +45,15 @@ export class Slot {
     private readonly around: Surroundings,
     /** None on SQLite, which is reached by no wire. */
     readonly ways: readonly Way[],
+    /** Of COMMITs on these ways. */
+    readonly sight: CommitSight,
   ) {}
 
   static async open(role: Role, name: string, around: Surroundings): Promise<Slot> {
     const { business, broker } = around.pair;
+    const sight = new CommitSight(around.faults);
     const open = async ({ engine, options }: CampaignDatabase) =>
-      engine === 'sqlite'
-        ? undefined
-        : await Way.open(options as { host: string; port: number }, around.faults);
+      engine === 'sqlite' ? undefined : await Way.open(options as { host: string; port: number }, sight);
     const ways = [await open(business)];
     if (broker !== business) ways.push(await open(broker));
     return new Slot(
@@ -59,6 +61,7 @@ export class Slot {
       name,
       around,
       ways.filter((way) => way !== undefined),
+      sight,
     );
   }
 
@@ -138,6 +141,16 @@ export class Slot {
   /** Resolves when the process has ended by itself, as it was told to at the start. */
   async ended(): Promise<void> {
     if (this.child) await once(this.child, 'close');
+  }
+
+  /** It stands still, and nobody hears of it. @returns false when there was no process */
+  freeze(): boolean {
+    return this.child?.kill('SIGSTOP') ?? false;
+  }
+
+  /** It goes on as if nothing had been. */
+  thaw(): void {
+    this.child?.kill('SIGCONT');
   }
 
   /** kill -9. @returns false when there was no process */

@@ -6,6 +6,7 @@ import { BrokerService, IdempotentMqEvents, IdempotentMqModule, OutboxPublisher 
 import { Seeded } from '../seeded.js';
 import { variantNamed } from '../variants/index.js';
 import { AccountPayments } from './account-payments.js';
+import { setClock } from './clock.js';
 import { dieAtCommit } from './death.js';
 import type { Line } from './history.js';
 import { CardIssuing, TASK } from './issuing.js';
@@ -52,6 +53,7 @@ export async function runClient(
     if (told === 'hold-publishing') publishing.held = true;
     if (told === 'go-on-publishing') publishing.held = false;
     if (told === 'stop-publishing') void publishing.stop().then(() => say('stopped-publishing'));
+    if (typeof told === 'object') setClock(told.clockMs, write);
     if (told === 'sweep') void sweepOnce(broker, write).then(() => say('swept'));
   });
   if (task.role === 'publisher') publishing.start();

@@ -43,7 +43,11 @@ export interface Listening {
   port: number;
 }
 /** What it is told. */
-export type Told = 'hold-publishing' | 'go-on-publishing' | 'stop-publishing' | 'sweep';
+export type Told = 'hold-publishing' | 'go-on-publishing' | 'stop-publishing' | 'sweep' | ClockSet;
+/** From now on its clock is ahead by so much, or behind. */
+export interface ClockSet {
+  clockMs: number;
+}
 
 export const GROUPS = ['card-issuing', 'wallet'] as const;
 

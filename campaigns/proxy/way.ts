@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, type Server, type Socket, connect, createServer } from 'node:net';
-import type { CommitFaults } from './commit-faults.js';
-import { TransactionWatch } from './transaction-watch.js';
+import { CommitSight } from './commit-sight.js';
+import { type Place, TransactionWatch } from './transaction-watch.js';
 
 /** An answer that never came: how long until the network says so, in milliseconds. Longer than anybody waits for it. */
 const SILENCE_MS = 6_000;
@@ -11,6 +11,8 @@ interface Connection {
   upstream: Socket;
   silent: boolean;
   lingerMs: number;
+  /** Its COMMIT there has no answer yet. */
+  committing: Place | undefined;
 }
 
 /** The way of one process to one database. */
@@ -19,15 +21,15 @@ export class Way {
 
   private constructor(
     private readonly server: Server,
-    private readonly to: { host: string; port: number },
-    private readonly faults: CommitFaults | undefined,
+    private to: { host: string; port: number },
+    private readonly sight: CommitSight,
   ) {
     server.on('connection', (client) => this.lead(client));
   }
 
-  static async open(to: { host: string; port: number }, faults?: CommitFaults): Promise<Way> {
+  static async open(to: { host: string; port: number }, sight = new CommitSight(undefined)): Promise<Way> {
     const server = createServer({ noDelay: true });
-    const way = new Way(server, to, faults);
+    const way = new Way(server, to, sight);
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     return way;
@@ -35,6 +37,11 @@ export class Way {
 
   get port(): number {
     return (this.server.address() as AddressInfo).port;
+  }
+
+  /** COMMITs of the protocol that the database has not answered yet. */
+  get unanswered(): number {
+    return [...this.connections].filter(({ committing }) => committing).length;
   }
 
   /** From now on nothing of what the database says gets through to those that are connected. */
@@ -47,8 +54,18 @@ export class Way {
     for (const connection of this.connections) connection.lingerMs = ms;
   }
 
+  /** Whoever comes from now on is led there, and nobody stays where it led before. */
+  moveTo(to: { host: string; port: number }): void {
+    this.to = to;
+    this.breakAll();
+  }
+
   close(): void {
     this.server.close();
+    this.breakAll();
+  }
+
+  private breakAll(): void {
     for (const { client, upstream } of this.connections) {
       client.destroy();
       upstream.destroy();
@@ -57,12 +74,13 @@ export class Way {
 
   private lead(client: Socket): void {
     const upstream = connect({ ...this.to, noDelay: true });
-    const connection: Connection = { client, upstream, silent: false, lingerMs: 0 };
+    const connection: Connection = { client, upstream, silent: false, lingerMs: 0, committing: undefined };
     const watch = new TransactionWatch();
     this.connections.add(connection);
     client.on('data', (chunk) => {
       const place = watch.see(chunk.toString('latin1'));
-      const fault = place && this.faults?.decide(place);
+      connection.committing = place;
+      const fault = place && this.sight.decide(place);
       if (fault === 'command-lost') return void client.destroy();
       if (fault) connection.silent = true;
       // Its answer says that the server has done it.
@@ -72,6 +90,8 @@ export class Way {
     });
     upstream.on('data', (chunk) => {
       if (!connection.silent) client.write(chunk);
+      if (connection.committing) this.sight.answered(connection.committing);
+      connection.committing = undefined;
     });
     client.on('error', () => undefined);
     upstream.on('error', () => undefined);

@@ -4,7 +4,7 @@ import type { Engine } from '../databases/create.js';
 import type { Pair, Shape } from '../databases/pair.js';
 import type { Task } from '../processes/task.js';
 
-export const CAMPAIGNS = ['kill', 'commit', 'order', 'instances'] as const;
+export const CAMPAIGNS = ['kill', 'commit', 'order', 'instances', 'server', 'pause', 'failover'] as const;
 export type CampaignName = (typeof CAMPAIGNS)[number];
 export type Damage = 'lost' | 'doubled' | 'landedTwice' | 'disordered' | 'overlapped' | 'late';
 
@@ -16,6 +16,12 @@ export interface Variant {
   readonly campaigns: readonly CampaignName[];
   readonly shapes: readonly Shape[];
   readonly engines: readonly Engine[];
+  /** What is broken is not the library, but what it stands on: each run of its campaigns has it beside itself, and is void without its damage. */
+  readonly control?: true;
+  /** Of the campaign's own servers, once they have been killed. */
+  readonly serverOptions?: readonly string[];
+  /** The primary acknowledges a COMMIT before its replica has it. */
+  readonly withoutSemiSync?: true;
   /** Nothing is published under an ordering key. */
   readonly withoutKeys?: boolean;
   /** Done to the databases before anybody is there. */

@@ -34,6 +34,10 @@ const asItIs = [
           title: 'on MariaDB when one of two instances is killed',
           args: ['instances', '--size', '6', ...onMariadb],
         },
+        {
+          title: 'on MariaDB when its servers are killed',
+          args: ['server', '--size', '6', '--shape', '2', '--database', 'mariadb'],
+        },
       ]
     : []),
   ...(mysql
@@ -42,6 +46,10 @@ const asItIs = [
         {
           title: 'on MySQL when one of two instances is killed',
           args: ['instances', '--size', '6', '--database', mysql],
+        },
+        {
+          title: 'on MySQL when its server is killed',
+          args: ['server', '--size', '2', '--shape', '1', '--database', 'mysql'],
         },
       ]
     : []),
@@ -109,10 +117,17 @@ describe('a short campaign', () => {
 describe('a campaign, called wrongly', () => {
   it.each([
     [['kill', '--size', '1'], '--seed must be given.'],
-    [['stall', '--seed', '1', '--size', '1'], 'NAME must be kill, commit, order or instances (got stall).'],
+    [
+      ['stall', '--seed', '1', '--size', '1'],
+      'NAME must be one of kill, commit, order, instances, server (got stall).',
+    ],
     [
       ['instances', '--seed', '1', '--size', '1', '--shape', '1'],
       'instances has --shape 2: the broker apart.',
+    ],
+    [
+      ['server', '--seed', '1', '--size', '1', '--database', 'mariadb://root@127.0.0.1/'],
+      'server has --database mariadb or mysql (got mariadb://root@127.0.0.1/).',
     ],
     [['kill', '--seed', '1', '--size', '0'], '--size must be a whole number from 1 (got 0).'],
   ])('%j says what is wrong, and how it is right', async (args, complaint) => {
