@@ -10,6 +10,8 @@ export const USAGE = `npm run campaign -- NAME --seed S --size N [options]
                   commit: COMMITs are lost; N counts each kind of loss at each place
                   order: messages of 50 ordering keys, under both; N counts messages
                   instances: two instances of the broker service are killed with -9; N counts kills
+                  simulate: one process, a clock of its own, every interleaving drawn from a seed; N counts seeds, and
+                  --seed is the number of the first one (of the options below it has --variant and --variants, and --trace)
   --seed S        what is drawn by chance, is drawn from this
   --size N        faults or messages, for each shape
   --shape 1|2     1: one database; 2: business and broker apart (both unless given; order, instances: 2)
@@ -52,7 +54,7 @@ export function readArguments(argv: readonly string[]): Arguments {
   const [campaign] = positionals;
   if (positionals.length !== 1 || !isCampaign(campaign)) {
     throw new Error(
-      `NAME must be kill, commit, order or instances (got ${positionals.join(' ') || 'none'}).`,
+      `NAME must be kill, commit, order, instances or simulate (got ${positionals.join(' ') || 'none'}).`,
     );
   }
   if (values.seed === undefined) throw new Error('--seed must be given.');

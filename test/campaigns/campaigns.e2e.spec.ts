@@ -109,7 +109,10 @@ describe('a short campaign', () => {
 describe('a campaign, called wrongly', () => {
   it.each([
     [['kill', '--size', '1'], '--seed must be given.'],
-    [['stall', '--seed', '1', '--size', '1'], 'NAME must be kill, commit, order or instances (got stall).'],
+    [
+      ['stall', '--seed', '1', '--size', '1'],
+      'NAME must be kill, commit, order, instances or simulate (got stall).',
+    ],
     [
       ['instances', '--seed', '1', '--size', '1', '--shape', '1'],
       'instances has --shape 2: the broker apart.',
