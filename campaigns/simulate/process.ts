@@ -2,9 +2,11 @@ import { MetadataScanner } from '@nestjs/core';
 import { Consumers, type HandlerCaller, discoverConsumers } from '../../src/consumer/index.js';
 import { resolveOptions } from '../../src/idempotent-mq.options.js';
 import { IdempotentMqRuntime } from '../../src/idempotent-mq.runtime.js';
-import type { IdempotentMqOptions } from '../../src/index.js';
+import type { BrokerService, IdempotentMqOptions } from '../../src/index.js';
+import type { Transport } from '../../src/transport/port.js';
 import { Desk } from './desk.js';
 import { faultyPort } from './faulty-port.js';
+import { askingAgain, claimingRepeatably } from './service-port.js';
 import { operate } from './operator.js';
 import { type Lane, pay } from './paying.js';
 import {
@@ -36,8 +38,9 @@ export class Process {
 
   static async start({ name, roles, lanes }: Job, world: World): Promise<Process> {
     const { business, shape, simulation, record, variant } = world;
-    const options = resolveOptions(optionsFor(roles, world), business.dataSource);
-    const runtime = await IdempotentMqRuntime.open(business.dataSource, options, CALLER);
+    const broker = () => runtime.broker!;
+    const options = resolveOptions(optionsFor(roles, world, broker), business.dataSource);
+    const runtime: IdempotentMqRuntime = await IdempotentMqRuntime.open(business.dataSource, options, CALLER);
     runtime.events.events$.subscribe((event) => {
       simulation.faults.count(`event: ${event.type}`);
       if (event.type === 'consuming') record.subscribed(event.group, simulation.now);
@@ -109,13 +112,22 @@ function handlersOf(desk: object, defaults: Parameters<typeof discoverConsumers>
   );
 }
 
-function optionsFor(roles: readonly Role[], world: World): IdempotentMqOptions {
-  const { shape, broker, business, simulation, variant, pollMs } = world;
+/** Somebody may stand before the broker, and the network before both. */
+function wayTo({ business, broker, far, simulation, variant }: World, service: () => BrokerService) {
   const way = variant?.through?.({
     onSqlite: true,
     business: () => business.reached,
     broker: () => broker.reached,
   });
+  return (near: Transport): Transport => {
+    const nearest = way ? way(near) : near;
+    if (far === 'database') return faultyPort(nearest, simulation, far);
+    return askingAgain(faultyPort(claimingRepeatably(nearest, service), simulation, far), service);
+  };
+}
+
+function optionsFor(roles: readonly Role[], world: World, service: () => BrokerService): IdempotentMqOptions {
+  const { shape, broker, pollMs } = world;
   return {
     roles: {
       consume: roles.includes('consume'),
@@ -123,10 +135,7 @@ function optionsFor(roles: readonly Role[], world: World): IdempotentMqOptions {
       sweep: roles.includes('sweep'),
     },
     ...(shape === 2 && {
-      broker: {
-        dataSource: broker.dataSource,
-        through: (near) => faultyPort(way ? way(near) : near, simulation),
-      },
+      broker: { dataSource: broker.dataSource, through: wayTo(world, service) },
     }),
     relay: { batch: 3, ackTimeoutMs: 2_000, pollMs, delayMs: 100, maxDelayMs: 2_000 },
     consumers: {

@@ -59,6 +59,7 @@ export async function runSeed(
     business,
     broker: shape === 1 ? business : broker,
     variant,
+    far: chance.pick(['database', 'service']),
     pollMs: chance.pick([800, 3_000, 8_000]),
   };
   faults.clocks.push(...new Set([world.business, world.broker]));

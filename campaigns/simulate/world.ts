@@ -1,4 +1,5 @@
 import type { SimulatedDatabase } from './databases.js';
+import type { Far } from './faulty-port.js';
 import type { Record } from './record.js';
 import type { Simulation } from './simulation.js';
 import type { SimulatedVariant } from './variants.js';
@@ -9,6 +10,8 @@ export interface World {
   readonly record: Record;
   /** 1: the broker's tables are in the business's database. 2: they have one of their own. */
   readonly shape: 1 | 2;
+  /** How the broker is reached in shape 2. */
+  readonly far: Far;
   readonly business: SimulatedDatabase;
   readonly broker: SimulatedDatabase;
   readonly variant: SimulatedVariant | undefined;
