@@ -13,6 +13,8 @@ export const USAGE = `npm run campaign -- NAME --seed S --size N [options]
                   pause: processes stand still for longer than their leases; N counts pauses
                   failover: a primary is lost, and its replica promoted; N counts failovers
                   server: the database's server is killed with -9; N counts kills
+                  simulate: one process, a clock of its own, every interleaving drawn from a seed; N counts seeds, and
+                  --seed is the number of the first one (of the options below it has --variant and --variants, and --trace)
   --seed S        what is drawn by chance, is drawn from this
   --size N        faults or messages, for each shape
   --shape 1|2     1: one database; 2: business and broker apart (both unless given; order, instances: 2)
@@ -55,7 +57,9 @@ export function readArguments(argv: readonly string[]): Arguments {
   });
   const [campaign] = positionals;
   if (positionals.length !== 1 || !isCampaign(campaign)) {
-    throw new Error(`NAME must be one of ${CAMPAIGNS.join(', ')} (got ${positionals.join(' ') || 'none'}).`);
+    throw new Error(
+      `NAME must be one of ${CAMPAIGNS.join(', ')}, simulate (got ${positionals.join(' ') || 'none'}).`,
+    );
   }
   if (values.seed === undefined) throw new Error('--seed must be given.');
   const size = wholeNumber('--size', values.size);

@@ -1,4 +1,5 @@
 import type { IdempotentMqOptions } from '../../src/index.js';
+import { openRaw } from '../databases/raw.js';
 import { variantNamed } from '../variants/index.js';
 import type { Task } from './task.js';
 
@@ -21,8 +22,12 @@ export const LEASE_MS = {
  * campaign `order`, where an operator brings them back, its handlers say how often they are tried.
  */
 export function optionsFor(task: Task): IdempotentMqOptions {
-  const { role, broker, url, campaign } = task;
-  const through = variantNamed(task.variant)?.through?.(task);
+  const { role, business, broker, url, campaign } = task;
+  const through = variantNamed(task.variant)?.through?.({
+    onSqlite: business.type === 'better-sqlite3',
+    business: () => openRaw(business),
+    broker: () => openRaw(broker!),
+  });
   return {
     roles: { consume: role === 'consumer', relay: role === 'relay', sweep: role === 'sweeper' },
     ...(broker && {

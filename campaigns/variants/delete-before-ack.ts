@@ -1,4 +1,3 @@
-import { openRaw } from '../databases/raw.js';
 import { changedSending } from './changed-sending.js';
 import type { Variant } from './variant.js';
 
@@ -11,7 +10,7 @@ export const deleteBeforeAck: Variant = {
   shapes: [2],
   engines: ['sqlite', 'mariadb', 'mysql'],
   through: ({ business }) => {
-    const raw = openRaw(business);
+    const raw = business();
     return changedSending(async (shipment) => {
       const ids = shipment.messages.map(({ innerMsgId }) => innerMsgId);
       const those = ids.map(() => '?').join(', ');

@@ -2,11 +2,18 @@ import type { Type } from '@nestjs/common';
 import type { BrokerService, IdempotentMqOptions } from '../../src/index.js';
 import type { Engine } from '../databases/create.js';
 import type { Pair, Shape } from '../databases/pair.js';
-import type { Task } from '../processes/task.js';
+import type { Raw } from '../databases/raw.js';
 
 export const CAMPAIGNS = ['kill', 'commit', 'order', 'instances', 'server', 'pause', 'failover'] as const;
 export type CampaignName = (typeof CAMPAIGNS)[number];
 export type Damage = 'lost' | 'doubled' | 'landedTwice' | 'disordered' | 'overlapped' | 'late';
+
+/** The databases of a process, as somebody reaches them who goes past the library. */
+export interface Reached {
+  readonly onSqlite: boolean;
+  readonly business: () => Pick<Raw, 'query'>;
+  readonly broker: () => Pick<Raw, 'query'>;
+}
 
 /** The protocol with one rule broken. A campaign that doesn't notice proves nothing. */
 export interface Variant {
@@ -29,7 +36,7 @@ export interface Variant {
   /** In place of the idempotent consumers. */
   readonly consumer?: Type;
   /** Put between the process and its broker. */
-  readonly through?: (task: Task) => NonNullable<IdempotentMqOptions['broker']>['through'];
+  readonly through?: (databases: Reached) => NonNullable<IdempotentMqOptions['broker']>['through'];
   /** Done to the broker of each instance of the service before it listens. */
   readonly instance?: (broker: BrokerService) => void;
 }

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { CAMPAIGNS } from '../../campaigns/variants/variant.js';
 import { inLanes } from '../support/in-lanes.js';
 
 // Property: a campaign finds nothing in the library as it is, and finds what is broken in a variant. These are short ones;
@@ -119,7 +120,7 @@ describe('a campaign, called wrongly', () => {
     [['kill', '--size', '1'], '--seed must be given.'],
     [
       ['stall', '--seed', '1', '--size', '1'],
-      'NAME must be one of kill, commit, order, instances, server (got stall).',
+      `NAME must be one of ${CAMPAIGNS.join(', ')}, simulate (got stall).`,
     ],
     [
       ['instances', '--seed', '1', '--size', '1', '--shape', '1'],
