@@ -10,8 +10,9 @@ export const USAGE = `npm run campaign -- NAME --seed S --size N [options]
                   commit: COMMITs are lost; N counts each kind of loss at each place
                   order: messages of 50 ordering keys, under both; N counts messages
                   instances: two instances of the broker service are killed with -9; N counts kills
+                  duplicates: each payment is published up to 50 times at once; N counts messages beyond the first
   --seed S        what is drawn by chance, is drawn from this
-  --size N        faults or messages, for each shape
+  --size N        faults, messages or duplicates, for each shape
   --shape 1|2     1: one database; 2: business and broker apart (both unless given; order, instances: 2)
   --database URL  mariadb://user:password@host:port/ or mysql://…; SQLite unless given
   --chunk K       of N in each pair of databases (N unless given)
@@ -52,7 +53,7 @@ export function readArguments(argv: readonly string[]): Arguments {
   const [campaign] = positionals;
   if (positionals.length !== 1 || !isCampaign(campaign)) {
     throw new Error(
-      `NAME must be kill, commit, order or instances (got ${positionals.join(' ') || 'none'}).`,
+      `NAME must be ${CAMPAIGNS.slice(0, -1).join(', ')} or ${CAMPAIGNS.at(-1)} (got ${positionals.join(' ') || 'none'}).`,
     );
   }
   if (values.seed === undefined) throw new Error('--seed must be given.');
@@ -85,7 +86,7 @@ function isCampaign(name: string | undefined): name is CampaignName {
 function shapesOf(value: string | undefined, campaign: CampaignName): readonly Shape[] {
   if (campaign === 'instances' && value === '1')
     throw new Error('instances has --shape 2: the broker apart.');
-  if (value === undefined) return campaign === 'kill' || campaign === 'commit' ? [1, 2] : [2];
+  if (value === undefined) return campaign === 'order' || campaign === 'instances' ? [2] : [1, 2];
   if (value === '1') return [1];
   if (value === '2') return [2];
   throw new Error(`--shape must be 1 or 2 (got ${value}).`);

@@ -6,11 +6,13 @@ import { type Attempt, type Histories, readHistories } from './checker/histories
 import { type Judged, judgeOrder } from './checker/judge-order.js';
 import { type Longest, judgeWaits } from './checker/judge-waits.js';
 import { type Rows, readRows } from './checker/rows.js';
+import { foldTellings } from './checker/tellings.js';
 import { readWaits } from './checker/waits.js';
 import { breakCommits, dieAtCommits } from './commit.js';
 import { type Pair, type Shape, createPair } from './databases/pair.js';
 import { DRAIN_MS, drain } from './drain.js';
 import { crewOf } from './fleet/crew.js';
+import { duplicates, repeatPayments } from './duplicates.js';
 import { Fleet } from './fleet/fleet.js';
 import { keepPace } from './fleet/pacing.js';
 import { killInstances } from './instances.js';
@@ -20,6 +22,7 @@ import { historyIn } from './processes/history.js';
 import { LEASE_MS } from './processes/options.js';
 import { ATTEMPTS, GROUPS } from './processes/task.js';
 import { CommitFaults } from './proxy/commit-faults.js';
+import { DedupMeetings } from './proxy/dedup-meetings.js';
 import { Seeded } from './seeded.js';
 import { variantNamed } from './variants/index.js';
 import type { CampaignName } from './variants/variant.js';
@@ -30,7 +33,7 @@ export interface ChunkPlan {
   url: string | undefined;
   shape: Shape;
   seed: string;
-  /** Kills; or faults of each kind at each place; or messages. */
+  /** Kills; or faults of each kind at each place; or messages; or duplicates. */
   size: number;
   variant: string | undefined;
   program: string;
@@ -55,6 +58,7 @@ export interface ChunkOutcome {
 /** Deliveries and outbox rows that may wait: a backlog only makes the end longer. */
 const MOST_WAITING = 100;
 
+const TELLING_FINDINGS = ['lost', 'unfounded'] as const;
 const ORDER_FINDINGS = ['disordered', 'overlapped', 'unfounded'] as const;
 
 /** One run on fresh databases: faults, then none, then a look at what is there. */
@@ -64,12 +68,14 @@ export async function runChunk(plan: ChunkPlan): Promise<ChunkOutcome> {
   let kept: string | undefined;
   try {
     await variantNamed(plan.variant)?.spoil?.(pair);
-    const { faults, drainMs, accidents } = await play(plan, pair, folder);
-    const histories = readHistories(folder);
-    const rows = await readRows(pair);
+    const { faults, drainMs, accidents, meetings } = await play(plan, pair, folder);
+    const read = { histories: readHistories(folder), rows: await readRows(pair) };
+    const folded = plan.campaign === 'duplicates' ? foldTellings(read.histories, read.rows) : undefined;
+    const { histories, rows } = folded ?? read;
     const findings = check(histories, rows, { groups: GROUPS, isThrough: drainMs !== undefined });
     if (drainMs === undefined) findings.left.push(`not through after ${DRAIN_MS / 1000} s`);
     findings.left.push(...accidents);
+    if (folded) for (const kind of TELLING_FINDINGS) findings[kind].push(...folded.found[kind]);
     const order =
       plan.campaign === 'order' &&
       judgeOrder(histories, rows, {
@@ -84,8 +90,12 @@ export async function runChunk(plan: ChunkPlan): Promise<ChunkOutcome> {
     if (!plan.variant && Object.values(findings).some((found: string[]) => found.length > 0)) kept = folder;
     const cards = [...rows.cards.values()].flatMap((ofGroups) => [...ofGroups.values()]);
     return {
-      faults: new Map([...faults, ...(order ? troublesOf(histories, rows) : [])]),
-      publishes: countOutcomes(histories),
+      faults: new Map([
+        ...faults,
+        ...(order ? troublesOf(histories, rows) : []),
+        ...(folded ? repeatsOf(histories, meetings) : []),
+      ]),
+      publishes: countOutcomes(read.histories),
       effects: cards.reduce((sum, n) => sum + n, 0),
       judged: order ? order.judged : new Map(),
       longest: waits ? waits.longest : new Map(),
@@ -107,33 +117,46 @@ async function play(plan: ChunkPlan, pair: Pair, folder: string) {
   const accidents: string[] = [];
   const onAccident = (what: string) => void accidents.push(what);
   const write = historyIn(join(folder, 'fleet.jsonl'));
-  const around = { ...plan, pair, folder, faults: losses, write, onAccident };
+  const meetings = meetingsOf(plan, pair);
+  const around = { ...plan, pair, folder, faults: losses, meetings, write, onAccident };
   const fleet = await Fleet.start(around, crewOf(campaign, shape, size));
   const stopPacing = keepPace(fleet, pair, campaign === 'order' ? LINES : MOST_WAITING);
   try {
     const faults = await meetFaults(plan, { fleet, pair, losses, chance });
     await stopPacing();
     await fleet.stopPublishing();
-    const messages = campaign === 'order' ? await published(pair) : size;
+    const messages = (await COUNTED[campaign]?.(pair)) ?? size;
     if (messages < size) accidents.push(`only ${messages} of ${size} messages were published`);
-    return { faults, drainMs: await drain(fleet, pair), accidents };
+    return { faults, drainMs: await drain(fleet, pair), accidents, meetings };
   } finally {
     await stopPacing();
     await fleet.close();
   }
 }
 
+/** What `size` counts, where it is counted by what is published. */
+const COUNTED: Partial<Record<CampaignName, (pair: Pair) => Promise<number>>> = {
+  order: published,
+  duplicates,
+};
+
 /** What a proxy does to COMMITs: nothing on SQLite, where it stands in nobody's way. */
 function lossesOf({ campaign, shape, seed, size }: ChunkPlan, pair: Pair): CommitFaults | undefined {
-  if (pair.business.engine === 'sqlite' || campaign === 'kill' || campaign === 'instances') return undefined;
+  if (pair.business.engine === 'sqlite' || (campaign !== 'commit' && campaign !== 'order')) return undefined;
   const ofEach = campaign === 'order' ? lossesFor(size) : size;
   return new CommitFaults(shape, ofEach, new Seeded(seed).child('commits'));
+}
+
+/** SQLite has one transaction at a time that writes: no copy can meet a row of one that is under way. */
+function meetingsOf({ campaign }: ChunkPlan, pair: Pair): DedupMeetings | undefined {
+  return campaign === 'duplicates' && pair.business.engine !== 'sqlite' ? new DedupMeetings() : undefined;
 }
 
 function meetFaults(
   { campaign, shape, size }: ChunkPlan,
   { fleet, pair, losses, chance }: { fleet: Fleet; pair: Pair; losses?: CommitFaults; chance: Seeded },
 ): Promise<FaultCounts> {
+  if (campaign === 'duplicates') return repeatPayments(fleet, pair, size, chance);
   if (campaign === 'order') return disturbOrder(fleet, pair, size, chance, losses);
   if (campaign === 'instances') return killInstances(fleet, pair, size, chance);
   if (campaign === 'kill') return killSome(fleet, size, chance);
@@ -150,6 +173,12 @@ function troublesOf({ attempts, requeues }: Histories, { deaths }: Rows): FaultC
     ['dead letter, rejected', deaths.filter(({ reason }) => reason === 'rejected').length],
     ['requeued', requeues.filter(({ acknowledgedAt }) => acknowledgedAt < Infinity).length],
   ]);
+}
+
+/** What there is of it in campaign `duplicates`, by the wire where there is one, and by what processes told. */
+function repeatsOf({ events }: Histories, meetings: DedupMeetings | undefined): FaultCounts {
+  const told = ['duplicate-absorbed', 'handler failed'].map((name) => [name, events.get(name) ?? 0] as const);
+  return new Map([...told, ...(meetings?.counts ?? [])]);
 }
 
 function countOutcomes({ publishes }: Histories): ChunkOutcome['publishes'] {

@@ -12,11 +12,18 @@ const MANY: Crew = { relay: 4, consumer: 4, sweeper: 2, operator: 1, publisher: 
 const ENOUGH: Crew = { relay: 2, consumer: 2, sweeper: 1, operator: 1, publisher: 3 };
 const MESSAGES_FOR_MANY = 1_000;
 
+/** Copies of one payment come from several at a time, and go to several at a time. */
+const REPEATING: Crew = { consumer: 4, relay: 2, sweeper: 1, publisher: 4 };
+
 /** Two instances of the broker service, which sweep by themselves, and whoever needs them. */
 const WITH_SERVICE: Crew = { instance: 2, consumer: 4, relay: 2, publisher: 2 };
 
 export function crewOf(campaign: CampaignName, shape: Shape, size: number): Crew {
   if (campaign === 'instances') return WITH_SERVICE;
-  const crew = campaign !== 'order' ? FEW : size < MESSAGES_FOR_MANY ? ENOUGH : MANY;
+  const crew = campaign === 'duplicates' ? REPEATING : campaign === 'order' ? crewForOrder(size) : FEW;
   return shape === 1 ? { ...crew, relay: 0 } : crew;
+}
+
+function crewForOrder(size: number): Crew {
+  return size < MESSAGES_FOR_MANY ? ENOUGH : MANY;
 }

@@ -6,6 +6,7 @@ import type { Pair } from '../databases/pair.js';
 import type { Line } from '../processes/history.js';
 import type { Death, Listening, Role, Said, Task, Told } from '../processes/task.js';
 import type { CommitFaults } from '../proxy/commit-faults.js';
+import type { DedupMeetings } from '../proxy/dedup-meetings.js';
 import { Way } from '../proxy/way.js';
 import type { CampaignName } from '../variants/variant.js';
 
@@ -19,6 +20,8 @@ export interface Surroundings {
   seed: string;
   variant: string | undefined;
   faults: CommitFaults | undefined;
+  /** Who counts how copies of one biz-id meet. */
+  meetings: DedupMeetings | undefined;
   /** Where the broker service is to be had, and by name where each of its instances listens. */
   service: { url: string; ports: Map<string, number> } | undefined;
   /** A history of those who see the processes from outside. */
@@ -49,9 +52,7 @@ export class Slot {
   static async open(role: Role, name: string, around: Surroundings): Promise<Slot> {
     const { business, broker } = around.pair;
     const open = async ({ engine, options }: CampaignDatabase) =>
-      engine === 'sqlite'
-        ? undefined
-        : await Way.open(options as { host: string; port: number }, around.faults);
+      engine === 'sqlite' ? undefined : await Way.open(options as { host: string; port: number }, around);
     const ways = [await open(business)];
     if (broker !== business) ways.push(await open(broker));
     return new Slot(

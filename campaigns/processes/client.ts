@@ -5,17 +5,14 @@ import type { DataSource } from 'typeorm';
 import { BrokerService, IdempotentMqEvents, IdempotentMqModule, OutboxPublisher } from '../../src/index.js';
 import { Seeded } from '../seeded.js';
 import { variantNamed } from '../variants/index.js';
-import { AccountPayments } from './account-payments.js';
 import { dieAtCommit } from './death.js';
 import type { Line } from './history.js';
-import { CardIssuing, TASK } from './issuing.js';
 import { optionsFor } from './options.js';
-import { Publishing } from './publishing.js';
 import { keepRequeueing } from './requeueing.js';
 import { keepSweeping, sweepOnce } from './sweeping.js';
-import type { Said, Task, Told } from './task.js';
+import { HISTORY, type Said, TASK, type Task, type Told } from './task.js';
 import { writeEvents } from './telling.js';
-import { HISTORY, TroubledIssuing } from './troubled-issuing.js';
+import { tradesOf } from './trades.js';
 
 /** A publisher, a relay, a sweeper, a consumer or an operator. */
 export async function runClient(
@@ -25,8 +22,7 @@ export async function runClient(
 ): Promise<void> {
   const chance = new Seeded(task.seed);
   const variant = variantNamed(task.variant);
-  const [Issuing, Paying] =
-    task.campaign === 'order' ? [TroubledIssuing, AccountPayments] : [CardIssuing, Publishing];
+  const { Issuing, Paying } = tradesOf(task.campaign);
 
   class Campaign {}
   Module({
@@ -52,9 +48,10 @@ export async function runClient(
     if (told === 'hold-publishing') publishing.held = true;
     if (told === 'go-on-publishing') publishing.held = false;
     if (told === 'stop-publishing') void publishing.stop().then(() => say('stopped-publishing'));
+    if (typeof told === 'object') publishing.tellOf?.(told);
     if (told === 'sweep') void sweepOnce(broker, write).then(() => say('swept'));
   });
-  if (task.role === 'publisher') publishing.start();
+  if (task.role === 'publisher') publishing.start?.();
   if (task.role === 'sweeper') void keepSweeping(broker, write, chance);
   if (task.role === 'operator') void keepRequeueing(broker, write, chance);
   say('ready');

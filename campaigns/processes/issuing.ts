@@ -3,9 +3,7 @@ import { Inject } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { type DeliveryContext, IdempotentConsumer } from '../../src/index.js';
 import { type Payment, PaymentSucceeded } from './payment.js';
-import { GROUPS, type Task } from './task.js';
-
-export const TASK = Symbol('Task');
+import { GROUPS, TASK, type Task } from './task.js';
 
 /**
  * Longest time that a handler takes before and after its effect, in milliseconds: long enough to be killed in. On SQLite,

@@ -6,7 +6,7 @@ import type { Task } from './task.js';
  * How long a process may stand still before what it holds belongs to others, in milliseconds. In campaign `order` nobody
  * may: many more processes share the machine there, and a lease that is lost for that is a handler beside its successor.
  */
-export const LEASE_MS = { kill: 1_500, commit: 1_500, order: 4_000, instances: 3_000 };
+export const LEASE_MS = { kill: 1_500, commit: 1_500, order: 4_000, instances: 3_000, duplicates: 1_500 };
 
 /**
  * Short leases and waits, so that a fault costs seconds. Nothing is given up where a dead letter would be a loss: in

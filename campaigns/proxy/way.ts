@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, type Server, type Socket, connect, createServer } from 'node:net';
 import type { CommitFaults } from './commit-faults.js';
+import type { DedupMeetings } from './dedup-meetings.js';
 import { TransactionWatch } from './transaction-watch.js';
 
 /** An answer that never came: how long until the network says so, in milliseconds. Longer than anybody waits for it. */
@@ -13,6 +14,12 @@ interface Connection {
   lingerMs: number;
 }
 
+/** Who looks at what goes this way. */
+export interface Watchers {
+  faults?: CommitFaults | undefined;
+  meetings?: DedupMeetings | undefined;
+}
+
 /** The way of one process to one database. */
 export class Way {
   private readonly connections = new Set<Connection>();
@@ -20,14 +27,14 @@ export class Way {
   private constructor(
     private readonly server: Server,
     private readonly to: { host: string; port: number },
-    private readonly faults: CommitFaults | undefined,
+    private readonly watchers: Watchers,
   ) {
     server.on('connection', (client) => this.lead(client));
   }
 
-  static async open(to: { host: string; port: number }, faults?: CommitFaults): Promise<Way> {
+  static async open(to: { host: string; port: number }, watchers: Watchers = {}): Promise<Way> {
     const server = createServer({ noDelay: true });
-    const way = new Way(server, to, faults);
+    const way = new Way(server, to, watchers);
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     return way;
@@ -58,11 +65,15 @@ export class Way {
   private lead(client: Socket): void {
     const upstream = connect({ ...this.to, noDelay: true });
     const connection: Connection = { client, upstream, silent: false, lingerMs: 0 };
+    const { faults, meetings } = this.watchers;
     const watch = new TransactionWatch();
+    const dedups = meetings?.watch();
     this.connections.add(connection);
     client.on('data', (chunk) => {
-      const place = watch.see(chunk.toString('latin1'));
-      const fault = place && this.faults?.decide(place);
+      const text = chunk.toString('latin1');
+      const place = watch.see(text);
+      const fault = place && faults?.decide(place);
+      dedups?.command(text);
       if (fault === 'command-lost') return void client.destroy();
       if (fault) connection.silent = true;
       // Its answer says that the server has done it.
@@ -71,6 +82,7 @@ export class Way {
       upstream.write(chunk);
     });
     upstream.on('data', (chunk) => {
+      dedups?.answer(chunk);
       if (!connection.silent) client.write(chunk);
     });
     client.on('error', () => undefined);
@@ -80,6 +92,7 @@ export class Way {
       else upstream.destroy();
     });
     upstream.on('close', () => {
+      dedups?.gone();
       client.destroy();
       this.connections.delete(connection);
     });

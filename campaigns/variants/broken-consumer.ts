@@ -2,9 +2,8 @@ import { Inject, type Type } from '@nestjs/common';
 import { getDataSourceToken } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
 import { type Acked, AtLeastOnceConsumer, type AtLeastOnceDelivery } from '../../src/index.js';
-import { TASK } from '../processes/issuing.js';
 import { type Payment, PaymentSucceeded } from '../processes/payment.js';
-import { GROUPS, type Task } from '../processes/task.js';
+import { GROUPS, TASK, type Task } from '../processes/task.js';
 
 export interface Attempt {
   dataSource: DataSource;

@@ -5,6 +5,7 @@ import { blindRetry } from './blind-retry.js';
 import { dedupApart } from './dedup-in-its-own-transaction.js';
 import { deleteBeforeAck } from './delete-before-ack.js';
 import { forgetsClaims } from './forgets-claims.js';
+import { lookFirst } from './look-first.js';
 import { newIdEachSend } from './new-id-each-send.js';
 import { noAcceptedIds } from './no-accepted-ids.js';
 import { noDedup } from './no-dedup.js';
@@ -15,6 +16,7 @@ import type { Variant } from './variant.js';
 
 export const variants: readonly Variant[] = [
   noDedup,
+  lookFirst,
   dedupApart,
   ackFirst,
   blindRetry,
