@@ -11,9 +11,10 @@ export const USAGE = `npm run campaign -- NAME --seed S --size N [options]
                   order: messages of 50 ordering keys, under both; N counts messages
                   instances: two instances of the broker service are killed with -9; N counts kills
                   duplicates: each payment is published up to 50 times at once; N counts messages beyond the first
+                  wire: the network to the broker service fails, and processes are killed; N counts each kind of fault
   --seed S        what is drawn by chance, is drawn from this
   --size N        faults, messages or duplicates, for each shape
-  --shape 1|2     1: one database; 2: business and broker apart (both unless given; order, instances: 2)
+  --shape 1|2     1: one database; 2: business and broker apart (both unless given; order, instances, wire: 2)
   --database URL  mariadb://user:password@host:port/ or mysql://…; SQLite unless given
   --chunk K       of N in each pair of databases (N unless given)
   --log FILE      a line for each chunk; started again with it, a campaign goes on where it stopped
@@ -84,9 +85,9 @@ function isCampaign(name: string | undefined): name is CampaignName {
 }
 
 function shapesOf(value: string | undefined, campaign: CampaignName): readonly Shape[] {
-  if (campaign === 'instances' && value === '1')
-    throw new Error('instances has --shape 2: the broker apart.');
-  if (value === undefined) return campaign === 'order' || campaign === 'instances' ? [2] : [1, 2];
+  const needsService = campaign === 'instances' || campaign === 'wire';
+  if (needsService && value === '1') throw new Error(`${campaign} has --shape 2: the broker apart.`);
+  if (value === undefined) return campaign === 'order' || needsService ? [2] : [1, 2];
   if (value === '1') return [1];
   if (value === '2') return [2];
   throw new Error(`--shape must be 1 or 2 (got ${value}).`);

@@ -23,9 +23,11 @@ import { LEASE_MS } from './processes/options.js';
 import { ATTEMPTS, GROUPS } from './processes/task.js';
 import { CommitFaults } from './proxy/commit-faults.js';
 import { DedupMeetings } from './proxy/dedup-meetings.js';
+import { WireFaults } from './proxy/wire-faults.js';
 import { Seeded } from './seeded.js';
 import { variantNamed } from './variants/index.js';
 import type { CampaignName } from './variants/variant.js';
+import { breakWire } from './wire.js';
 
 export interface ChunkPlan {
   campaign: CampaignName;
@@ -118,11 +120,12 @@ async function play(plan: ChunkPlan, pair: Pair, folder: string) {
   const onAccident = (what: string) => void accidents.push(what);
   const write = historyIn(join(folder, 'fleet.jsonl'));
   const meetings = meetingsOf(plan, pair);
-  const around = { ...plan, pair, folder, faults: losses, meetings, write, onAccident };
+  const wire = campaign === 'wire' ? new WireFaults(size, chance.child('wire')) : undefined;
+  const around = { ...plan, pair, folder, faults: losses, meetings, wire, write, onAccident };
   const fleet = await Fleet.start(around, crewOf(campaign, shape, size));
   const stopPacing = keepPace(fleet, pair, campaign === 'order' ? LINES : MOST_WAITING);
   try {
-    const faults = await meetFaults(plan, { fleet, pair, losses, chance });
+    const faults = await meetFaults(plan, { fleet, pair, losses, wire, chance });
     await stopPacing();
     await fleet.stopPublishing();
     const messages = (await COUNTED[campaign]?.(pair)) ?? size;
@@ -154,8 +157,15 @@ function meetingsOf({ campaign }: ChunkPlan, pair: Pair): DedupMeetings | undefi
 
 function meetFaults(
   { campaign, shape, size }: ChunkPlan,
-  { fleet, pair, losses, chance }: { fleet: Fleet; pair: Pair; losses?: CommitFaults; chance: Seeded },
+  {
+    fleet,
+    pair,
+    losses,
+    wire,
+    chance,
+  }: { fleet: Fleet; pair: Pair; losses?: CommitFaults; wire?: WireFaults; chance: Seeded },
 ): Promise<FaultCounts> {
+  if (wire) return breakWire(fleet, wire, size, chance);
   if (campaign === 'duplicates') return repeatPayments(fleet, pair, size, chance);
   if (campaign === 'order') return disturbOrder(fleet, pair, size, chance, losses);
   if (campaign === 'instances') return killInstances(fleet, pair, size, chance);

@@ -19,7 +19,7 @@ const REPEATING: Crew = { consumer: 4, relay: 2, sweeper: 1, publisher: 4 };
 const WITH_SERVICE: Crew = { instance: 2, consumer: 4, relay: 2, publisher: 2 };
 
 export function crewOf(campaign: CampaignName, shape: Shape, size: number): Crew {
-  if (campaign === 'instances') return WITH_SERVICE;
+  if (campaign === 'instances' || campaign === 'wire') return WITH_SERVICE;
   const crew = campaign === 'duplicates' ? REPEATING : campaign === 'order' ? crewForOrder(size) : FEW;
   return shape === 1 ? { ...crew, relay: 0 } : crew;
 }

@@ -8,6 +8,7 @@ import type { Death, Listening, Role, Said, Task, Told } from '../processes/task
 import type { CommitFaults } from '../proxy/commit-faults.js';
 import type { DedupMeetings } from '../proxy/dedup-meetings.js';
 import { Way } from '../proxy/way.js';
+import type { WireFaults } from '../proxy/wire-faults.js';
 import type { CampaignName } from '../variants/variant.js';
 
 export interface Surroundings {
@@ -22,6 +23,8 @@ export interface Surroundings {
   faults: CommitFaults | undefined;
   /** Who counts how copies of one biz-id meet. */
   meetings: DedupMeetings | undefined;
+  /** What befalls requests to the broker service. */
+  wire: WireFaults | undefined;
   /** Where the broker service is to be had, and by name where each of its instances listens. */
   service: { url: string; ports: Map<string, number> } | undefined;
   /** A history of those who see the processes from outside. */

@@ -6,7 +6,17 @@ import type { Task } from './task.js';
  * How long a process may stand still before what it holds belongs to others, in milliseconds. In campaign `order` nobody
  * may: many more processes share the machine there, and a lease that is lost for that is a handler beside its successor.
  */
-export const LEASE_MS = { kill: 1_500, commit: 1_500, order: 4_000, instances: 3_000, duplicates: 1_500 };
+export const LEASE_MS = {
+  kill: 1_500,
+  commit: 1_500,
+  order: 4_000,
+  instances: 3_000,
+  duplicates: 1_500,
+  wire: 3_000,
+};
+
+/** How long clients in campaign `wire` wait for an answer of the broker service, in milliseconds: two of these fit into a lease. */
+export const PATIENCE_MS = 1_000;
 
 /**
  * Short leases and waits, so that a fault costs seconds. Nothing is given up where a dead letter would be a loss: in
@@ -14,16 +24,17 @@ export const LEASE_MS = { kill: 1_500, commit: 1_500, order: 4_000, instances: 3
  */
 export function optionsFor(task: Task): IdempotentMqOptions {
   const { role, broker, url, campaign } = task;
+  const timeoutMs = campaign === 'wire' ? PATIENCE_MS : undefined;
   const through = variantNamed(task.variant)?.through?.(task);
   return {
     roles: { consume: role === 'consumer', relay: role === 'relay', sweep: role === 'sweeper' },
     ...(broker && {
       broker: {
-        ...(url ? { url } : { dataSource: broker }),
+        ...(url ? { url, ...(timeoutMs && { timeoutMs }) } : { dataSource: broker }),
         ...(through && { through }),
       },
     }),
-    relay: { batch: 10, ackTimeoutMs: 3_000, pollMs: 50, delayMs: 50, maxDelayMs: 1_000 },
+    relay: { batch: 10, ackTimeoutMs: timeoutMs ?? 3_000, pollMs: 50, delayMs: 50, maxDelayMs: 1_000 },
     consumers: {
       concurrency: 8,
       connections: 8,
