@@ -12,6 +12,7 @@ export const USAGE = `npm run campaign -- NAME --seed S --size N [options]
                   instances: two instances of the broker service are killed with -9; N counts kills
                   duplicates: each payment is published up to 50 times at once; N counts messages beyond the first
                   wire: the network to the broker service fails, and processes are killed; N counts each kind of fault
+                  hostile: handlers behave badly in every way; N counts payments
   --seed S        what is drawn by chance, is drawn from this
   --size N        faults, messages or duplicates, for each shape
   --shape 1|2     1: one database; 2: business and broker apart (both unless given; order, instances, wire: 2)

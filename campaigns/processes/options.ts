@@ -13,10 +13,14 @@ export const LEASE_MS = {
   instances: 3_000,
   duplicates: 1_500,
   wire: 3_000,
+  hostile: 1_000,
 };
 
 /** How long clients in campaign `wire` wait for an answer of the broker service, in milliseconds: two of these fit into a lease. */
 export const PATIENCE_MS = 1_000;
+
+/** Longer than a neighbour blocks, which would else cost others an attempt; and short, as some never return. Milliseconds. */
+const HOSTILE_TIMEOUT_MS = 3_000;
 
 /**
  * Short leases and waits, so that a fault costs seconds. Nothing is given up where a dead letter would be a loss: in
@@ -39,7 +43,7 @@ export function optionsFor(task: Task): IdempotentMqOptions {
       concurrency: 8,
       connections: 8,
       leaseMs: LEASE_MS[campaign],
-      timeoutMs: 10_000,
+      timeoutMs: campaign === 'hostile' ? HOSTILE_TIMEOUT_MS : 10_000,
       pollMs: 50,
       maxLostLeases: 10_000,
       retry: { attempts: 10_000, delayMs: 20, maxDelayMs: 500 },

@@ -6,6 +6,7 @@ import type { CampaignName } from '../variants/variant.js';
 import { AccountPayments } from './account-payments.js';
 import { FailingIssuing } from './failing-issuing.js';
 import type { Line } from './history.js';
+import { HostileIssuing } from './hostile-issuing.js';
 import { CardIssuing } from './issuing.js';
 import { Publishing } from './publishing.js';
 import { RepeatedPayments } from './repeated-payments.js';
@@ -41,6 +42,7 @@ interface Trades {
 const PLAIN: Trades = { Issuing: CardIssuing, Paying: Publishing };
 const OWN: Partial<Record<CampaignName, Trades>> = {
   order: { Issuing: TroubledIssuing, Paying: AccountPayments },
+  hostile: { Issuing: HostileIssuing, Paying: Publishing },
   duplicates: { Issuing: FailingIssuing, Paying: RepeatedPayments },
 };
 

@@ -10,6 +10,7 @@ import { newIdEachSend } from './new-id-each-send.js';
 import { noAcceptedIds } from './no-accepted-ids.js';
 import { noDedup } from './no-dedup.js';
 import { outboxWithoutLines } from './outbox-without-lines.js';
+import { plainTransaction } from './plain-transaction.js';
 import { requeueWaits } from './requeue-waits.js';
 import { withoutKeys } from './without-keys.js';
 import type { Variant } from './variant.js';
@@ -20,6 +21,7 @@ export const variants: readonly Variant[] = [
   dedupApart,
   ackFirst,
   blindRetry,
+  plainTransaction,
   newIdEachSend,
   deleteBeforeAck,
   noAcceptedIds,

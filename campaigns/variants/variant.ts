@@ -4,7 +4,7 @@ import type { Engine } from '../databases/create.js';
 import type { Pair, Shape } from '../databases/pair.js';
 import type { Task } from '../processes/task.js';
 
-export const CAMPAIGNS = ['kill', 'commit', 'order', 'instances', 'duplicates', 'wire'] as const;
+export const CAMPAIGNS = ['kill', 'commit', 'order', 'instances', 'duplicates', 'wire', 'hostile'] as const;
 export type CampaignName = (typeof CAMPAIGNS)[number];
 export type Damage = 'lost' | 'doubled' | 'landedTwice' | 'disordered' | 'overlapped' | 'late';
 
