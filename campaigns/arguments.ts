@@ -13,6 +13,7 @@ export const USAGE = `npm run campaign -- NAME --seed S --size N [options]
                   duplicates: each payment is published up to 50 times at once; N counts messages beyond the first
                   wire: the network to the broker service fails, and processes are killed; N counts each kind of fault
                   hostile: handlers behave badly in every way; N counts payments
+                  forgetting: biz-ids are forgotten after seconds, beside repeats that come late; N counts messages
   --seed S        what is drawn by chance, is drawn from this
   --size N        faults, messages or duplicates, for each shape
   --shape 1|2     1: one database; 2: business and broker apart (both unless given; order, instances, wire: 2)

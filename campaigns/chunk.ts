@@ -120,6 +120,7 @@ async function play(plan: ChunkPlan, pair: Pair, folder: string) {
 const COUNTED: Partial<Record<CampaignName, (pair: Pair) => Promise<number>>> = {
   order: published,
   hostile: published,
+  forgetting: published,
   duplicates,
 };
 
@@ -148,7 +149,8 @@ function meetFaults(
   if (campaign === 'hostile') return untilPublished(pair, size).then(() => new Map());
   if (wire) return breakWire(fleet, wire, size, chance);
   if (campaign === 'duplicates') return repeatPayments(fleet, pair, size, chance);
-  if (campaign === 'order') return disturbOrder(fleet, pair, size, chance, losses);
+  if (campaign === 'order' || campaign === 'forgetting')
+    return disturbOrder(fleet, pair, size, chance, losses);
   if (campaign === 'instances') return killInstances(fleet, pair, size, chance);
   if (campaign === 'kill') return killSome(fleet, size, chance);
   return losses ? breakCommits(losses) : dieAtCommits(fleet, shape, size, chance);

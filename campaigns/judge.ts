@@ -1,18 +1,23 @@
 import { type Findings, check } from './checker/check.js';
 import { type Attempt, type Histories } from './checker/histories.js';
 import { judgeConducts, placeOf, placesOfDeaths } from './checker/judge-conducts.js';
+import { judgeForgotten, judgedWrongly } from './checker/judge-forgotten.js';
 import { type Judged, judgeOrder } from './checker/judge-order.js';
 import { type Longest, judgeWaits } from './checker/judge-waits.js';
 import type { Rows } from './checker/rows.js';
 import { foldTellings } from './checker/tellings.js';
+import { readTimes } from './checker/times.js';
 import { readWaits } from './checker/waits.js';
 import type { Pair } from './databases/pair.js';
 import { conductsSeen } from './hostile.js';
 import type { FaultCounts } from './kill.js';
 import { LEASE_MS } from './processes/options.js';
+import { SLACK_MS, retentionMs } from './processes/retention.js';
 import { ATTEMPTS, GROUPS } from './processes/task.js';
 import type { DedupMeetings } from './proxy/dedup-meetings.js';
 import type { CampaignName } from './variants/variant.js';
+
+const TOO_OLD = 'too-old-to-judge';
 
 /** What a run has left behind. */
 export interface Left {
@@ -40,6 +45,8 @@ export async function judge(campaign: CampaignName, left: Left): Promise<Judgeme
       return judgeWaiting(left);
     case 'duplicates':
       return judgeRepeated(left);
+    case 'forgetting':
+      return judgeForgetting(left);
     case 'hostile':
       return judgeHostile(left);
     default:
@@ -72,6 +79,28 @@ function judgeRepeated(left: Left): Judgement {
   return { findings, faults: repeatsOf(left) };
 }
 
+async function judgeForgetting(left: Left): Promise<Judgement> {
+  const { pair, isThrough } = left;
+  const { histories, rows, found } = foldTellings(left.histories, left.rows);
+  const tooOld = rows.deaths.filter(({ reason }) => reason === TOO_OLD);
+  const excused = placesOfDeaths(tooOld);
+  const mayMiss = (payment: string, group: string) => excused.has(placeOf(payment, group));
+  const times = await readTimes(pair);
+  const forgotten = judgeForgotten(rows, times, { retentionMs: retentionMs(pair.shape) });
+  // What nobody can judge stays where it is.
+  const judgeable = { ...forgotten.rows, deadLetters: rows.deadLetters - tooOld.length };
+  const findings = check(histories, judgeable, { groups: GROUPS, isThrough, mayMiss });
+  const wrongly = pair.shape === 1 ? judgedWrongly(tooOld, left.histories, SLACK_MS) : [];
+  return {
+    findings: [found, forgotten.found, { unfounded: wrongly }].reduce(withMore, findings),
+    faults: delaysOf(histories, pair),
+    judged: new Map([
+      ...forgotten.judged,
+      ...(pair.business.engine === 'sqlite' ? [] : ([[TOO_OLD, tooOld.length]] as const)),
+    ]),
+  };
+}
+
 function judgeHostile({ histories, rows, pair, isThrough }: Left): Judgement {
   const dead = placesOfDeaths(rows.deaths);
   const mayMiss = (payment: string, group: string) => dead.has(placeOf(payment, group));
@@ -85,6 +114,13 @@ function judgeHostile({ histories, rows, pair, isThrough }: Left): Judgement {
 function withMore(findings: Findings, more: Partial<Findings>): Findings {
   for (const [kind, ids] of Object.entries(more) as [keyof Findings, string[]][]) findings[kind].push(...ids);
   return findings;
+}
+
+/** What makes forgetting dangerous, and that it happened. On SQLite no transaction stays open for long. */
+function delaysOf({ events }: Histories, { business }: Pair): FaultCounts {
+  const told = ['forgotten', 'duplicate-absorbed', 'handler rejected', 'requeued late', 'group paused'];
+  if (business.engine !== 'sqlite') told.push('long transaction');
+  return new Map(told.map((name) => [name, events.get(name) ?? 0]));
 }
 
 /** The faults of campaign `order` that are its handlers' and its operator's. */

@@ -34,7 +34,7 @@ export function foldTellings(
   return { histories: { ...histories, publishes }, rows: { ...rows, payments }, found };
 }
 
-function paymentOf(id: string): string {
+export function paymentOf(id: string): string {
   const [, payment] = ID.exec(id) ?? [];
   return payment ?? id;
 }

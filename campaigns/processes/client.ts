@@ -2,11 +2,19 @@ import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule, type TypeOrmModuleOptions, getDataSourceToken } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
-import { BrokerService, IdempotentMqEvents, IdempotentMqModule, OutboxPublisher } from '../../src/index.js';
+import {
+  BrokerService,
+  Forgetting,
+  IdempotentMqEvents,
+  IdempotentMqModule,
+  OutboxPublisher,
+} from '../../src/index.js';
 import { Seeded } from '../seeded.js';
 import { variantNamed } from '../variants/index.js';
 import { dieAtCommit } from './death.js';
+import { keepForgetting } from './forgetting.js';
 import type { Line } from './history.js';
+import { keepBeingLate } from './late-operator.js';
 import { optionsFor } from './options.js';
 import { keepRequeueing } from './requeueing.js';
 import { keepSweeping, sweepOnce } from './sweeping.js';
@@ -43,7 +51,15 @@ export async function runClient(
   const broker = app.get(BrokerService);
   const outbox = app.get(OutboxPublisher);
   const dataSource = app.get<DataSource>(getDataSourceToken());
-  const publishing = new Paying(task.name, dataSource, outbox, write, chance, !variant?.withoutKeys);
+  const publishing = new Paying(
+    task.name,
+    dataSource,
+    outbox,
+    write,
+    chance,
+    !variant?.withoutKeys,
+    task.shape,
+  );
   process.on('message', (told: Told) => {
     if (told === 'hold-publishing') publishing.held = true;
     if (told === 'go-on-publishing') publishing.held = false;
@@ -53,6 +69,12 @@ export async function runClient(
   });
   if (task.role === 'publisher') publishing.start?.();
   if (task.role === 'sweeper') void keepSweeping(broker, write, chance);
-  if (task.role === 'operator') void keepRequeueing(broker, write, chance);
+  const isForgetting = task.campaign === 'forgetting';
+  if (task.role === 'sweeper' && isForgetting) {
+    const forget = variant?.forget?.(task) ?? (() => app.get(Forgetting).forget());
+    void keepForgetting(forget, write, chance.child('forgetting'));
+  }
+  if (task.role === 'operator')
+    void (isForgetting ? keepBeingLate : keepRequeueing)(broker, write, chance, task);
   say('ready');
 }

@@ -1,5 +1,6 @@
 import type { IdempotentMqOptions } from '../../src/index.js';
 import { variantNamed } from '../variants/index.js';
+import { FORGETTING_RELAY, retentionFor } from './retention.js';
 import type { Task } from './task.js';
 
 /**
@@ -14,6 +15,7 @@ export const LEASE_MS = {
   duplicates: 1_500,
   wire: 3_000,
   hostile: 1_000,
+  forgetting: 1_500,
 };
 
 /** How long clients in campaign `wire` wait for an answer of the broker service, in milliseconds: two of these fit into a lease. */
@@ -38,7 +40,15 @@ export function optionsFor(task: Task): IdempotentMqOptions {
         ...(through && { through }),
       },
     }),
-    relay: { batch: 10, ackTimeoutMs: timeoutMs ?? 3_000, pollMs: 50, delayMs: 50, maxDelayMs: 1_000 },
+    ...(campaign === 'forgetting' && { retention: retentionFor(task.shape) }),
+    relay: {
+      batch: 10,
+      ackTimeoutMs: timeoutMs ?? 3_000,
+      pollMs: 50,
+      delayMs: 50,
+      maxDelayMs: 1_000,
+      ...(campaign === 'forgetting' && FORGETTING_RELAY),
+    },
     consumers: {
       concurrency: 8,
       connections: 8,

@@ -7,6 +7,7 @@ const TOLD_OF = new Set([
   'ack-missed',
   'relay-error',
   'quarantined',
+  'forgetting-held',
   'outbox-restored',
   'duplicate-absorbed',
   'dead-lettered',

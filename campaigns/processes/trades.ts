@@ -1,5 +1,6 @@
 import type { Type } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
+import type { Shape } from '../databases/pair.js';
 import type { OutboxPublisher } from '../../src/index.js';
 import type { Seeded } from '../seeded.js';
 import type { CampaignName } from '../variants/variant.js';
@@ -8,7 +9,9 @@ import { FailingIssuing } from './failing-issuing.js';
 import type { Line } from './history.js';
 import { HostileIssuing } from './hostile-issuing.js';
 import { CardIssuing } from './issuing.js';
+import { LatePayments } from './late-payments.js';
 import { Publishing } from './publishing.js';
+import { RejectingIssuing } from './rejecting-issuing.js';
 import { RepeatedPayments } from './repeated-payments.js';
 import type { Telling } from './task.js';
 import { TroubledIssuing } from './troubled-issuing.js';
@@ -31,6 +34,7 @@ type PaymentsClass = new (
   write: (line: Line) => void,
   chance: Seeded,
   withKeys: boolean,
+  shape: Shape,
 ) => Payments;
 
 interface Trades {
@@ -43,6 +47,7 @@ const PLAIN: Trades = { Issuing: CardIssuing, Paying: Publishing };
 const OWN: Partial<Record<CampaignName, Trades>> = {
   order: { Issuing: TroubledIssuing, Paying: AccountPayments },
   hostile: { Issuing: HostileIssuing, Paying: Publishing },
+  forgetting: { Issuing: RejectingIssuing, Paying: LatePayments },
   duplicates: { Issuing: FailingIssuing, Paying: RepeatedPayments },
 };
 

@@ -6,6 +6,7 @@ import { dedupApart } from './dedup-in-its-own-transaction.js';
 import { deleteBeforeAck } from './delete-before-ack.js';
 import { forgetsClaims } from './forgets-claims.js';
 import { lookFirst } from './look-first.js';
+import { naiveForgetting } from './naive-forgetting.js';
 import { newIdEachSend } from './new-id-each-send.js';
 import { noAcceptedIds } from './no-accepted-ids.js';
 import { noDedup } from './no-dedup.js';
@@ -22,6 +23,7 @@ export const variants: readonly Variant[] = [
   ackFirst,
   blindRetry,
   plainTransaction,
+  naiveForgetting,
   newIdEachSend,
   deleteBeforeAck,
   noAcceptedIds,

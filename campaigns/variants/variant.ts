@@ -4,7 +4,16 @@ import type { Engine } from '../databases/create.js';
 import type { Pair, Shape } from '../databases/pair.js';
 import type { Task } from '../processes/task.js';
 
-export const CAMPAIGNS = ['kill', 'commit', 'order', 'instances', 'duplicates', 'wire', 'hostile'] as const;
+export const CAMPAIGNS = [
+  'kill',
+  'commit',
+  'order',
+  'instances',
+  'duplicates',
+  'wire',
+  'hostile',
+  'forgetting',
+] as const;
 export type CampaignName = (typeof CAMPAIGNS)[number];
 export type Damage = 'lost' | 'doubled' | 'landedTwice' | 'disordered' | 'overlapped' | 'late';
 
@@ -22,6 +31,8 @@ export interface Variant {
   readonly spoil?: (pair: Pair) => Promise<void>;
   /** In place of the idempotent consumers. */
   readonly consumer?: Type;
+  /** In place of how dedup rows are forgotten. */
+  readonly forget?: (task: Task) => () => Promise<unknown>;
   /** Put between the process and its broker. */
   readonly through?: (task: Task) => NonNullable<IdempotentMqOptions['broker']>['through'];
   /** Done to the broker of each instance of the service before it listens. */

@@ -122,7 +122,7 @@ describe('a campaign, called wrongly', () => {
     [['kill', '--size', '1'], '--seed must be given.'],
     [
       ['stall', '--seed', '1', '--size', '1'],
-      'NAME must be kill, commit, order, instances, duplicates, wire or hostile (got stall).',
+      'NAME must be kill, commit, order, instances, duplicates, wire, hostile or forgetting (got stall).',
     ],
     [
       ['instances', '--seed', '1', '--size', '1', '--shape', '1'],
