@@ -90,14 +90,14 @@ async function judgeForgetting(left: Left): Promise<Judgement> {
   // What nobody can judge stays where it is.
   const judgeable = { ...forgotten.rows, deadLetters: rows.deadLetters - tooOld.length };
   const findings = check(histories, judgeable, { groups: GROUPS, isThrough, mayMiss });
+  findings.landedTwice = findings.landedTwice.filter(
+    (about) => !histories.releases.has(about.split(':')[0]!),
+  );
   const wrongly = pair.shape === 1 ? judgedWrongly(tooOld, left.histories, SLACK_MS) : [];
   return {
     findings: [found, forgotten.found, { unfounded: wrongly }].reduce(withMore, findings),
     faults: delaysOf(histories, pair),
-    judged: new Map([
-      ...forgotten.judged,
-      ...(pair.business.engine === 'sqlite' ? [] : ([[TOO_OLD, tooOld.length]] as const)),
-    ]),
+    judged: new Map([...forgotten.judged, ...tooOldIn(pair, tooOld.length)]),
   };
 }
 
@@ -116,9 +116,20 @@ function withMore(findings: Findings, more: Partial<Findings>): Findings {
   return findings;
 }
 
+/** Only what was long on its way to all eyes can be too old, as in a transaction that stayed open. */
+function tooOldIn({ shape, business }: Pair, count: number): [string, number][] {
+  return shape === 1 && business.engine !== 'sqlite' ? [[TOO_OLD, count]] : [];
+}
+
 /** What makes forgetting dangerous, and that it happened. On SQLite no transaction stays open for long. */
 function delaysOf({ events }: Histories, { business }: Pair): FaultCounts {
-  const told = ['forgotten', 'duplicate-absorbed', 'handler rejected', 'requeued late', 'group paused'];
+  const told = [
+    'forgotten dedup-rows',
+    'duplicate-absorbed',
+    'handler rejected',
+    'requeued late',
+    'group paused',
+  ];
   if (business.engine !== 'sqlite') told.push('long transaction');
   return new Map(told.map((name) => [name, events.get(name) ?? 0]));
 }

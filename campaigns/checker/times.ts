@@ -4,8 +4,14 @@ import type { Pair } from '../databases/pair.js';
 export interface Times {
   /** Of messages, by payment. */
   landings: Map<string, number[]>;
-  /** Of cards, by payment and group. */
-  cards: Map<string, Map<string, number[]>>;
+  /** By payment and group. */
+  cards: Map<string, Map<string, IssuedCard[]>>;
+}
+
+export interface IssuedCard {
+  at: number;
+  /** When the message landed that it was issued for. */
+  landedAt: number;
 }
 
 export async function readTimes({ rawBusiness, rawBroker }: Pair): Promise<Times> {
@@ -16,15 +22,13 @@ export async function readTimes({ rawBusiness, rawBroker }: Pair): Promise<Times
     times.landings.set(payment, [...(times.landings.get(payment) ?? []), Number(happened_at)]);
   }
   const cards = await rawBusiness.query(
-    'SELECT payment_id, issued_by, happened_at FROM card ORDER BY happened_at',
+    'SELECT payment_id, issued_by, happened_at, landed_at FROM card ORDER BY happened_at',
   );
-  for (const { payment_id, issued_by, happened_at } of cards) {
-    const ofGroups = times.cards.get(text(payment_id)) ?? new Map<string, number[]>();
+  for (const { payment_id, issued_by, happened_at, landed_at } of cards) {
+    const ofGroups = times.cards.get(text(payment_id)) ?? new Map<string, IssuedCard[]>();
     const group = text(issued_by);
-    times.cards.set(
-      text(payment_id),
-      ofGroups.set(group, [...(ofGroups.get(group) ?? []), Number(happened_at)]),
-    );
+    const card = { at: Number(happened_at), landedAt: Number(landed_at) };
+    times.cards.set(text(payment_id), ofGroups.set(group, [...(ofGroups.get(group) ?? []), card]));
   }
   return times;
 }

@@ -11,7 +11,7 @@ import { type Payment, PaymentSucceeded } from './payment.js';
 import { GROUPS, HISTORY, TASK, type Task } from './task.js';
 
 /** So few that what fails for ever becomes a dead letter soon; and more than a neighbour that blocks can cost. */
-const retry = { attempts: 4, delayMs: 50, maxDelayMs: 200 };
+export const HOSTILE_RETRY = { attempts: 4, delayMs: 50, maxDelayMs: 200 };
 
 /** Handlers that behave badly with some payments, each time in the same way, and well with the others. */
 export class HostileIssuing {
@@ -21,12 +21,12 @@ export class HostileIssuing {
     @Inject(getDataSourceToken()) private readonly dataSource: DataSource,
   ) {}
 
-  @IdempotentConsumer(PaymentSucceeded, { group: GROUPS[0], retry })
+  @IdempotentConsumer(PaymentSucceeded, { group: GROUPS[0], retry: HOSTILE_RETRY })
   print(payment: Payment, delivery: DeliveryContext): Promise<unknown> {
     return this.issue(payment, delivery);
   }
 
-  @IdempotentConsumer(PaymentSucceeded, { group: GROUPS[1], retry })
+  @IdempotentConsumer(PaymentSucceeded, { group: GROUPS[1], retry: HOSTILE_RETRY })
   add(payment: Payment, delivery: DeliveryContext): Promise<unknown> {
     return this.issue(payment, delivery);
   }

@@ -11,16 +11,26 @@ import { GROUPS, TASK, type Task } from './task.js';
  */
 const WORK_MS = { server: 15, sqlite: 3 };
 
+export interface Card {
+  paymentId: string;
+  group: string;
+  /** Of the process. */
+  name: string;
+  /** When its message landed, where the checker is to know. */
+  landedAt?: Date;
+}
+
 /** The effect: a row for each card. */
 export async function issueCard(
   manager: EntityManager,
-  { paymentId, group, name }: { paymentId: string; group: string; name: string },
+  { paymentId, group, name, landedAt }: Card,
 ): Promise<void> {
   await work(manager);
-  await manager.query('INSERT INTO card (payment_id, issued_by, process) VALUES (?, ?, ?)', [
+  await manager.query('INSERT INTO card (payment_id, issued_by, process, landed_at) VALUES (?, ?, ?, ?)', [
     paymentId,
     group,
     name,
+    landedAt === undefined ? null : landedAt.getTime() * 1_000,
   ]);
   await work(manager);
 }

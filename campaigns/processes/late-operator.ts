@@ -6,13 +6,13 @@ import { SLACK_MS, retentionMs } from './retention.js';
 import { GROUPS, type Task } from './task.js';
 
 const PAUSE_MS = 400;
-/** Of the dead letters that there are: most are requeued when what they repeat could have been forgotten. */
+/** Of the dead letters and quarantined copies that there are: most go back when what they repeat could have been forgotten. */
 const SHARE = 0.08;
 /** How often a group is paused, for longer than a biz-id is known. */
-const PAUSES = 0.05;
+const PAUSES = 0.15;
 
 /**
- * An operator who is late: dead letters are requeued seconds after, and a group stands still for so long that what it has
+ * An operator who is late: dead letters are requeued, and quarantined copies released, seconds after, and a group stands still for so long that what it has
  * waiting repeats what is old enough to be forgotten. What was too old to judge stays where it is.
  */
 export async function keepBeingLate(
@@ -29,6 +29,11 @@ export async function keepBeingLate(
       for (const { id } of letters) {
         if (chance.chance(SHARE) && (await broker.deadLetters.requeue([id])) > 0)
           write({ event: 'requeued late' });
+      }
+      for (const { id, bizId } of await broker.quarantine.list()) {
+        if (!chance.chance(SHARE)) continue;
+        write({ release: bizId });
+        if (await broker.quarantine.release(id)) write({ event: 'released late' });
       }
       if (chance.chance(PAUSES)) {
         await broker.groups.pause({ group: chance.pick(GROUPS) });

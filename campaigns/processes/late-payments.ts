@@ -19,7 +19,8 @@ const LATEST = 1.2;
 const DELAYED = 0.3;
 const LONGEST_DELAY = 1.5;
 /** Of the transactions, how many stay open for longer than the slack. On SQLite nobody else could write meanwhile. */
-const LONG = 0.03;
+const LONG = 0.06;
+const LONG_MS = { least: 1.5 * SLACK_MS, most: 2.2 * SLACK_MS };
 
 /** Somebody who tells of the same payments again while receivers may be about to forget them. */
 export class LatePayments {
@@ -91,7 +92,7 @@ export class LatePayments {
       );
       if (isLong) {
         this.write({ event: 'long transaction' });
-        await pause(this.chance.between(SLACK_MS, 2 * SLACK_MS));
+        await pause(this.chance.between(LONG_MS.least, LONG_MS.most));
       }
       committing = true;
     });

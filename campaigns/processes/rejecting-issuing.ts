@@ -6,7 +6,7 @@ import { type Payment, PaymentSucceeded } from './payment.js';
 import { GROUPS, HISTORY, TASK, type Task } from './task.js';
 
 /** How many calls make a dead letter, which an operator requeues. */
-const REJECTS = 0.04;
+const REJECTS = 0.02;
 
 /** Handlers that reject what they may take another time. */
 export class RejectingIssuing {
@@ -25,8 +25,11 @@ export class RejectingIssuing {
     return this.issue(payment, delivery);
   }
 
-  private async issue({ paymentId }: Payment, { manager, group }: DeliveryContext): Promise<void> {
-    await issueCard(manager, { paymentId, group, name: this.task.name });
+  private async issue(
+    { paymentId }: Payment,
+    { manager, group, publishedAt }: DeliveryContext,
+  ): Promise<void> {
+    await issueCard(manager, { paymentId, group, name: this.task.name, landedAt: publishedAt });
     if (Math.random() >= REJECTS) return;
     this.write({ event: 'handler rejected' });
     throw new RejectMessageError('by chance');

@@ -13,7 +13,7 @@ const WINDOW_MS = 20 * (FORGETTING_RELAY.ackTimeoutMs + FORGETTING_RELAY.maxDela
 
 /** How long a biz-id is known after its effect. */
 export function retentionMs(shape: Shape): number {
-  return shape === 1 ? 3 * SLACK_MS : WINDOW_MS + SLACK_MS;
+  return shape === 1 ? 6 * SLACK_MS : WINDOW_MS + SLACK_MS;
 }
 
 export function retentionFor(shape: Shape) {

@@ -14,6 +14,7 @@ function fold(tellings: Record<string, [Publish['outcome'], copies: number]>, th
     ),
     attempts: [],
     requeues: [],
+    releases: new Set(),
     events: new Map(),
   };
   const rows: Rows = {
