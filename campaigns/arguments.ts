@@ -15,9 +15,13 @@ export const USAGE = `npm run campaign -- NAME --seed S --size N [options]
                   server: the database's server is killed with -9; N counts kills
                   simulate: one process, a clock of its own, every interleaving drawn from a seed; N counts seeds, and
                   --seed is the number of the first one (of the options below it has --variant and --variants, and --trace)
+                  duplicates: each payment is published up to 50 times at once; N counts messages beyond the first
+                  wire: the network to the broker service fails, and processes are killed; N counts each kind of fault
+                  hostile: handlers behave badly in every way; N counts payments
+                  forgetting: biz-ids are forgotten after seconds, beside repeats that come late; N counts messages
   --seed S        what is drawn by chance, is drawn from this
-  --size N        faults or messages, for each shape
-  --shape 1|2     1: one database; 2: business and broker apart (both unless given; order, instances: 2)
+  --size N        faults, messages or duplicates, for each shape
+  --shape 1|2     1: one database; 2: business and broker apart (both unless given; order, instances, wire: 2)
   --database URL  mariadb://user:password@host:port/ or mysql://…; SQLite unless given
                   server: mariadb or mysql, to start some that it may kill; failover: mariadb
   --chunk K       of N in each pair of databases (N unless given)
@@ -98,9 +102,9 @@ function checkServers(url: string | undefined, campaign: CampaignName): void {
 }
 
 function shapesOf(value: string | undefined, campaign: CampaignName): readonly Shape[] {
-  if (campaign === 'instances' && value === '1')
-    throw new Error('instances has --shape 2: the broker apart.');
-  if (value === undefined) return campaign === 'order' || campaign === 'instances' ? [2] : [1, 2];
+  const needsService = campaign === 'instances' || campaign === 'wire';
+  if (needsService && value === '1') throw new Error(`${campaign} has --shape 2: the broker apart.`);
+  if (value === undefined) return campaign === 'order' || needsService ? [2] : [1, 2];
   if (value === '1') return [1];
   if (value === '2') return [2];
   throw new Error(`--shape must be 1 or 2 (got ${value}).`);

@@ -34,7 +34,7 @@ async function campaign(argv: readonly string[]): Promise<number> {
   }
   const log = new Log(args.log);
   const commit = commitOfCode();
-  const program = await bundleProcess();
+  const program = await bundleProcess(undefined, { judgesEarly: args.campaign === 'forgetting' });
   const verdicts: Verdict[] = [];
   try {
     for (const id of chunks) verdicts.push(await chunkOf(id, args, { log, commit, program }));

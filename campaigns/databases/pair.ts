@@ -51,7 +51,8 @@ async function makeLibraryTables(options: DataSourceOptions): Promise<void> {
 }
 
 /**
- * No unique key on a card's payment, so that a second card shows; numbered, so that their order does. `own_dedup` is for
+ * No unique key on a card's payment, so that a second card shows; numbered, so that their order does; with the time
+ * at which their message landed, where somebody wrote it down. `own_dedup` is for
  * variants that do it their own way.
  */
 async function makeBusinessTables(raw: Raw, engine: Engine): Promise<void> {
@@ -60,7 +61,7 @@ async function makeBusinessTables(raw: Raw, engine: Engine): Promise<void> {
     `CREATE TABLE payment (payment_id VARCHAR(100) PRIMARY KEY, copies INT NOT NULL, account_id VARCHAR(20) NULL, number INT NULL, ${happenedAt(engine)})`,
   );
   await raw.query(
-    `CREATE TABLE card (id ${numbered}, payment_id VARCHAR(100) NOT NULL, issued_by VARCHAR(100) NOT NULL, process VARCHAR(100) NOT NULL, ${happenedAt(engine)})`,
+    `CREATE TABLE card (id ${numbered}, payment_id VARCHAR(100) NOT NULL, issued_by VARCHAR(100) NOT NULL, process VARCHAR(100) NOT NULL, landed_at BIGINT NULL, ${happenedAt(engine)})`,
   );
   await raw.query(
     'CREATE TABLE own_dedup (grp VARCHAR(100) NOT NULL, payment_id VARCHAR(100) NOT NULL, PRIMARY KEY (grp, payment_id))',

@@ -1,6 +1,9 @@
+import { Wire } from '../../examples/demo/wire/wire.js';
+import { PATIENCE_MS } from '../processes/options.js';
 import type { Role } from '../processes/task.js';
 import { Balancer } from '../proxy/balancer.js';
 import type { SeenCommit } from '../proxy/commit-sight.js';
+import type { WireFaults } from '../proxy/wire-faults.js';
 import type { Crew } from './crew.js';
 import { Slot, type Surroundings } from './slot.js';
 
@@ -8,13 +11,13 @@ import { Slot, type Surroundings } from './slot.js';
 export class Fleet {
   private constructor(
     readonly slots: readonly Slot[],
-    private readonly balancer: Balancer | undefined,
+    private readonly balancer: Balancer | Wire | undefined,
   ) {}
 
   /** Groups subscribe before the first message is published: what comes earlier is for nobody. */
   static async start(given: Omit<Surroundings, 'service'>, crew: Crew): Promise<Fleet> {
     const ports = new Map<string, number>();
-    const balancer = crew.instance ? await Balancer.open(() => [...ports.values()]) : undefined;
+    const balancer = crew.instance ? await openBalancer(ports, given.wire) : undefined;
     const around: Surroundings = { ...given, service: balancer && { url: balancer.url, ports } };
     const fleet = new Fleet(await openSlots(around, crew), balancer);
     try {
@@ -61,6 +64,17 @@ export class Fleet {
     await Promise.all(this.slots.map((slot) => slot.close()));
     await this.balancer?.close();
   }
+}
+
+/** Before the instances of the service, with what befalls requests on the way. */
+function openBalancer(
+  ports: ReadonlyMap<string, number>,
+  faults: WireFaults | undefined,
+): Promise<Balancer | Wire> {
+  if (!faults) return Balancer.open(() => [...ports.values()]);
+  let turn = 0;
+  const next = () => [...ports.values()][turn++ % ports.size];
+  return Wire.open({ next }, { faults, unlucky: faults, patienceMs: PATIENCE_MS });
 }
 
 async function startAll(slots: readonly Slot[]): Promise<void> {

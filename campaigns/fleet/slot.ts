@@ -7,7 +7,9 @@ import type { Line } from '../processes/history.js';
 import type { Death, Listening, Role, Said, Task, Told } from '../processes/task.js';
 import type { CommitFaults } from '../proxy/commit-faults.js';
 import { CommitSight } from '../proxy/commit-sight.js';
+import type { DedupMeetings } from '../proxy/dedup-meetings.js';
 import { Way } from '../proxy/way.js';
+import type { WireFaults } from '../proxy/wire-faults.js';
 import type { CampaignName } from '../variants/variant.js';
 
 export interface Surroundings {
@@ -20,6 +22,10 @@ export interface Surroundings {
   seed: string;
   variant: string | undefined;
   faults: CommitFaults | undefined;
+  /** Who counts how copies of one biz-id meet. */
+  meetings: DedupMeetings | undefined;
+  /** What befalls requests to the broker service. */
+  wire: WireFaults | undefined;
   /** Where the broker service is to be had, and by name where each of its instances listens. */
   service: { url: string; ports: Map<string, number> } | undefined;
   /** A history of those who see the processes from outside. */
@@ -53,7 +59,12 @@ export class Slot {
     const { business, broker } = around.pair;
     const sight = new CommitSight(around.faults);
     const open = async ({ engine, options }: CampaignDatabase) =>
-      engine === 'sqlite' ? undefined : await Way.open(options as { host: string; port: number }, sight);
+      engine === 'sqlite'
+        ? undefined
+        : await Way.open(options as { host: string; port: number }, {
+            sight,
+            meetings: around.meetings,
+          });
     const ways = [await open(business)];
     if (broker !== business) ways.push(await open(broker));
     return new Slot(

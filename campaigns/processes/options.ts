@@ -1,6 +1,7 @@
 import type { IdempotentMqOptions } from '../../src/index.js';
 import { openRaw } from '../databases/raw.js';
 import { variantNamed } from '../variants/index.js';
+import { FORGETTING_RELAY, retentionFor } from './retention.js';
 import type { Task } from './task.js';
 
 /**
@@ -15,7 +16,17 @@ export const LEASE_MS = {
   server: 1_500,
   pause: 1_500,
   failover: 1_500,
+  duplicates: 1_500,
+  wire: 3_000,
+  hostile: 1_000,
+  forgetting: 1_500,
 };
+
+/** How long clients in campaign `wire` wait for an answer of the broker service, in milliseconds: two of these fit into a lease. */
+export const PATIENCE_MS = 1_000;
+
+/** Longer than a neighbour blocks, which would else cost others an attempt; and short, as some never return. Milliseconds. */
+const HOSTILE_TIMEOUT_MS = 3_000;
 
 /**
  * Short leases and waits, so that a fault costs seconds. Nothing is given up where a dead letter would be a loss: in
@@ -23,6 +34,7 @@ export const LEASE_MS = {
  */
 export function optionsFor(task: Task): IdempotentMqOptions {
   const { role, business, broker, url, campaign } = task;
+  const timeoutMs = campaign === 'wire' ? PATIENCE_MS : undefined;
   const through = variantNamed(task.variant)?.through?.({
     onSqlite: business.type === 'better-sqlite3',
     business: () => openRaw(business),
@@ -32,16 +44,24 @@ export function optionsFor(task: Task): IdempotentMqOptions {
     roles: { consume: role === 'consumer', relay: role === 'relay', sweep: role === 'sweeper' },
     ...(broker && {
       broker: {
-        ...(url ? { url } : { dataSource: broker }),
+        ...(url ? { url, ...(timeoutMs && { timeoutMs }) } : { dataSource: broker }),
         ...(through && { through }),
       },
     }),
-    relay: { batch: 10, ackTimeoutMs: 3_000, pollMs: 50, delayMs: 50, maxDelayMs: 1_000 },
+    ...(campaign === 'forgetting' && { retention: retentionFor(task.shape) }),
+    relay: {
+      batch: 10,
+      ackTimeoutMs: timeoutMs ?? 3_000,
+      pollMs: 50,
+      delayMs: 50,
+      maxDelayMs: 1_000,
+      ...(campaign === 'forgetting' && FORGETTING_RELAY),
+    },
     consumers: {
       concurrency: 8,
       connections: 8,
       leaseMs: LEASE_MS[campaign],
-      timeoutMs: 10_000,
+      timeoutMs: campaign === 'hostile' ? HOSTILE_TIMEOUT_MS : 10_000,
       pollMs: 50,
       maxLostLeases: 10_000,
       retry: { attempts: 10_000, delayMs: 20, maxDelayMs: 500 },

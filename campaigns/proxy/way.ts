@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, type Server, type Socket, connect, createServer } from 'node:net';
-import { CommitSight } from './commit-sight.js';
+import type { CommitSight } from './commit-sight.js';
+import type { DedupMeetings } from './dedup-meetings.js';
 import { type Place, TransactionWatch } from './transaction-watch.js';
 
 /** An answer that never came: how long until the network says so, in milliseconds. Longer than anybody waits for it. */
@@ -15,6 +16,12 @@ interface Connection {
   committing: Place | undefined;
 }
 
+/** Who looks at what goes this way. */
+export interface Watchers {
+  sight?: CommitSight | undefined;
+  meetings?: DedupMeetings | undefined;
+}
+
 /** The way of one process to one database. */
 export class Way {
   private readonly connections = new Set<Connection>();
@@ -22,14 +29,14 @@ export class Way {
   private constructor(
     private readonly server: Server,
     private to: { host: string; port: number },
-    private readonly sight: CommitSight,
+    private readonly watchers: Watchers,
   ) {
     server.on('connection', (client) => this.lead(client));
   }
 
-  static async open(to: { host: string; port: number }, sight = new CommitSight(undefined)): Promise<Way> {
+  static async open(to: { host: string; port: number }, watchers: Watchers = {}): Promise<Way> {
     const server = createServer({ noDelay: true });
-    const way = new Way(server, to, sight);
+    const way = new Way(server, to, watchers);
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     return way;
@@ -75,12 +82,16 @@ export class Way {
   private lead(client: Socket): void {
     const upstream = connect({ ...this.to, noDelay: true });
     const connection: Connection = { client, upstream, silent: false, lingerMs: 0, committing: undefined };
+    const { sight, meetings } = this.watchers;
     const watch = new TransactionWatch();
+    const dedups = meetings?.watch();
     this.connections.add(connection);
     client.on('data', (chunk) => {
-      const place = watch.see(chunk.toString('latin1'));
+      const text = chunk.toString('latin1');
+      const place = watch.see(text);
       connection.committing = place;
-      const fault = place && this.sight.decide(place);
+      const fault = place && sight?.decide(place);
+      dedups?.command(text);
       if (fault === 'command-lost') return void client.destroy();
       if (fault) connection.silent = true;
       // Its answer says that the server has done it.
@@ -89,8 +100,9 @@ export class Way {
       upstream.write(chunk);
     });
     upstream.on('data', (chunk) => {
+      dedups?.answer(chunk);
       if (!connection.silent) client.write(chunk);
-      if (connection.committing) this.sight.answered(connection.committing);
+      if (connection.committing) sight?.answered(connection.committing);
       connection.committing = undefined;
     });
     client.on('error', () => undefined);
@@ -100,6 +112,7 @@ export class Way {
       else upstream.destroy();
     });
     upstream.on('close', () => {
+      dedups?.gone();
       client.destroy();
       this.connections.delete(connection);
     });

@@ -2,9 +2,22 @@ import type { Type } from '@nestjs/common';
 import type { BrokerService, IdempotentMqOptions } from '../../src/index.js';
 import type { Engine } from '../databases/create.js';
 import type { Pair, Shape } from '../databases/pair.js';
+import type { Task } from '../processes/task.js';
 import type { Raw } from '../databases/raw.js';
 
-export const CAMPAIGNS = ['kill', 'commit', 'order', 'instances', 'server', 'pause', 'failover'] as const;
+export const CAMPAIGNS = [
+  'kill',
+  'commit',
+  'order',
+  'instances',
+  'server',
+  'pause',
+  'failover',
+  'duplicates',
+  'wire',
+  'hostile',
+  'forgetting',
+] as const;
 export type CampaignName = (typeof CAMPAIGNS)[number];
 export type Damage = 'lost' | 'doubled' | 'landedTwice' | 'disordered' | 'overlapped' | 'late';
 
@@ -35,6 +48,8 @@ export interface Variant {
   readonly spoil?: (pair: Pair) => Promise<void>;
   /** In place of the idempotent consumers. */
   readonly consumer?: Type;
+  /** In place of how dedup rows are forgotten. */
+  readonly forget?: (task: Task) => () => Promise<unknown>;
   /** Put between the process and its broker. */
   readonly through?: (databases: Reached) => NonNullable<IdempotentMqOptions['broker']>['through'];
   /** Done to the broker of each instance of the service before it listens. */

@@ -20,6 +20,7 @@ const inOrder = ['order', '--size', '250'];
 
 const asItIs = [
   { title: 'on SQLite when processes are killed', args: ['kill', '--size', '4', '--shape', '2'] },
+  { title: 'on SQLite when payments come again and again', args: ['duplicates', '--size', '600'] },
   ...(onMariadb
     ? [
         {
@@ -31,6 +32,10 @@ const asItIs = [
           args: ['commit', '--size', '1', '--shape', '2', ...onMariadb],
         },
         { title: 'on MariaDB under ordering keys', args: [...inOrder, ...onMariadb] },
+        {
+          title: 'on MariaDB when payments come again and again',
+          args: ['duplicates', '--size', '1000', ...onMariadb],
+        },
         {
           title: 'on MariaDB when one of two instances is killed',
           args: ['instances', '--size', '6', ...onMariadb],
@@ -44,6 +49,10 @@ const asItIs = [
   ...(mysql
     ? [
         { title: 'on MySQL under ordering keys', args: [...inOrder, '--database', mysql] },
+        {
+          title: 'on MySQL when payments come again and again',
+          args: ['duplicates', '--size', '1000', '--database', mysql],
+        },
         {
           title: 'on MySQL when one of two instances is killed',
           args: ['instances', '--size', '6', '--database', mysql],
@@ -67,6 +76,8 @@ const broken = [
   { title: 'backoff-steps-aside', args: [...inOrder, '--variant', 'backoff-steps-aside'] },
   // A relay dies, and another one sends what follows under its key.
   { title: 'outbox-without-lines', args: [...inOrder, '--variant', 'outbox-without-lines'] },
+  // Two copies that come at the same time both look, and find nothing.
+  { title: 'look-first', args: ['duplicates', '--size', '200', '--shape', '1', '--variant', 'look-first'] },
   // An instance dies that has acknowledged what it has not stored yet.
   {
     title: 'acks-before-commit',
