@@ -10,7 +10,7 @@ export const naiveForgetting: SimulatedVariant = {
   name: 'naive-forgetting',
   damage: 'doubled',
   shapes: [1, 2],
-  forget: ({ business }) => {
+  forgetIn: ({ business }) => {
     const forget = async () => {
       for (;;) {
         await pause(LOOKS_MS);

@@ -62,7 +62,7 @@ export class Process {
     if (roles.includes('relay')) runtime.relay?.start();
     if (roles.includes('sweep')) {
       runtime.broker!.startSweeping();
-      if (variant?.forget) variant.forget(world);
+      if (variant?.forgetIn) variant.forgetIn(world);
       else runtime.forgetting.start();
       for (const each of runtime.watching) each.start();
     }

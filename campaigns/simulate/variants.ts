@@ -24,7 +24,7 @@ export interface SimulatedVariant extends Pick<
   readonly damage: keyof Findings;
   readonly shapes: readonly (1 | 2)[];
   /** In place of the library's own. */
-  readonly forget?: (world: World) => void;
+  readonly forgetIn?: (world: World) => void;
 }
 
 export const simulatedVariants: readonly SimulatedVariant[] = [
