@@ -159,7 +159,7 @@ function meetFaults(
 const FAULTS_TOLD: Partial<Record<CampaignName, (histories: Histories, rows: Rows) => FaultCounts>> = {
   order: troublesOf,
   pause: ({ events }) =>
-    new Map(['clock ahead', 'clock behind', 'lease-lost'].map((what) => [what, events.get(what) ?? 0])),
+    new Map(['clock ahead', 'clock behind'].map((what) => [what, events.get(what) ?? 0])),
 };
 
 /** The faults of campaign `order` that are its handlers' and its operator's. */
