@@ -7,7 +7,7 @@ import { inLanes } from '../support/in-lanes.js';
 
 const ROOT = join(__dirname, '../..');
 /** Some minutes on a machine with two cores and nothing else to do. */
-const PATIENCE_MS = 900_000;
+const PATIENCE_MS = 1_800_000;
 /** Much of their time they wait for a lease to run out. */
 const AT_A_TIME = 3;
 
@@ -57,7 +57,7 @@ const asItIs = [
         },
         {
           title: 'on MySQL when its server is killed',
-          args: ['server', '--size', '2', '--shape', '1', '--database', 'mysql'],
+          args: ['server', '--size', '4', '--shape', '1', '--database', 'mysql'],
         },
       ]
     : []),
