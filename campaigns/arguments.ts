@@ -10,9 +10,9 @@ export const USAGE = `npm run campaign -- NAME --seed S --size N [options]
                   commit: COMMITs are lost; N counts each kind of loss at each place
                   order: messages of 50 ordering keys, under both; N counts messages
                   instances: two instances of the broker service are killed with -9; N counts kills
+                  server: the database's server is killed with -9; N counts kills
                   pause: processes stand still for longer than their leases; N counts pauses
                   failover: a primary is lost, and its replica promoted; N counts failovers
-                  server: the database's server is killed with -9; N counts kills
                   simulate: one process, a clock of its own, every interleaving drawn from a seed; N counts seeds, and
                   --seed is the number of the first one (of the options below it has --variant and --variants, and --trace)
                   duplicates: each payment is published up to 50 times at once; N counts messages beyond the first
@@ -93,12 +93,16 @@ function isCampaign(name: string | undefined): name is CampaignName {
   return CAMPAIGNS.some((each) => each === name);
 }
 
-/** A campaign kills no server that somebody else may need. */
+/** Campaigns that start servers of their own, and of which: they kill none that somebody else may need. */
+const OWN_SERVERS: Partial<Record<CampaignName, readonly string[]>> = {
+  server: ['mariadb', 'mysql'],
+  failover: ['mariadb'],
+};
+
 function checkServers(url: string | undefined, campaign: CampaignName): void {
-  if (campaign === 'failover' ? url === 'mariadb' : (campaign === 'server') === isEngineOfServers(url))
-    return;
-  const right = { failover: 'mariadb', server: 'mariadb or mysql' }[campaign as string] ?? 'a URL';
-  throw new Error(`${campaign} has --database ${right} (got ${url ?? 'none'}).`);
+  const own = OWN_SERVERS[campaign];
+  if (own ? own.includes(url ?? '') : !isEngineOfServers(url)) return;
+  throw new Error(`${campaign} has --database ${own?.join(' or ') ?? 'a URL'} (got ${url ?? 'none'}).`);
 }
 
 function shapesOf(value: string | undefined, campaign: CampaignName): readonly Shape[] {

@@ -138,7 +138,7 @@ function delaysOf({ events }: Histories, { business }: Pair): FaultCounts {
 
 /** What comes of a process that stands still, or whose clock is wrong, as the processes told it. */
 function pausesOf({ events }: Histories): FaultCounts {
-  return new Map(['clock ahead', 'clock behind', 'lease-lost'].map((what) => [what, events.get(what) ?? 0]));
+  return new Map(['clock ahead', 'clock behind'].map((what) => [what, events.get(what) ?? 0]));
 }
 
 /** The faults of campaign `order` that are its handlers' and its operator's. */

@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { STALL_MS, WHO } from './commit.js';
 import { openView } from './databases/old-view.js';
 import type { Pair } from './databases/pair.js';
+import { countTakeovers, noteTakeovers } from './databases/takeovers.js';
 import type { Fleet } from './fleet/fleet.js';
 import type { Slot } from './fleet/slot.js';
 import type { FaultCounts } from './kill.js';
@@ -37,6 +38,7 @@ export async function pauseSome(
   size: number,
   chance: Seeded,
 ): Promise<FaultCounts> {
+  await noteTakeovers(pair);
   const views = await Promise.all([
     openView(pair.business, 'payment'),
     ...(pair.broker === pair.business ? [] : [openView(pair.broker, 'landing')]),
@@ -63,6 +65,7 @@ export async function pauseSome(
     }
   });
   await Promise.all(pausing);
+  count('lease taken over', await countTakeovers(pair));
   const old = await Promise.all(views.map((view) => view.end()));
   count('old read view', old.every(Boolean) ? old.length : 0);
   return counts;

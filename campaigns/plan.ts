@@ -3,7 +3,7 @@ import { engineOf } from './databases/create.js';
 import type { ChunkId } from './log.js';
 import { variantNamed, variants } from './variants/index.js';
 
-/** Kills that a control needs to show what it is there for. */
+/** Faults that a control needs at most to show what it is there for. */
 const CONTROL_SIZE = 5;
 
 /** What is to be run, in this order. A chunk's seed is derived from the campaign's and its number. */

@@ -60,7 +60,7 @@ export class OwnServer {
 
   /** Without waiting until it answers. Like the first, it ends with whoever started it. */
   async launch(options: readonly string[] = []): Promise<void> {
-    this.successor?.disconnect();
+    this.endSuccessor();
     const successor = fork(join(ROOT, 'test/servers/keeper.mjs'), {
       detached: true,
       execArgv: [],
@@ -91,9 +91,13 @@ export class OwnServer {
       this.thaw();
       process.kill(this.pid, 'SIGKILL');
     }
-    this.successor?.disconnect();
+    this.endSuccessor();
     this.keeper.stdin!.end();
     if (this.keeper.exitCode === null) await once(this.keeper, 'exit');
+  }
+
+  private endSuccessor(): void {
+    if (this.successor?.connected) this.successor.disconnect();
   }
 }
 
