@@ -7,9 +7,9 @@ import { GROUPS, type Task } from './task.js';
 
 const PAUSE_MS = 400;
 /** Of the dead letters and quarantined copies that there are: most go back when what they repeat could have been forgotten. */
-const SHARE = 0.08;
+const SHARE = 0.2;
 /** How often a group is paused, for longer than a biz-id is known. */
-const PAUSES = 0.15;
+const PAUSES = 0.08;
 
 /**
  * An operator who is late: dead letters are requeued, and quarantined copies released, seconds after, and a group stands still for so long that what it has

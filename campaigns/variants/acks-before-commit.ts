@@ -8,7 +8,7 @@ const LATER_MS = 200;
 export const acksBeforeCommit: Variant = {
   name: 'acks-before-commit',
   damage: 'lost',
-  campaigns: ['instances', 'wire'],
+  campaigns: ['instances'],
   shapes: [2],
   engines: ['sqlite', 'mariadb', 'mysql'],
   instance: (broker) => {

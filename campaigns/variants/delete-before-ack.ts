@@ -6,7 +6,7 @@ export const deleteBeforeAck: Variant = {
   name: 'delete-before-ack',
   damage: 'lost',
   // Between the COMMIT of step 2 and its answer: a kill seldom hits that, a lost COMMIT always does.
-  campaigns: ['commit', 'server', 'wire'],
+  campaigns: ['commit', 'server'],
   shapes: [2],
   engines: ['sqlite', 'mariadb', 'mysql'],
   through: ({ business }) => {

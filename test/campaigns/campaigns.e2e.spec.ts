@@ -36,6 +36,16 @@ const asItIs = [
           title: 'on MariaDB when payments come again and again',
           args: ['duplicates', '--size', '1000', ...onMariadb],
         },
+        { title: 'on MariaDB when the network fails', args: ['wire', '--size', '4', ...onMariadb] },
+        {
+          title: 'on MariaDB when handlers are hostile',
+          args: ['hostile', '--size', '250', '--shape', '1', ...onMariadb],
+        },
+        {
+          title: 'on MariaDB when biz-ids are soon forgotten',
+          // So many that some are too old to judge.
+          args: ['forgetting', '--size', '500', '--shape', '1', ...onMariadb],
+        },
         {
           title: 'on MariaDB when one of two instances is killed',
           args: ['instances', '--size', '6', ...onMariadb],
@@ -74,6 +84,12 @@ const asItIs = [
   { title: 'on SQLite when one of two instances is killed', args: ['instances', '--size', '4'] },
   { title: 'on SQLite under ordering keys', args: inOrder },
   { title: 'on SQLite when processes stand still', args: ['pause', '--size', '20', '--shape', '1'] },
+  { title: 'on SQLite when the network fails', args: ['wire', '--size', '4'] },
+  { title: 'on SQLite when handlers are hostile', args: ['hostile', '--size', '200', '--shape', '2'] },
+  {
+    title: 'on SQLite when biz-ids are soon forgotten',
+    args: ['forgetting', '--size', '300', '--shape', '1'],
+  },
 ];
 const NOTHING = 'lost 0, doubled 0, landedTwice 0, unfounded 0, left 0, disordered 0, overlapped 0, late 0';
 const broken = [
@@ -87,6 +103,22 @@ const broken = [
   { title: 'outbox-without-lines', args: [...inOrder, '--variant', 'outbox-without-lines'] },
   // Two copies that come at the same time both look, and find nothing.
   { title: 'look-first', args: ['duplicates', '--size', '200', '--shape', '1', '--variant', 'look-first'] },
+  // A group stands still for longer than the retention, and what it has waiting repeats what is forgotten.
+  {
+    title: 'naive-forgetting',
+    args: ['forgetting', '--size', '300', '--shape', '1', '--variant', 'naive-forgetting'],
+  },
+  // ACK 3 is lost, and what is sent again is something else.
+  { title: 'new-id-each-send', args: ['wire', '--size', '3', '--variant', 'new-id-each-send'] },
+  ...(onMariadb
+    ? [
+        // A handler rolls back, writes on and throws, each time with a card.
+        {
+          title: 'plain-transaction',
+          args: ['hostile', '--size', '60', '--shape', '1', '--variant', 'plain-transaction', ...onMariadb],
+        },
+      ]
+    : []),
   // An instance dies that has acknowledged what it has not stored yet.
   {
     title: 'acks-before-commit',

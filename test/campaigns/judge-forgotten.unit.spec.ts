@@ -32,10 +32,10 @@ function judge(landings: number[], cards: [at: number, landedAt: number][]) {
 
 describe('a second card', () => {
   it.each([
-    ['found, of a repeat that landed in time, however late it comes', 8_000, 1],
+    ['found, of a repeat that landed in time, however late it comes', 7_000, 1],
     ['fine, of a repeat that landed when the retention was over', 10_200, 0],
   ])('is %s', (_, landedAt, doubled) => {
-    const landings = [0, 8_000, 10_200];
+    const landings = [0, 7_000, 10_200];
     const cards: [number, number][] = [
       [100, 0],
       [30_000, landedAt],
