@@ -114,7 +114,7 @@ const TABLES = `
   CREATE TABLE publish (id TEXT PRIMARY KEY);
   CREATE TABLE card (
     id INTEGER PRIMARY KEY AUTOINCREMENT, payment_id TEXT NOT NULL, issued_by TEXT NOT NULL, process TEXT NOT NULL,
-    at REAL NOT NULL DEFAULT (simulated_now()));
+    landed_at INTEGER NULL, at REAL NOT NULL DEFAULT (simulated_now()));
   CREATE TABLE balance (
     issued_by TEXT NOT NULL, account TEXT NOT NULL, cards INTEGER NOT NULL, PRIMARY KEY (issued_by, account));
   CREATE TABLE own_dedup (grp TEXT NOT NULL, payment_id TEXT NOT NULL, PRIMARY KEY (grp, payment_id));
