@@ -32,7 +32,7 @@ async function isQuiet(fleet: Fleet, { rawBusiness, rawBroker }: Pair): Promise<
   const dead =
     fleet.of('operator').length > 0
       ? ` + (SELECT COUNT(*) FROM mq_dead_letter WHERE reason <> 'too-old-to-judge')
-          + (SELECT COUNT(*) FROM mq_quarantine)`
+          + (SELECT COUNT(*) FROM mq_quarantine WHERE decision IS NULL)`
       : '';
   // In one statement: two miss what moves from one table to the other.
   const deliveries = await count(
