@@ -66,7 +66,7 @@ async function auditDatabase(dataSource: DataSource, flags: AuditFlags): Promise
   const patienceMs = wholeNumber('--patience-ms', flags.patienceMs);
   const wanted = effectsOf(flags);
   const brokerDataSource =
-    flags.broker === undefined ? undefined : await dataSourceOf({ database: flags.broker });
+    flags.broker === undefined ? undefined : await dataSourceOf({ database: flags.broker, flag: '--broker' });
   const { writeWaitMs } = resolveOptions({}, dataSource);
   const opened = new Opened({
     tablePrefix: flags.tablePrefix,
