@@ -1,11 +1,11 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import { DeliveriesHandedOut } from '../harness/handed-out.js';
 import { MqTestHarness } from '../harness/mq-test-harness.js';
-import { checkMatrixOptions, refuseIfNothingConsumes } from './check-options.js';
 import { type BrokenPoint, CrashMatrixError } from './crash-matrix.error.js';
 import { LateStatements } from './late-statements.js';
+import { type CrashMatrixOptions, checkMatrixOptions, refuseIfNothingConsumes } from './matrix-options.js';
 import { type MatrixPoint, leftOutOf, pointsOf } from './matrix-points.js';
-import { type MatrixRun, MatrixRuns, type RunOutcome, UnfinishedRunError } from './matrix-run.js';
+import { MatrixRuns, type RunOutcome, UnfinishedRunError } from './matrix-run.js';
 import { ProbedScopes } from './probed-scopes.js';
 import { runtimeOf } from '../harness/runtime-of.js';
 import {
@@ -16,23 +16,6 @@ import {
   problemOfUndisturbed,
   problemsOfLateness,
 } from './verdicts.js';
-
-export interface CrashMatrixOptions<Observed = unknown> {
-  /**
-   * Has the app publish what its handlers are to handle, for a business act that `run.id` names: as a payment's id, say. It
-   * is called once for each run, and twice with the same id to see what a repeat does; of those, one may be refused.
-   */
-  publish: (run: MatrixRun) => Promise<unknown>;
-  /**
-   * What there is in the end of that act, wherever its effects are: rows, mails that were sent. Without what differs each
-   * time, such as generated ids and times; `run.id` may be part of it. It is also asked about an act that never was.
-   */
-  observe: (run: MatrixRun) => Promise<Observed> | Observed;
-  /** Of the instance: `forRoot({ name })`. @default the one without a name */
-  name?: string;
-  /** How long `publish`, `observe`, and what the handlers have to do in between may each take, in milliseconds. @default 10000 */
-  timeoutMs?: number;
-}
 
 export interface CrashMatrixReport {
   /** The points that the handlers went through, in words. */
