@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { engineOf } from './databases/create.js';
+import { engineOf, isEngineOfServers } from './databases/create.js';
 import type { Shape } from './databases/pair.js';
 import { variantNamed } from './variants/index.js';
 import { CAMPAIGNS, type CampaignName } from './variants/variant.js';
@@ -10,10 +10,20 @@ export const USAGE = `npm run campaign -- NAME --seed S --size N [options]
                   commit: COMMITs are lost; N counts each kind of loss at each place
                   order: messages of 50 ordering keys, under both; N counts messages
                   instances: two instances of the broker service are killed with -9; N counts kills
+                  server: the database's server is killed with -9; N counts kills
+                  pause: processes stand still for longer than their leases; N counts pauses
+                  failover: a primary is lost, and its replica promoted; N counts failovers
+                  simulate: one process, a clock of its own, every interleaving drawn from a seed; N counts seeds, and
+                  --seed is the number of the first one (of the options below it has --variant and --variants, and --trace)
+                  duplicates: each payment is published up to 50 times at once; N counts messages beyond the first
+                  wire: the network to the broker service fails, and processes are killed; N counts each kind of fault
+                  hostile: handlers behave badly in every way; N counts payments
+                  forgetting: biz-ids are forgotten after seconds, beside repeats that come late; N counts messages
   --seed S        what is drawn by chance, is drawn from this
-  --size N        faults or messages, for each shape
-  --shape 1|2     1: one database; 2: business and broker apart (both unless given; order, instances: 2)
+  --size N        faults, messages or duplicates, for each shape
+  --shape 1|2     1: one database; 2: business and broker apart (both unless given; order, instances, wire: 2)
   --database URL  mariadb://user:password@host:port/ or mysql://…; SQLite unless given
+                  server: mariadb or mysql, to start some that it may kill; failover: mariadb
   --chunk K       of N in each pair of databases (N unless given)
   --log FILE      a line for each chunk; started again with it, a campaign goes on where it stopped
   --variant NAME  a broken variant in place of the library as it is
@@ -52,12 +62,13 @@ export function readArguments(argv: readonly string[]): Arguments {
   const [campaign] = positionals;
   if (positionals.length !== 1 || !isCampaign(campaign)) {
     throw new Error(
-      `NAME must be kill, commit, order or instances (got ${positionals.join(' ') || 'none'}).`,
+      `NAME must be one of ${CAMPAIGNS.join(', ')}, simulate (got ${positionals.join(' ') || 'none'}).`,
     );
   }
   if (values.seed === undefined) throw new Error('--seed must be given.');
   const size = wholeNumber('--size', values.size);
   engineOf(values.database);
+  checkServers(values.database, campaign);
   variantNamed(values.variant);
   return {
     campaign,
@@ -82,10 +93,22 @@ function isCampaign(name: string | undefined): name is CampaignName {
   return CAMPAIGNS.some((each) => each === name);
 }
 
+/** Campaigns that start servers of their own, and of which: they kill none that somebody else may need. */
+const OWN_SERVERS: Partial<Record<CampaignName, readonly string[]>> = {
+  server: ['mariadb', 'mysql'],
+  failover: ['mariadb'],
+};
+
+function checkServers(url: string | undefined, campaign: CampaignName): void {
+  const own = OWN_SERVERS[campaign];
+  if (own ? own.includes(url ?? '') : !isEngineOfServers(url)) return;
+  throw new Error(`${campaign} has --database ${own?.join(' or ') ?? 'a URL'} (got ${url ?? 'none'}).`);
+}
+
 function shapesOf(value: string | undefined, campaign: CampaignName): readonly Shape[] {
-  if (campaign === 'instances' && value === '1')
-    throw new Error('instances has --shape 2: the broker apart.');
-  if (value === undefined) return campaign === 'kill' || campaign === 'commit' ? [1, 2] : [2];
+  const needsService = campaign === 'instances' || campaign === 'wire';
+  if (needsService && value === '1') throw new Error(`${campaign} has --shape 2: the broker apart.`);
+  if (value === undefined) return campaign === 'order' || needsService ? [2] : [1, 2];
   if (value === '1') return [1];
   if (value === '2') return [2];
   throw new Error(`--shape must be 1 or 2 (got ${value}).`);

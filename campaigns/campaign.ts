@@ -9,10 +9,17 @@ import { lineOf } from './report.js';
 import { variantNamed } from './variants/index.js';
 import { STATUS, type Verdict, describe, verdictOf } from './verdict.js';
 
-process.exitCode = await campaign(process.argv.slice(2)).catch((error: unknown) => {
+process.exitCode = await run(process.argv.slice(2)).catch((error: unknown) => {
   console.error(error);
   return 3;
 });
+
+/** The simulation needs no processes: it is one. */
+async function run(argv: readonly string[]): Promise<number> {
+  if (argv[0] !== 'simulate') return campaign(argv);
+  const { simulate } = await import('./simulate/main.js');
+  return simulate(argv.slice(1));
+}
 
 /** @returns the exit status */
 async function campaign(argv: readonly string[]): Promise<number> {
@@ -27,7 +34,7 @@ async function campaign(argv: readonly string[]): Promise<number> {
   }
   const log = new Log(args.log);
   const commit = commitOfCode();
-  const program = await bundleProcess();
+  const program = await bundleProcess(undefined, { judgesEarly: args.campaign === 'forgetting' });
   const verdicts: Verdict[] = [];
   try {
     for (const id of chunks) verdicts.push(await chunkOf(id, args, { log, commit, program }));

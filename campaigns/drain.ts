@@ -28,8 +28,12 @@ async function isQuiet(fleet: Fleet, { rawBusiness, rawBroker }: Pair): Promise<
       + (SELECT COUNT(*) FROM mq_outbox_scheduled)`,
   );
   if (outbox > 0) return false;
-  // Where somebody requeues them, dead letters are on their way as well.
-  const dead = fleet.of('operator').length > 0 ? ' + (SELECT COUNT(*) FROM mq_dead_letter)' : '';
+  // Where somebody requeues them, dead letters and quarantined copies are on their way as well; but for those that nobody can judge.
+  const dead =
+    fleet.of('operator').length > 0
+      ? ` + (SELECT COUNT(*) FROM mq_dead_letter WHERE reason <> 'too-old-to-judge')
+          + (SELECT COUNT(*) FROM mq_quarantine WHERE decision IS NULL)`
+      : '';
   // In one statement: two miss what moves from one table to the other.
   const deliveries = await count(
     rawBroker,

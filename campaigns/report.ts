@@ -6,6 +6,7 @@ import type { Verdict } from './verdict.js';
 /** What a chunk came to, for people. */
 export function lineOf(id: ChunkId, verdict: Verdict, outcome: ChunkOutcome, tookMs: number): string {
   const { faults, publishes, effects, judged, longest, events, drainMs, findings, kept } = outcome;
+  const others = new Map([...events].filter(([what]) => !faults.has(what)));
   const seconds = (ms: number) => `${Math.round(ms / 1000)} s`;
   const drained = drainMs === undefined ? 'did not get through' : `through after ${seconds(drainMs)}`;
   return [
@@ -14,7 +15,7 @@ export function lineOf(id: ChunkId, verdict: Verdict, outcome: ChunkOutcome, too
     `  payments: ${listOf(new Map(Object.entries(publishes)))}; effects ${effects}; ${drained}`,
     ...(judged.size > 0 ? [`  judged: ${listOf(judged)}`] : []),
     ...(longest.size > 0 ? [`  longest: ${listOf(longest)}`] : []),
-    `  led to: ${listOf(events) || 'nothing'}`,
+    `  led to: ${listOf(others) || 'nothing'}`,
     `  ${listOf(new Map(Object.entries(findings).map(([kind, ids]: [string, string[]]) => [kind, ids.length])))}`,
     ...(kept ? [`  histories: ${kept}`] : []),
   ].join('\n');

@@ -13,7 +13,7 @@ export function verdictOf({ findings, faults, judged, publishes }: ChunkOutcome,
   const isVoid = counts.some((count) => count === 0);
   if (variant) {
     if (findings[variant.damage].length > 0) return 'caught';
-    return isVoid ? 'void' : 'not-caught';
+    return isVoid || variant.control ? 'void' : 'not-caught';
   }
   if (Object.values(findings).some((ids: string[]) => ids.length > 0)) return 'damaged';
   return isVoid ? 'void' : 'ok';

@@ -38,6 +38,8 @@ export interface Histories {
   /** In the order in which they began. */
   attempts: Attempt[];
   requeues: Requeue[];
+  /** Payments of which quarantined copies were released. */
+  releases: Set<string>;
   /** How often something happened, by its name. */
   events: Map<string, number>;
 }
@@ -48,6 +50,7 @@ export function readHistories(folder: string): Histories {
   const publishes = new Map<string, Publish>();
   const attempts = new Map<string, Attempt>();
   const requeues: Requeue[] = [];
+  const releases = new Set<string>();
   const events = new Map<string, number>();
   const gone = new Map<string, number>();
   for (const file of readdirSync(folder).filter((name) => name.endsWith('.jsonl'))) {
@@ -70,14 +73,15 @@ export function readHistories(folder: string): Histories {
           open.set(key, { payment, group, attemptedAt, acknowledgedAt: Infinity });
           requeues.push(open.get(key)!);
         }
-      } else if ('gone' in line) gone.set(line.gone, line.at);
+      } else if ('release' in line) releases.add(line.release);
+      else if ('gone' in line) gone.set(line.gone, line.at);
     }
   }
   for (const [name, attempt] of attempts) {
     if (!attempt.ended) attempt.to = gone.get(name.slice(0, name.indexOf('#'))) ?? Infinity;
   }
   const inOrder = [...attempts.values()].sort((a, b) => a.from - b.from);
-  return { publishes, attempts: inOrder, requeues, events };
+  return { publishes, attempts: inOrder, requeues, releases, events };
 }
 
 function notePublish(publishes: Histories['publishes'], line: Extract<Told, { publish: string }>): void {

@@ -20,6 +20,7 @@ export interface Rows {
   deaths: { payment: string; group: string; reason: string }[];
   /** Those that there are. */
   deadLetters: number;
+  /** That nobody has decided about: what was released leaves a note there. */
   quarantined: number;
 }
 
@@ -61,7 +62,7 @@ export async function readRows({ rawBusiness, rawBroker }: Pair): Promise<Rows> 
       reason: text(reason),
     })),
     deadLetters: await count(rawBroker, 'mq_dead_letter'),
-    quarantined: await count(rawBroker, 'mq_quarantine'),
+    quarantined: await count(rawBroker, 'mq_quarantine WHERE decision IS NULL'),
   };
 }
 

@@ -15,12 +15,17 @@ export interface CampaignDatabase {
   drop(): Promise<void>;
 }
 
-/** @param url `mariadb://` or `mysql://`, of a user who may create databases; undefined: SQLite */
+/** @param url `mariadb://` or `mysql://`, of a user who may create databases, or one of the two names; undefined: SQLite */
 export function engineOf(url: string | undefined): Engine {
   if (url === undefined) return 'sqlite';
+  if (isEngineOfServers(url)) return url;
   const scheme = new URL(url).protocol.slice(0, -1);
-  if (scheme === 'mariadb' || scheme === 'mysql') return scheme;
+  if (isEngineOfServers(scheme)) return scheme;
   throw new Error(`--database must be a URL that begins with mysql:// or mariadb:// (got ${scheme}://).`);
+}
+
+export function isEngineOfServers(name: string | undefined): name is 'mariadb' | 'mysql' {
+  return name === 'mariadb' || name === 'mysql';
 }
 
 export function createDatabase(url: string | undefined, kind: string): Promise<CampaignDatabase> {

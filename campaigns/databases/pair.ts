@@ -18,9 +18,12 @@ export interface Pair {
   drop(): Promise<void>;
 }
 
-export async function createPair(url: string | undefined, shape: Shape): Promise<Pair> {
-  const business = await createDatabase(url, 'business');
-  const broker = shape === 1 ? business : await createDatabase(url, 'broker');
+/** Where they are to be made: undefined, as files. In shape 1 the broker's is not asked for. */
+export type Urls = Record<'business' | 'broker', string | undefined>;
+
+export async function createPair(urls: Urls, shape: Shape): Promise<Pair> {
+  const business = await createDatabase(urls.business, 'business');
+  const broker = shape === 1 ? business : await createDatabase(urls.broker, 'broker');
   for (const { options } of new Set([business, broker])) await makeLibraryTables(options);
   const rawBusiness = openRaw(business.options);
   const rawBroker = shape === 1 ? rawBusiness : openRaw(broker.options);
@@ -48,7 +51,8 @@ async function makeLibraryTables(options: DataSourceOptions): Promise<void> {
 }
 
 /**
- * No unique key on a card's payment, so that a second card shows; numbered, so that their order does. `own_dedup` is for
+ * No unique key on a card's payment, so that a second card shows; numbered, so that their order does; with the time
+ * at which their message landed, where somebody wrote it down. `own_dedup` is for
  * variants that do it their own way.
  */
 async function makeBusinessTables(raw: Raw, engine: Engine): Promise<void> {
@@ -57,7 +61,7 @@ async function makeBusinessTables(raw: Raw, engine: Engine): Promise<void> {
     `CREATE TABLE payment (payment_id VARCHAR(100) PRIMARY KEY, copies INT NOT NULL, account_id VARCHAR(20) NULL, number INT NULL, ${happenedAt(engine)})`,
   );
   await raw.query(
-    `CREATE TABLE card (id ${numbered}, payment_id VARCHAR(100) NOT NULL, issued_by VARCHAR(100) NOT NULL, process VARCHAR(100) NOT NULL, ${happenedAt(engine)})`,
+    `CREATE TABLE card (id ${numbered}, payment_id VARCHAR(100) NOT NULL, issued_by VARCHAR(100) NOT NULL, process VARCHAR(100) NOT NULL, landed_at BIGINT NULL, ${happenedAt(engine)})`,
   );
   await raw.query(
     'CREATE TABLE own_dedup (grp VARCHAR(100) NOT NULL, payment_id VARCHAR(100) NOT NULL, PRIMARY KEY (grp, payment_id))',

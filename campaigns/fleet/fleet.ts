@@ -1,5 +1,9 @@
+import { Wire } from '../../examples/demo/wire/wire.js';
+import { PATIENCE_MS } from '../processes/options.js';
 import type { Role } from '../processes/task.js';
 import { Balancer } from '../proxy/balancer.js';
+import type { SeenCommit } from '../proxy/commit-sight.js';
+import type { WireFaults } from '../proxy/wire-faults.js';
 import type { Crew } from './crew.js';
 import { Slot, type Surroundings } from './slot.js';
 
@@ -7,13 +11,13 @@ import { Slot, type Surroundings } from './slot.js';
 export class Fleet {
   private constructor(
     readonly slots: readonly Slot[],
-    private readonly balancer: Balancer | undefined,
+    private readonly balancer: Balancer | Wire | undefined,
   ) {}
 
   /** Groups subscribe before the first message is published: what comes earlier is for nobody. */
   static async start(given: Omit<Surroundings, 'service'>, crew: Crew): Promise<Fleet> {
     const ports = new Map<string, number>();
-    const balancer = crew.instance ? await Balancer.open(() => [...ports.values()]) : undefined;
+    const balancer = crew.instance ? await openBalancer(ports, given.wire) : undefined;
     const around: Surroundings = { ...given, service: balancer && { url: balancer.url, ports } };
     const fleet = new Fleet(await openSlots(around, crew), balancer);
     try {
@@ -29,6 +33,17 @@ export class Fleet {
 
   of(role: Role): Slot[] {
     return this.slots.filter((slot) => slot.role === role);
+  }
+
+  /** Resolves when somebody's COMMIT is just there. @returns false when there was none in time */
+  nextCommit({ place, answered }: SeenCommit, withinMs: number): Promise<boolean> {
+    const isIt = (seen: SeenCommit) => seen.place === place && seen.answered === answered;
+    return Promise.race(this.slots.map(({ sight }) => sight.next(isIt, withinMs)));
+  }
+
+  /** COMMITs under way that no database has answered yet. */
+  get unanswered(): number {
+    return this.slots.flatMap(({ ways }) => ways).reduce((sum, way) => sum + way.unanswered, 0);
   }
 
   /** What was under way is written down when this resolves. */
@@ -49,6 +64,17 @@ export class Fleet {
     await Promise.all(this.slots.map((slot) => slot.close()));
     await this.balancer?.close();
   }
+}
+
+/** Before the instances of the service, with what befalls requests on the way. */
+function openBalancer(
+  ports: ReadonlyMap<string, number>,
+  faults: WireFaults | undefined,
+): Promise<Balancer | Wire> {
+  if (!faults) return Balancer.open(() => [...ports.values()]);
+  let turn = 0;
+  const next = () => [...ports.values()][turn++ % ports.size];
+  return Wire.open({ next }, { faults, unlucky: faults, patienceMs: PATIENCE_MS });
 }
 
 async function startAll(slots: readonly Slot[]): Promise<void> {

@@ -14,7 +14,9 @@ export function keepPace(fleet: Fleet, pair: Pair, most: number): () => Promise<
   const over = new AbortController();
   const looking = (async () => {
     while (!over.signal.aborted) {
-      const told = (await waiting(pair)) > most ? 'hold-publishing' : 'go-on-publishing';
+      // Where a server is down for now, nobody knows.
+      const many = await waiting(pair).catch(() => undefined);
+      const told = many === undefined || many > most ? 'hold-publishing' : 'go-on-publishing';
       for (const slot of fleet.of('publisher')) slot.tell(told);
       await pause(LOOK_MS, undefined, { signal: over.signal }).catch(() => undefined);
     }

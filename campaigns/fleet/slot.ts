@@ -6,7 +6,10 @@ import type { Pair } from '../databases/pair.js';
 import type { Line } from '../processes/history.js';
 import type { Death, Listening, Role, Said, Task, Told } from '../processes/task.js';
 import type { CommitFaults } from '../proxy/commit-faults.js';
+import { CommitSight } from '../proxy/commit-sight.js';
+import type { DedupMeetings } from '../proxy/dedup-meetings.js';
 import { Way } from '../proxy/way.js';
+import type { WireFaults } from '../proxy/wire-faults.js';
 import type { CampaignName } from '../variants/variant.js';
 
 export interface Surroundings {
@@ -19,6 +22,10 @@ export interface Surroundings {
   seed: string;
   variant: string | undefined;
   faults: CommitFaults | undefined;
+  /** Who counts how copies of one biz-id meet. */
+  meetings: DedupMeetings | undefined;
+  /** What befalls requests to the broker service. */
+  wire: WireFaults | undefined;
   /** Where the broker service is to be had, and by name where each of its instances listens. */
   service: { url: string; ports: Map<string, number> } | undefined;
   /** A history of those who see the processes from outside. */
@@ -44,14 +51,20 @@ export class Slot {
     private readonly around: Surroundings,
     /** None on SQLite, which is reached by no wire. */
     readonly ways: readonly Way[],
+    /** Of COMMITs on these ways. */
+    readonly sight: CommitSight,
   ) {}
 
   static async open(role: Role, name: string, around: Surroundings): Promise<Slot> {
     const { business, broker } = around.pair;
+    const sight = new CommitSight(around.faults);
     const open = async ({ engine, options }: CampaignDatabase) =>
       engine === 'sqlite'
         ? undefined
-        : await Way.open(options as { host: string; port: number }, around.faults);
+        : await Way.open(options as { host: string; port: number }, {
+            sight,
+            meetings: around.meetings,
+          });
     const ways = [await open(business)];
     if (broker !== business) ways.push(await open(broker));
     return new Slot(
@@ -59,6 +72,7 @@ export class Slot {
       name,
       around,
       ways.filter((way) => way !== undefined),
+      sight,
     );
   }
 
@@ -138,6 +152,16 @@ export class Slot {
   /** Resolves when the process has ended by itself, as it was told to at the start. */
   async ended(): Promise<void> {
     if (this.child) await once(this.child, 'close');
+  }
+
+  /** It stands still, and nobody hears of it. @returns false when there was no process */
+  freeze(): boolean {
+    return this.child?.kill('SIGSTOP') ?? false;
+  }
+
+  /** It goes on as if nothing had been. */
+  thaw(): void {
+    this.child?.kill('SIGCONT');
   }
 
   /** kill -9. @returns false when there was no process */

@@ -2,20 +2,26 @@ import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule, type TypeOrmModuleOptions, getDataSourceToken } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
-import { BrokerService, IdempotentMqEvents, IdempotentMqModule, OutboxPublisher } from '../../src/index.js';
+import {
+  BrokerService,
+  Forgetting,
+  IdempotentMqEvents,
+  IdempotentMqModule,
+  OutboxPublisher,
+} from '../../src/index.js';
 import { Seeded } from '../seeded.js';
 import { variantNamed } from '../variants/index.js';
-import { AccountPayments } from './account-payments.js';
+import { setClock } from './clock.js';
 import { dieAtCommit } from './death.js';
+import { keepForgetting } from './forgetting.js';
 import type { Line } from './history.js';
-import { CardIssuing, TASK } from './issuing.js';
+import { keepBeingLate } from './late-operator.js';
 import { optionsFor } from './options.js';
-import { Publishing } from './publishing.js';
 import { keepRequeueing } from './requeueing.js';
 import { keepSweeping, sweepOnce } from './sweeping.js';
-import type { Said, Task, Told } from './task.js';
+import { HISTORY, type Said, TASK, type Task, type Told } from './task.js';
 import { writeEvents } from './telling.js';
-import { HISTORY, TroubledIssuing } from './troubled-issuing.js';
+import { tradesOf } from './trades.js';
 
 /** A publisher, a relay, a sweeper, a consumer or an operator. */
 export async function runClient(
@@ -25,8 +31,7 @@ export async function runClient(
 ): Promise<void> {
   const chance = new Seeded(task.seed);
   const variant = variantNamed(task.variant);
-  const [Issuing, Paying] =
-    task.campaign === 'order' ? [TroubledIssuing, AccountPayments] : [CardIssuing, Publishing];
+  const { Issuing, Paying } = tradesOf(task.campaign);
 
   class Campaign {}
   Module({
@@ -47,15 +52,33 @@ export async function runClient(
   const broker = app.get(BrokerService);
   const outbox = app.get(OutboxPublisher);
   const dataSource = app.get<DataSource>(getDataSourceToken());
-  const publishing = new Paying(task.name, dataSource, outbox, write, chance, !variant?.withoutKeys);
+  const publishing = new Paying(
+    task.name,
+    dataSource,
+    outbox,
+    write,
+    chance,
+    !variant?.withoutKeys,
+    task.shape,
+  );
   process.on('message', (told: Told) => {
     if (told === 'hold-publishing') publishing.held = true;
     if (told === 'go-on-publishing') publishing.held = false;
     if (told === 'stop-publishing') void publishing.stop().then(() => say('stopped-publishing'));
+    if (typeof told === 'object') {
+      if ('clockMs' in told) setClock(told.clockMs, write);
+      else publishing.tellOf?.(told);
+    }
     if (told === 'sweep') void sweepOnce(broker, write).then(() => say('swept'));
   });
-  if (task.role === 'publisher') publishing.start();
+  if (task.role === 'publisher') publishing.start?.();
   if (task.role === 'sweeper') void keepSweeping(broker, write, chance);
-  if (task.role === 'operator') void keepRequeueing(broker, write, chance);
+  const isForgetting = task.campaign === 'forgetting';
+  if (task.role === 'sweeper' && isForgetting) {
+    const forget = variant?.forget?.(task) ?? (() => app.get(Forgetting).forget());
+    void keepForgetting(forget, write, chance.child('forgetting'));
+  }
+  if (task.role === 'operator')
+    void (isForgetting ? keepBeingLate : keepRequeueing)(broker, write, chance, task);
   say('ready');
 }

@@ -20,6 +20,8 @@ export type Line =
   | { attempt: string; ended: Ended; aborted: boolean }
   /** An operator is about to requeue a dead letter, and was told that it is done. */
   | { requeue: 'attempted' | 'acknowledged'; bizId: string; group: string }
+  /** An operator is about to release a quarantined copy: it may land beside the one that it is a copy of. */
+  | { release: string }
   | { event: string; about?: string }
   | { died: string }
   /** Whoever was called so is no more. */

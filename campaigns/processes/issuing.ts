@@ -3,9 +3,7 @@ import { Inject } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { type DeliveryContext, IdempotentConsumer } from '../../src/index.js';
 import { type Payment, PaymentSucceeded } from './payment.js';
-import { GROUPS, type Task } from './task.js';
-
-export const TASK = Symbol('Task');
+import { GROUPS, TASK, type Task } from './task.js';
 
 /**
  * Longest time that a handler takes before and after its effect, in milliseconds: long enough to be killed in. On SQLite,
@@ -13,16 +11,26 @@ export const TASK = Symbol('Task');
  */
 const WORK_MS = { server: 15, sqlite: 3 };
 
+export interface Card {
+  paymentId: string;
+  group: string;
+  /** Of the process. */
+  name: string;
+  /** When its message landed, where the checker is to know. */
+  landedAt?: Date;
+}
+
 /** The effect: a row for each card. */
 export async function issueCard(
   manager: EntityManager,
-  { paymentId, group, name }: { paymentId: string; group: string; name: string },
+  { paymentId, group, name, landedAt }: Card,
 ): Promise<void> {
   await work(manager);
-  await manager.query('INSERT INTO card (payment_id, issued_by, process) VALUES (?, ?, ?)', [
+  await manager.query('INSERT INTO card (payment_id, issued_by, process, landed_at) VALUES (?, ?, ?, ?)', [
     paymentId,
     group,
     name,
+    landedAt === undefined ? null : landedAt.getTime() * 1_000,
   ]);
   await work(manager);
 }

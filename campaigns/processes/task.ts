@@ -43,7 +43,20 @@ export interface Listening {
   port: number;
 }
 /** What it is told. */
-export type Told = 'hold-publishing' | 'go-on-publishing' | 'stop-publishing' | 'sweep';
+export type Told = 'hold-publishing' | 'go-on-publishing' | 'stop-publishing' | 'sweep' | ClockSet | Telling;
+/** From now on its clock is ahead by so much, or behind. */
+export interface ClockSet {
+  clockMs: number;
+}
+/** A publisher in campaign `duplicates`: of which payment it hears, and how often. */
+export interface Telling {
+  payment: string;
+  copies: number;
+}
+
+/** Where a handler finds who it is, and where to write what it does. */
+export const TASK = Symbol('Task');
+export const HISTORY = Symbol('History');
 
 export const GROUPS = ['card-issuing', 'wallet'] as const;
 

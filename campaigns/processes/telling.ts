@@ -7,6 +7,8 @@ const TOLD_OF = new Set([
   'ack-missed',
   'relay-error',
   'quarantined',
+  'forgotten',
+  'forgetting-held',
   'outbox-restored',
   'duplicate-absorbed',
   'dead-lettered',
@@ -20,6 +22,8 @@ const TOLD_OF = new Set([
 
 export function writeEvents({ events$ }: IdempotentMqEvents, write: (line: Line) => void): void {
   events$.subscribe((event) => {
-    if (TOLD_OF.has(event.type)) write({ event: event.type, about: JSON.stringify(event) });
+    if (!TOLD_OF.has(event.type)) return;
+    const name = event.type === 'forgotten' ? `forgotten ${event.what}` : event.type;
+    write({ event: name, about: JSON.stringify(event) });
   });
 }

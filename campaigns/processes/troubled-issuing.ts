@@ -2,11 +2,9 @@ import { Inject } from '@nestjs/common';
 import { type DeliveryContext, IdempotentConsumer, RejectMessageError } from '../../src/index.js';
 import { Seeded } from '../seeded.js';
 import type { Ended, Line } from './history.js';
-import { TASK, issueCard } from './issuing.js';
+import { issueCard } from './issuing.js';
 import { type Payment, PaymentSucceeded } from './payment.js';
-import { ATTEMPTS, GROUPS, type Task } from './task.js';
-
-export const HISTORY = Symbol('history');
+import { ATTEMPTS, GROUPS, HISTORY, TASK, type Task } from './task.js';
 
 /** Of the attempts, how many fail; of some payments most, until they are dead letters. */
 const FAILS = 0.04;

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, type Server, type Socket, connect, createServer } from 'node:net';
-import type { CommitFaults } from './commit-faults.js';
-import { TransactionWatch } from './transaction-watch.js';
+import type { CommitSight } from './commit-sight.js';
+import type { DedupMeetings } from './dedup-meetings.js';
+import { type Place, TransactionWatch } from './transaction-watch.js';
 
 /** An answer that never came: how long until the network says so, in milliseconds. Longer than anybody waits for it. */
 const SILENCE_MS = 6_000;
@@ -11,6 +12,14 @@ interface Connection {
   upstream: Socket;
   silent: boolean;
   lingerMs: number;
+  /** Its COMMIT there has no answer yet. */
+  committing: Place | undefined;
+}
+
+/** Who looks at what goes this way. */
+export interface Watchers {
+  sight?: CommitSight | undefined;
+  meetings?: DedupMeetings | undefined;
 }
 
 /** The way of one process to one database. */
@@ -19,15 +28,15 @@ export class Way {
 
   private constructor(
     private readonly server: Server,
-    private readonly to: { host: string; port: number },
-    private readonly faults: CommitFaults | undefined,
+    private to: { host: string; port: number },
+    private readonly watchers: Watchers,
   ) {
     server.on('connection', (client) => this.lead(client));
   }
 
-  static async open(to: { host: string; port: number }, faults?: CommitFaults): Promise<Way> {
+  static async open(to: { host: string; port: number }, watchers: Watchers = {}): Promise<Way> {
     const server = createServer({ noDelay: true });
-    const way = new Way(server, to, faults);
+    const way = new Way(server, to, watchers);
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     return way;
@@ -35,6 +44,11 @@ export class Way {
 
   get port(): number {
     return (this.server.address() as AddressInfo).port;
+  }
+
+  /** COMMITs of the protocol that the database has not answered yet. */
+  get unanswered(): number {
+    return [...this.connections].filter(({ committing }) => committing).length;
   }
 
   /** From now on nothing of what the database says gets through to those that are connected. */
@@ -47,8 +61,18 @@ export class Way {
     for (const connection of this.connections) connection.lingerMs = ms;
   }
 
+  /** Whoever comes from now on is led there, and nobody stays where it led before. */
+  moveTo(to: { host: string; port: number }): void {
+    this.to = to;
+    this.breakAll();
+  }
+
   close(): void {
     this.server.close();
+    this.breakAll();
+  }
+
+  private breakAll(): void {
     for (const { client, upstream } of this.connections) {
       client.destroy();
       upstream.destroy();
@@ -57,12 +81,17 @@ export class Way {
 
   private lead(client: Socket): void {
     const upstream = connect({ ...this.to, noDelay: true });
-    const connection: Connection = { client, upstream, silent: false, lingerMs: 0 };
+    const connection: Connection = { client, upstream, silent: false, lingerMs: 0, committing: undefined };
+    const { sight, meetings } = this.watchers;
     const watch = new TransactionWatch();
+    const dedups = meetings?.watch();
     this.connections.add(connection);
     client.on('data', (chunk) => {
-      const place = watch.see(chunk.toString('latin1'));
-      const fault = place && this.faults?.decide(place);
+      const text = chunk.toString('latin1');
+      const place = watch.see(text);
+      connection.committing = place;
+      const fault = place && sight?.decide(place);
+      dedups?.command(text);
       if (fault === 'command-lost') return void client.destroy();
       if (fault) connection.silent = true;
       // Its answer says that the server has done it.
@@ -71,7 +100,10 @@ export class Way {
       upstream.write(chunk);
     });
     upstream.on('data', (chunk) => {
+      dedups?.answer(chunk);
       if (!connection.silent) client.write(chunk);
+      if (connection.committing) sight?.answered(connection.committing);
+      connection.committing = undefined;
     });
     client.on('error', () => undefined);
     upstream.on('error', () => undefined);
@@ -80,6 +112,7 @@ export class Way {
       else upstream.destroy();
     });
     upstream.on('close', () => {
+      dedups?.gone();
       client.destroy();
       this.connections.delete(connection);
     });

@@ -5,7 +5,7 @@ import type { Variant } from './variant.js';
 export const ackFirst: Variant = {
   name: 'ack-first',
   damage: 'lost',
-  campaigns: ['kill', 'commit'],
+  campaigns: ['kill', 'commit', 'server'],
   shapes: [1, 2],
   engines: ['sqlite', 'mariadb', 'mysql'],
   consumer: brokenConsumer(async ({ dataSource, card, delivery }) => {

@@ -1,5 +1,5 @@
 import type { Lease, Transport } from '../../src/transport/port.js';
-import { type Raw, openRaw } from '../databases/raw.js';
+import type { Raw } from '../databases/raw.js';
 import type { Variant } from './variant.js';
 
 /** A failed delivery waits elsewhere, and what follows it under its key is claimed meanwhile. */
@@ -13,9 +13,9 @@ export const backoffStepsAside: Variant = {
   spoil: async ({ broker, rawBroker }) => {
     if (broker.engine === 'sqlite') await rawBroker.query(ASIDE_ON_SQLITE);
   },
-  through: ({ broker: options }) => {
-    if (options!.type === 'better-sqlite3') return undefined;
-    const raw = openRaw(options!);
+  through: ({ onSqlite, broker: reached }) => {
+    if (onSqlite) return undefined;
+    const raw = reached();
     return (broker) =>
       Object.assign(Object.create(broker) as typeof broker, {
         retryLater: async (...[held, ...how]: Parameters<Transport['retryLater']>) => {
@@ -36,7 +36,10 @@ const ASIDE_ON_SQLITE = `
   END`;
 
 /** To where deliveries without a key wait. */
-async function stepAside(raw: Raw, { subscriptionId, orderingKey, seq }: Lease): Promise<void> {
+async function stepAside(
+  raw: Pick<Raw, 'query'>,
+  { subscriptionId, orderingKey, seq }: Lease,
+): Promise<void> {
   const where = 'subscription_id = ? AND ordering_key = ? AND seq = ? AND token IS NULL';
   const values = [subscriptionId, orderingKey, seq];
   await raw.query(

@@ -1,10 +1,14 @@
 import { Inject, type Type } from '@nestjs/common';
 import { getDataSourceToken } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
-import { type Acked, AtLeastOnceConsumer, type AtLeastOnceDelivery } from '../../src/index.js';
-import { TASK } from '../processes/issuing.js';
+import {
+  type Acked,
+  AtLeastOnceConsumer,
+  type AtLeastOnceConsumerOptions,
+  type AtLeastOnceDelivery,
+} from '../../src/index.js';
 import { type Payment, PaymentSucceeded } from '../processes/payment.js';
-import { GROUPS, type Task } from '../processes/task.js';
+import { GROUPS, TASK, type Task } from '../processes/task.js';
 
 export interface Attempt {
   dataSource: DataSource;
@@ -13,19 +17,22 @@ export interface Attempt {
 }
 
 /** Both groups, handled by somebody who does the consumer's part of the protocol by hand. */
-export function brokenConsumer(handle: (attempt: Attempt) => Promise<Acked>): Type {
+export function brokenConsumer(
+  handle: (attempt: Attempt) => Promise<Acked>,
+  settings: Pick<AtLeastOnceConsumerOptions, 'retry'> = {},
+): Type {
   class Broken {
     constructor(
       @Inject(TASK) private readonly task: Task,
       @Inject(getDataSourceToken()) private readonly dataSource: DataSource,
     ) {}
 
-    @AtLeastOnceConsumer(PaymentSucceeded, { group: GROUPS[0] })
+    @AtLeastOnceConsumer(PaymentSucceeded, { group: GROUPS[0], ...settings })
     print(payment: Payment, delivery: AtLeastOnceDelivery): Promise<Acked> {
       return this.issue(payment, delivery);
     }
 
-    @AtLeastOnceConsumer(PaymentSucceeded, { group: GROUPS[1] })
+    @AtLeastOnceConsumer(PaymentSucceeded, { group: GROUPS[1], ...settings })
     add(payment: Payment, delivery: AtLeastOnceDelivery): Promise<Acked> {
       return this.issue(payment, delivery);
     }

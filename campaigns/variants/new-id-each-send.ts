@@ -7,7 +7,7 @@ export const newIdEachSend: Variant = {
   name: 'new-id-each-send',
   damage: 'landedTwice',
   // Between the COMMIT of step 2 and its answer: a kill seldom hits that, a lost COMMIT always does.
-  campaigns: ['commit'],
+  campaigns: ['commit', 'server', 'wire'],
   shapes: [2],
   engines: ['sqlite', 'mariadb', 'mysql'],
   through: () =>

@@ -1,4 +1,3 @@
-import { openRaw } from '../databases/raw.js';
 import { changedSending } from './changed-sending.js';
 import type { Variant } from './variant.js';
 
@@ -7,11 +6,11 @@ export const noAcceptedIds: Variant = {
   name: 'no-accepted-ids',
   damage: 'landedTwice',
   // Between the COMMIT of step 2 and its answer: a kill seldom hits that, a lost COMMIT always does.
-  campaigns: ['commit'],
+  campaigns: ['commit', 'server', 'wire'],
   shapes: [2],
   engines: ['sqlite', 'mariadb', 'mysql'],
   through: ({ broker }) => {
-    const raw = openRaw(broker!);
+    const raw = broker();
     return changedSending(async (shipment) => {
       const ids = shipment.messages.map(({ innerMsgId }) => innerMsgId);
       const those = ids.map(() => '?').join(', ');

@@ -11,7 +11,7 @@ import {
   isIndexed,
   judgeDedup,
 } from '../storage/index.js';
-import { ConfigurationError } from '../errors/index.js';
+import { ConfigurationError, describeError } from '../errors/index.js';
 import { type Check, BATCH } from './check.js';
 import { dedupOf } from './check-dedup.js';
 import type { Finding } from './finding.js';
@@ -39,8 +39,30 @@ export async function checkEffects(
 ): Promise<Check<Buffer>[]> {
   const scenario = await receiver.control((on) => findScenario(receiver.database, on, effects.scenario));
   if (!scenario) throw new ConfigurationError(`There is no scenario ${JSON.stringify(effects.scenario)}.`);
+  await refuseUnreadable(receiver, effects);
   await refuseUnindexed(receiver, effects);
   return [checkMissing(receiver, effects, scenario.id), checkDoubled(receiver, effects, scenario.id)];
+}
+
+/** There is no such table or column, or the database's user may not read it. */
+const UNREADABLE = [
+  'ER_NO_SUCH_TABLE',
+  'ER_BAD_FIELD_ERROR',
+  'ER_TABLEACCESS_DENIED_ERROR',
+  'ER_COLUMNACCESS_DENIED_ERROR',
+  'SQLITE_ERROR',
+];
+
+async function refuseUnreadable(
+  receiver: LibraryConnections,
+  { column, name, columnName }: EffectTable,
+): Promise<void> {
+  try {
+    await receiver.control((on) => findBatchEnd(on, column, { after: undefined, limit: 1 }));
+  } catch (cause) {
+    if (!UNREADABLE.includes(String((cause as { code?: unknown }).code))) throw cause;
+    throw new ConfigurationError(`${name}.${columnName} can't be read: ${describeError(cause)}.`, { cause });
+  }
 }
 
 async function refuseUnindexed(receiver: LibraryConnections, effects: EffectTable): Promise<void> {

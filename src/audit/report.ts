@@ -16,7 +16,9 @@ export function inWords({ found, looked }: AuditReport): string {
     return [
       `${kind} (${sort}): ${count}. ${capitalised(meaning)}.`,
       ...findings.map((finding) => `  ${lineOf(finding)}`),
-      ...(more > 0 ? [`  and ${more} more`] : []),
+      ...(more > 0
+        ? [findings.length > 0 ? `  and ${more} more` : '  none of them is named, with --limit 0']
+        : []),
     ].join('\n');
   });
   return [...blocks, `What to do: ${DOCS}`].join('\n');

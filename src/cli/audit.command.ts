@@ -1,22 +1,16 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
-import { type EffectTable, allChecks, asJson, audit, inWords } from '../audit/index.js';
-import { namedScenario, scenarioName } from '../consumer/scenario.js';
-import { ConfigurationError, InvalidOptionError } from '../errors/index.js';
+import { allChecks, asJson, audit, inWords } from '../audit/index.js';
+import { InvalidOptionError } from '../errors/index.js';
 import { resolveOptions } from '../idempotent-mq.options.js';
-import { type LibraryConnections, databaseOf, listScenarios } from '../storage/index.js';
+import { type EffectFlags, effectTable, effectsOf } from './audited-effects.js';
 import type { Command } from './command.js';
 import { dataSourceOf } from './data-source.js';
 import { Opened } from './opened.js';
 
-interface AuditFlags {
+interface AuditFlags extends EffectFlags {
   tablePrefix?: string | undefined;
   broker?: string | undefined;
-  table?: string | undefined;
-  column?: string | undefined;
-  scenario?: string | undefined;
-  group?: string | undefined;
-  topic?: string | undefined;
   limit?: string | undefined;
   patienceMs?: string | undefined;
   json?: string | undefined;
@@ -66,7 +60,7 @@ async function auditDatabase(dataSource: DataSource, flags: AuditFlags): Promise
   const patienceMs = wholeNumber('--patience-ms', flags.patienceMs);
   const wanted = effectsOf(flags);
   const brokerDataSource =
-    flags.broker === undefined ? undefined : await dataSourceOf({ database: flags.broker });
+    flags.broker === undefined ? undefined : await dataSourceOf({ database: flags.broker, flag: '--broker' });
   const { writeWaitMs } = resolveOptions({}, dataSource);
   const opened = new Opened({
     tablePrefix: flags.tablePrefix,
@@ -76,7 +70,7 @@ async function auditDatabase(dataSource: DataSource, flags: AuditFlags): Promise
   try {
     const business = await opened.open(dataSource);
     const broker = brokerDataSource ? await opened.open(brokerDataSource) : business;
-    const effects = wanted && (await effectTable(dataSource, business, wanted));
+    const effects = wanted && (await effectTable(business, wanted));
     const settleMs = Math.min(SETTLE_MS, patienceMs ?? SETTLE_MS);
     const checks = await allChecks({ business, broker, effects });
     const report = await audit(checks, { limit, settleMs, patienceMs, pause });
@@ -85,66 +79,6 @@ async function auditDatabase(dataSource: DataSource, flags: AuditFlags): Promise
   } finally {
     await opened.close();
   }
-}
-
-interface WantedEffects {
-  table: string;
-  column: string;
-  /** Names that it may have. */
-  scenarios: string[];
-}
-
-function effectsOf({ table, column, scenario, group, topic }: AuditFlags): WantedEffects | undefined {
-  const given = [table, column, scenario, group, topic].some((flag) => flag !== undefined);
-  if (!given) return undefined;
-  const isByGroup = group !== undefined && topic !== undefined && scenario === undefined;
-  const isByName = scenario !== undefined && group === undefined && topic === undefined;
-  if (table === undefined || column === undefined || !(isByGroup || isByName)) {
-    throw new ConfigurationError(
-      'A table of your own is named by --table and --column, with the --scenario whose biz-ids it has, or with --group and --topic: give all of them, or none.',
-    );
-  }
-  checkIdentifiers('--table', table, 2);
-  checkIdentifiers('--column', column, 1);
-  const scenarios = isByGroup ? [scenarioName({ group, topic })] : [namedScenario(scenario!), scenario!];
-  return { table, column, scenarios };
-}
-
-const IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_$]{0,63}$/;
-
-function checkIdentifiers(flag: string, given: string, most: number): void {
-  const parts = given.split('.');
-  if (parts.length <= most && parts.every((part) => IDENTIFIER.test(part))) return;
-  throw new InvalidOptionError(
-    flag,
-    given,
-    most === 1 ? 'the name of a column' : 'the name of a table, such as card or cards.card',
-  );
-}
-
-async function effectTable(
-  dataSource: DataSource,
-  business: LibraryConnections,
-  { table: name, column: columnName, scenarios }: WantedEffects,
-): Promise<EffectTable> {
-  const { dialect } = databaseOf(dataSource);
-  const known = (await business.control((on) => listScenarios(business.database, on))).map(
-    ({ name }) => name,
-  );
-  const scenario = scenarios.find((one) => known.includes(one));
-  if (scenario === undefined) {
-    throw new ConfigurationError(
-      `There is no scenario ${JSON.stringify(scenarios[0])} in this database. There are: ${known.map((one) => JSON.stringify(one)).join(', ') || 'none'}.`,
-    );
-  }
-  const parts = name.split('.');
-  const table = parts.at(-1)!;
-  const schema = parts.length > 1 ? parts[0] : undefined;
-  const column = {
-    table: parts.map((part) => dialect.quote(part)).join('.'),
-    column: dialect.quote(columnName),
-  };
-  return { column, name, schema, table, columnName, scenario };
 }
 
 function wholeNumber(flag: string, given: string | undefined): number | undefined {

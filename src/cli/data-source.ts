@@ -11,11 +11,14 @@ import { ConfigurationError, InvalidOptionError, describeError } from '../errors
 export async function dataSourceOf({
   database,
   file,
+  flag = '--database',
 }: {
   database: string | undefined;
   file?: string | undefined;
+  /** That has named the database. @default --database */
+  flag?: string;
 }): Promise<DataSource> {
-  if (database !== undefined && file === undefined) return fromUrl(database);
+  if (database !== undefined && file === undefined) return fromUrl(flag, database);
   if (file !== undefined && database === undefined) return fromFile(file);
   throw new ConfigurationError(
     `Name the database by --database or --data-source: ${file === undefined ? 'neither' : 'both'} was given, and it must be one of the two ` +
@@ -23,7 +26,7 @@ export async function dataSourceOf({
   );
 }
 
-function fromUrl(url: string): DataSource {
+function fromUrl(flag: string, url: string): DataSource {
   const [scheme] = url.split(':', 1);
   switch (scheme) {
     case 'mysql':
@@ -31,7 +34,7 @@ function fromUrl(url: string): DataSource {
       // TypeORM takes what it can't read for a host named otherwise, or for the standard port.
       if (!URL.canParse(url) || new URL(url).pathname.length <= 1) {
         throw new InvalidOptionError(
-          '--database',
+          flag,
           redacted(url),
           `a URL like ${scheme}://user:password@host:port/name, with special characters of the password encoded (%2F for /)`,
         );
@@ -39,12 +42,12 @@ function fromUrl(url: string): DataSource {
       return new DataSource({ type: scheme, url });
     case 'sqlite': {
       const path = url.slice('sqlite:'.length).replace(/^\/\/(?!\/)/, '');
-      if (!path) throw new InvalidOptionError('--database', url, 'sqlite:path/to/file');
+      if (!path) throw new InvalidOptionError(flag, url, 'sqlite:path/to/file');
       return new DataSource({ type: 'better-sqlite3', database: path });
     }
     default:
       throw new InvalidOptionError(
-        '--database',
+        flag,
         redacted(url),
         `a URL that begins with mysql:, mariadb: or sqlite:${isPath(url) ? ` (for a SQLite file: sqlite:${url})` : ''}`,
       );

@@ -36,7 +36,8 @@ const DAY_MS = 24 * HOUR_MS;
 
 /** Says what would be forgotten, and why the rest stays. Changes nothing. */
 async function reportForgetting(dataSource: DataSource, flags: ForgettingFlags): Promise<void> {
-  const broker = flags.broker === undefined ? undefined : await dataSourceOf({ database: flags.broker });
+  const broker =
+    flags.broker === undefined ? undefined : await dataSourceOf({ database: flags.broker, flag: '--broker' });
   const retention = {
     ...(flags.dedupMs !== undefined && { dedupMs: numberOf('--dedup-ms', flags.dedupMs) }),
     ...(flags.slackMs !== undefined && { slackMs: numberOf('--slack-ms', flags.slackMs) }),

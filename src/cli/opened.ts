@@ -1,9 +1,11 @@
 import type { DataSource } from 'typeorm';
+import { describeError } from '../errors/index.js';
 import {
   type LibraryConnections,
   checkSchema,
   databaseOf,
   makeSqliteSafe,
+  nameOfDatabase,
   openConnections,
 } from '../storage/index.js';
 import { fileMustExist } from './sqlite-file.js';
@@ -14,7 +16,7 @@ export interface OpeningOptions {
   writeWaitMs: number;
 }
 
-/** Databases that a command looks into, and closes when it is done. It makes none. */
+/** Databases that a command looks into, and closes when it is done. It makes none, and changes none. */
 export class Opened {
   private readonly opened: { close(): Promise<unknown> }[] = [];
 
@@ -23,9 +25,13 @@ export class Opened {
   async open(of: DataSource): Promise<LibraryConnections> {
     const { tablePrefix, statementTimeoutMs, writeWaitMs } = this.options;
     const database = databaseOf(of, tablePrefix);
-    if (database.dialect.engine === 'sqlite') makeSqliteSafe(of, { writeWaitMs });
+    if (database.dialect.engine === 'sqlite') {
+      // Of a file that may be written to, the first handle makes a WAL, for good.
+      of.setOptions({ readonly: true });
+      makeSqliteSafe(of, { writeWaitMs });
+    }
     fileMustExist(of);
-    if (!of.isInitialized) await of.initialize();
+    if (!of.isInitialized) await connect(of);
     this.opened.unshift({ close: () => of.destroy() });
     const connections = await openConnections(of, database, {
       scopeConnections: 1,
@@ -41,5 +47,14 @@ export class Opened {
 
   async close(): Promise<void> {
     for (const one of this.opened) await one.close();
+  }
+}
+
+/** Drivers don't say which database it is that they can't reach, and there may be two of them. */
+async function connect(of: DataSource): Promise<void> {
+  try {
+    await of.initialize();
+  } catch (cause) {
+    throw new Error(`${nameOfDatabase(of)} can't be opened: ${describeError(cause)}`, { cause });
   }
 }

@@ -176,8 +176,7 @@ async function commitAndAck(
   try {
     await scope.commit();
   } catch (error) {
-    // SQLite answers for itself: an error of its COMMIT is a no.
-    return dialect.engine === 'sqlite' ? outcomeOfError(dialect, error) : { kind: 'commit-unknown', error };
+    return dialect.isWithinProcess ? outcomeOfError(dialect, error) : { kind: 'commit-unknown', error };
   }
   return path.afterCommit(held);
 }

@@ -3,6 +3,8 @@ import type { ClaimAnswer, KeySearch } from '../transport/port.js';
 const FIRST_KEY = Buffer.alloc(0);
 /** After a round that found nothing, as a multiple of the time that it took. */
 const REST = 4;
+/** A round may have taken long because the process or the broker stood still, which says nothing of its keys. */
+const LONGEST_REST_MS = 30_000;
 
 /** Where a worker is in its rounds over the ordering keys of its subscription: so each key gets its turn. */
 export class KeyRounds {
@@ -43,6 +45,6 @@ export class KeyRounds {
   private end(): void {
     this.until = undefined;
     const now = performance.now();
-    if (!this.foundSome) this.restUntil = now + REST * (now - this.beganAt);
+    if (!this.foundSome) this.restUntil = now + Math.min(LONGEST_REST_MS, REST * (now - this.beganAt));
   }
 }

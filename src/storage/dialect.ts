@@ -6,6 +6,8 @@ export const BODY = '`body`';
 /** What differs between the engines. All else of a statement is the same for all. */
 export interface Dialect {
   readonly engine: 'mysql' | 'sqlite';
+  /** An error of its COMMIT is a no: no answer can get lost on its way, since there is none. */
+  readonly isWithinProcess: boolean;
   quote(name: string): string;
   /** The database's clock, in microseconds since 1970 UTC. */
   readonly now: string;
@@ -100,6 +102,7 @@ const MYSQL_UNDONE = new Set([1213, 1020]);
 
 const mysql: Dialect = {
   engine: 'mysql',
+  isWithinProcess: false,
   quote: (name) => '`' + name.replaceAll('`', '``') + '`',
   // Not UNIX_TIMESTAMP(NOW(6)): that goes through the session's time zone, where an hour of autumn is ambiguous.
   now: "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))",
@@ -120,6 +123,7 @@ const mysql: Dialect = {
 
 const sqlite: Dialect = {
   engine: 'sqlite',
+  isWithinProcess: true,
   quote: (name) => `"${name.replaceAll('"', '""')}"`,
   now: "CAST(ROUND(unixepoch('now', 'subsec') * 1000) AS INTEGER) * 1000",
   // One writer at a time: BEGIN IMMEDIATE holds what the locking reads hold elsewhere.

@@ -2,6 +2,7 @@
 export { MqTestHarness, type MqTestHarnessOptions } from './harness/mq-test-harness.js';
 export type { DeliverySelector } from './harness/handed-out.js';
 export type { PublishedExpectation, PublishedMessage } from './harness/published.js';
-export { crashMatrix, type CrashMatrixOptions, type CrashMatrixReport } from './matrix/crash-matrix.js';
+export { crashMatrix, type CrashMatrixReport } from './matrix/crash-matrix.js';
+export type { CrashMatrixOptions } from './matrix/matrix-options.js';
 export { type BrokenPoint, CrashMatrixError } from './matrix/crash-matrix.error.js';
 export type { MatrixRun } from './matrix/matrix-run.js';

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { CAMPAIGNS } from '../../campaigns/variants/variant.js';
 import { inLanes } from '../support/in-lanes.js';
 
 // Property: a campaign finds nothing in the library as it is, and finds what is broken in a variant. These are short ones;
@@ -7,7 +8,7 @@ import { inLanes } from '../support/in-lanes.js';
 
 const ROOT = join(__dirname, '../..');
 /** Some minutes on a machine with two cores and nothing else to do. */
-const PATIENCE_MS = 900_000;
+const PATIENCE_MS = 1_800_000;
 /** Much of their time they wait for a lease to run out. */
 const AT_A_TIME = 3;
 
@@ -19,6 +20,7 @@ const inOrder = ['order', '--size', '250'];
 
 const asItIs = [
   { title: 'on SQLite when processes are killed', args: ['kill', '--size', '4', '--shape', '2'] },
+  { title: 'on SQLite when payments come again and again', args: ['duplicates', '--size', '600'] },
   ...(onMariadb
     ? [
         {
@@ -31,8 +33,34 @@ const asItIs = [
         },
         { title: 'on MariaDB under ordering keys', args: [...inOrder, ...onMariadb] },
         {
+          title: 'on MariaDB when payments come again and again',
+          args: ['duplicates', '--size', '1000', ...onMariadb],
+        },
+        { title: 'on MariaDB when the network fails', args: ['wire', '--size', '4', ...onMariadb] },
+        {
+          title: 'on MariaDB when handlers are hostile',
+          args: ['hostile', '--size', '250', '--shape', '1', ...onMariadb],
+        },
+        {
+          title: 'on MariaDB when biz-ids are soon forgotten',
+          // So many that some are too old to judge.
+          args: ['forgetting', '--size', '500', '--shape', '1', ...onMariadb],
+        },
+        {
           title: 'on MariaDB when one of two instances is killed',
           args: ['instances', '--size', '6', ...onMariadb],
+        },
+        {
+          title: 'on MariaDB when its servers are killed',
+          args: ['server', '--size', '6', '--shape', '2', '--database', 'mariadb'],
+        },
+        {
+          title: 'on MariaDB when processes stand still',
+          args: ['pause', '--size', '12', '--shape', '2', ...onMariadb],
+        },
+        {
+          title: 'on MariaDB when a primary is lost',
+          args: ['failover', '--size', '3', '--shape', '1', '--database', 'mariadb'],
         },
       ]
     : []),
@@ -40,13 +68,28 @@ const asItIs = [
     ? [
         { title: 'on MySQL under ordering keys', args: [...inOrder, '--database', mysql] },
         {
+          title: 'on MySQL when payments come again and again',
+          args: ['duplicates', '--size', '1000', '--database', mysql],
+        },
+        {
           title: 'on MySQL when one of two instances is killed',
           args: ['instances', '--size', '6', '--database', mysql],
+        },
+        {
+          title: 'on MySQL when its server is killed',
+          args: ['server', '--size', '4', '--shape', '1', '--database', 'mysql'],
         },
       ]
     : []),
   { title: 'on SQLite when one of two instances is killed', args: ['instances', '--size', '4'] },
   { title: 'on SQLite under ordering keys', args: inOrder },
+  { title: 'on SQLite when processes stand still', args: ['pause', '--size', '20', '--shape', '1'] },
+  { title: 'on SQLite when the network fails', args: ['wire', '--size', '4'] },
+  { title: 'on SQLite when handlers are hostile', args: ['hostile', '--size', '200', '--shape', '2'] },
+  {
+    title: 'on SQLite when biz-ids are soon forgotten',
+    args: ['forgetting', '--size', '300', '--shape', '1'],
+  },
 ];
 const NOTHING = 'lost 0, doubled 0, landedTwice 0, unfounded 0, left 0, disordered 0, overlapped 0, late 0';
 const broken = [
@@ -58,11 +101,38 @@ const broken = [
   { title: 'backoff-steps-aside', args: [...inOrder, '--variant', 'backoff-steps-aside'] },
   // A relay dies, and another one sends what follows under its key.
   { title: 'outbox-without-lines', args: [...inOrder, '--variant', 'outbox-without-lines'] },
+  // Two copies that come at the same time both look, and find nothing.
+  { title: 'look-first', args: ['duplicates', '--size', '200', '--shape', '1', '--variant', 'look-first'] },
+  // A group stands still for longer than the retention, and what it has waiting repeats what is forgotten.
+  {
+    title: 'naive-forgetting',
+    args: ['forgetting', '--size', '300', '--shape', '1', '--variant', 'naive-forgetting'],
+  },
+  // ACK 3 is lost, and what is sent again is something else.
+  { title: 'new-id-each-send', args: ['wire', '--size', '3', '--variant', 'new-id-each-send'] },
+  ...(onMariadb
+    ? [
+        // A handler rolls back, writes on and throws, each time with a card.
+        {
+          title: 'plain-transaction',
+          args: ['hostile', '--size', '60', '--shape', '1', '--variant', 'plain-transaction', ...onMariadb],
+        },
+      ]
+    : []),
   // An instance dies that has acknowledged what it has not stored yet.
   {
     title: 'acks-before-commit',
     args: ['instances', '--size', '3', '--variant', 'acks-before-commit'],
   },
+  // A worker is woken when its lock is another's.
+  ...(onMariadb
+    ? [
+        {
+          title: 'trusts-its-lease',
+          args: ['pause', '--size', '36', '--shape', '1', '--variant', 'trusts-its-lease', ...onMariadb],
+        },
+      ]
+    : []),
   // It dies right before the COMMIT of an effect that is acknowledged already.
   { title: 'ack-first', args: ['commit', '--size', '1', '--shape', '1', '--variant', 'ack-first'] },
 ];
@@ -109,10 +179,21 @@ describe('a short campaign', () => {
 describe('a campaign, called wrongly', () => {
   it.each([
     [['kill', '--size', '1'], '--seed must be given.'],
-    [['stall', '--seed', '1', '--size', '1'], 'NAME must be kill, commit, order or instances (got stall).'],
+    [
+      ['stall', '--seed', '1', '--size', '1'],
+      `NAME must be one of ${CAMPAIGNS.join(', ')}, simulate (got stall).`,
+    ],
     [
       ['instances', '--seed', '1', '--size', '1', '--shape', '1'],
       'instances has --shape 2: the broker apart.',
+    ],
+    [
+      ['server', '--seed', '1', '--size', '1', '--database', 'mariadb://root@127.0.0.1/'],
+      'server has --database mariadb or mysql (got mariadb://root@127.0.0.1/).',
+    ],
+    [
+      ['failover', '--seed', '1', '--size', '1', '--database', 'mysql'],
+      'failover has --database mariadb (got mysql).',
     ],
     [['kill', '--seed', '1', '--size', '0'], '--size must be a whole number from 1 (got 0).'],
   ])('%j says what is wrong, and how it is right', async (args, complaint) => {

@@ -36,6 +36,7 @@ function judge({ payments, cards = [], attempts = [], requeues = [], deaths = []
       acknowledgedAt: 0,
       ...requeue,
     })),
+    releases: new Set(),
     events: new Map(),
   };
   const rows: Rows = {

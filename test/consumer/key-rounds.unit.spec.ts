@@ -1,7 +1,7 @@
 import { KeyRounds } from '../../src/consumer/key-rounds.js';
 
 // Property: what a worker hears of itself has a look at every key at once; what the poll tells it waits for a rest, which is as
-// long as looking in vain took.
+// long as looking in vain took, and never long.
 
 describe('rounds over ordering keys', () => {
   let now = 0;
@@ -27,6 +27,14 @@ describe('rounds over ordering keys', () => {
     rounds.beginIfRested();
     expect(rounds.search).toBeUndefined();
     now += 1;
+    rounds.beginIfRested();
+    expect(rounds.search).toBeDefined();
+  });
+
+  it('rest for half a minute at most: the process, or the broker, may have stood still meanwhile', () => {
+    rounds.beginIfRested();
+    endAfter(4 * 24 * 3_600_000);
+    now += 30_000;
     rounds.beginIfRested();
     expect(rounds.search).toBeDefined();
   });

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,11 +6,15 @@ import { createInterface } from 'node:readline';
 import { createConnection } from 'mysql2/promise';
 import { until } from './until.js';
 
-const ROOT = join(__dirname, '../..');
+/** Jest and campaigns are started there; of the two only Jest knows `__dirname`. */
+const ROOT = process.cwd();
 const URL_VARIABLE = { mariadb: 'MQ_TEST_MARIADB_URL', mysql: 'MQ_TEST_MYSQL_URL' } as const;
 
 /** A database server for one test alone, which may do to it what nobody else would forgive. */
 export class OwnServer {
+  /** Of the server that was started again; the first one has a keeper in the other one. */
+  private successor: ChildProcess | undefined;
+
   private constructor(
     readonly url: string,
     private readonly keeper: ChildProcess,
@@ -50,11 +54,28 @@ export class OwnServer {
 
   /** @param options of the server, beside those that it was started with first */
   async startAgain(options: readonly string[] = []): Promise<void> {
-    const [file, ...args] = this.command;
-    const server = spawn(file!, [...args, ...options], { detached: true, stdio: 'ignore' });
-    server.unref();
-    this.pid = server.pid!;
-    await until('the server answers', () => pidOf(this.url).then(Boolean, () => false), { everyMs: 50 });
+    await this.launch(options);
+    await this.ready();
+  }
+
+  /** Without waiting until it answers. Like the first, it ends with whoever started it. */
+  async launch(options: readonly string[] = []): Promise<void> {
+    this.endSuccessor();
+    const successor = fork(join(ROOT, 'test/servers/keeper.mjs'), {
+      detached: true,
+      execArgv: [],
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    });
+    successor.send({ commands: [[...this.command, ...options]] });
+    const [{ group }] = (await once(successor, 'message')) as [{ group: number }];
+    this.successor = successor;
+    this.pid = group;
+  }
+
+  /** As long as it may take on a machine that is busy. */
+  async ready(): Promise<void> {
+    const answers = () => pidOf(this.url).then(Boolean, () => false);
+    await until('the server answers', answers, { limitMs: 60_000, everyMs: 50 });
   }
 
   freeze(): void {
@@ -70,8 +91,13 @@ export class OwnServer {
       this.thaw();
       process.kill(this.pid, 'SIGKILL');
     }
+    this.endSuccessor();
     this.keeper.stdin!.end();
     if (this.keeper.exitCode === null) await once(this.keeper, 'exit');
+  }
+
+  private endSuccessor(): void {
+    if (this.successor?.connected) this.successor.disconnect();
   }
 }
 

@@ -1,4 +1,6 @@
 import type { DataSource } from 'typeorm';
+import { databaseOf } from '../../src/storage/index.js';
+import { letPass as letTimePass } from '../../src/testing/statements/let-pass.js';
 
 type Table =
   | 'message'
@@ -49,23 +51,12 @@ export async function outboxSize(dataSource: DataSource): Promise<number> {
   return size;
 }
 
-/** Lets time pass for the library's tables: everything in them happened, or is due, that much earlier. */
+/** Lets time pass for the library's tables, as the testing kit does. */
 export async function letPass(dataSource: DataSource, ms: number): Promise<void> {
-  const columns = [
-    ...[
-      'delivery.available_at',
-      'delivery_keyed.available_at',
-      'waiting.due_at',
-      'parked.parked_at',
-      'group_limit.refilled_at',
-      'claim_answer.expires_at',
-    ],
-    ...['dead_letter.dead_at', 'quarantine.quarantined_at', 'outbox_scheduled.due_at'],
-    ...['dedup.created_at', 'scenario.mark', 'scenario_source.mark', 'dedup_kept.landed_at'],
-  ];
-  for (const time of ['landed_at', 'deliver_at', 'expires_at']) columns.push(`message.${time}`);
-  for (const column of columns) {
-    const [table, time] = column.split('.') as [string, string];
-    await dataSource.query(`UPDATE mq_${table} SET ${time} = ${time} - ?`, [ms * 1000]);
+  const runner = dataSource.createQueryRunner();
+  try {
+    await letTimePass(databaseOf(dataSource), runner, ms);
+  } finally {
+    await runner.release();
   }
 }

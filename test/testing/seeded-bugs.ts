@@ -142,3 +142,50 @@ export class CountsRequests {
     await insertCard(delivery, paymentId);
   }
 }
+
+/** What is done when the handler has returned, and another run with it. */
+@Injectable()
+export class MailsLater {
+  readonly mails: string[] = [];
+
+  @IdempotentConsumer(PaymentSucceeded, { group: 'cards' })
+  async issue({ paymentId }: Paid, delivery: DeliveryContext): Promise<void> {
+    await insertCard(delivery, paymentId);
+    // The first one, at the end of the second one.
+    if (this.last !== undefined) this.mails.push(this.last);
+    this.last = paymentId;
+  }
+
+  private last: string | undefined;
+}
+
+@Injectable()
+export class WritesLater {
+  @IdempotentConsumer(PaymentSucceeded, { group: 'cards' })
+  async issue({ paymentId }: Paid, delivery: DeliveryContext): Promise<void> {
+    await insertCard(delivery, paymentId);
+    setTimeout(() => void insertCard(delivery, `${paymentId}/late`), 5);
+  }
+}
+
+/** From the third one on, until it is let go. */
+@Injectable()
+export class WaitsForEver {
+  private handled = 0;
+  letGo!: () => void;
+  private readonly forEver = new Promise<void>((resolve) => (this.letGo = resolve));
+
+  @IdempotentConsumer(PaymentSucceeded, { group: 'cards' })
+  async issue({ paymentId }: Paid, delivery: DeliveryContext): Promise<void> {
+    if (++this.handled > 2) await this.forEver;
+    await insertCard(delivery, paymentId);
+  }
+}
+
+@Injectable()
+export class LocksThenWritesAlone {
+  @IdempotentConsumer(Deposited, { group: 'accounts', concurrency: 1 })
+  async add({ account, amount }: PayloadOf<typeof Deposited>, { manager }: DeliveryContext): Promise<void> {
+    await manager.increment(AccountRow, { id: account }, 'balance', amount);
+  }
+}

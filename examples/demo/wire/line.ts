@@ -2,11 +2,24 @@ import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type HttpMessage, beginningOf, httpMessages, isOk, operationOf } from './http-messages.js';
 import type { NetworkFault, NetworkFaults } from './network-faults.js';
-import type { UnluckyMessages } from './unlucky-messages.js';
+
+/** What becomes of a request whatever chance says. */
+export interface Fate {
+  fault: NetworkFault;
+  /** Of a request that has met it before: all of them are one. */
+  isRepeat: boolean;
+}
+
+/** Who decides about it, and sees what passes by. */
+export interface Fates {
+  fateOf(operation: string, request: HttpMessage): Fate | undefined;
+  befell(fate: Fate): void;
+  learn(operation: string, request: HttpMessage, answer: HttpMessage): void;
+}
 
 export interface LineDeps {
   faults: NetworkFaults;
-  unlucky: UnluckyMessages;
+  unlucky: Fates;
   /** How long a client waits for an answer, in milliseconds. */
   patienceMs: number;
 }
@@ -55,7 +68,7 @@ export class Line {
     if (!(await this.carry(operation, request, fault))) return;
     if (fate) unlucky.befell(fate);
     // The repeats of an ACK 5 are lost as well, and all of them are one loss.
-    if (fate?.events.length !== 0) faults.happened(fault);
+    if (!fate?.isRepeat) faults.happened(fault);
   }
 
   /** @returns whether the fault happened: a broker or a client that dies meanwhile is another one */

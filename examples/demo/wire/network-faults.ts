@@ -31,10 +31,13 @@ export class NetworkFaults {
   >;
   /** Of those that were delayed, how many came when nobody waited for them any more. */
   late = 0;
-  private isCalm = false;
+  protected isCalm = false;
 
   /** @param wanted of each kind */
-  constructor(readonly wanted: number) {}
+  constructor(
+    readonly wanted: number,
+    private readonly random: () => number = Math.random,
+  ) {}
 
   get isEnough(): boolean {
     return NETWORK_FAULTS.every((kind) => this.counts[kind] >= this.wanted);
@@ -46,10 +49,10 @@ export class NetworkFaults {
 
   choose(operation: string): NetworkFault | undefined {
     const share = MOVING.includes(operation) ? SHARE.moving : SHARE.others;
-    if (this.isCalm || Math.random() >= share) return undefined;
+    if (this.isCalm || this.random() >= share) return undefined;
     const possible = kindsOf(operation);
     const wanted = possible.filter((kind) => this.counts[kind] < this.wanted);
-    return oneOf(wanted.length > 0 ? wanted : possible);
+    return this.oneOf(wanted.length > 0 ? wanted : possible);
   }
 
   happened(kind: NetworkFault): void {
@@ -60,6 +63,10 @@ export class NetworkFaults {
   calmDown(): void {
     this.isCalm = true;
   }
+
+  private oneOf<T>(values: readonly T[]): T {
+    return values[Math.floor(this.random() * values.length)]!;
+  }
 }
 
 function kindsOf(operation: string): NetworkFault[] {
@@ -68,8 +75,4 @@ function kindsOf(operation: string): NetworkFault[] {
   if (operation === 'send') kinds.push('ack-3-lost');
   if (operation === 'acknowledge') kinds.push('ack-5-answer-lost');
   return kinds;
-}
-
-function oneOf<T>(values: readonly T[]): T {
-  return values[Math.floor(Math.random() * values.length)]!;
 }

@@ -1,6 +1,7 @@
 import { Subject } from 'rxjs';
 import type { StageEvent } from '../stage/reporter.js';
 import { type HttpMessage, isOk } from './http-messages.js';
+import type { Fate, Fates } from './line.js';
 
 interface SentMessage {
   bizId: string;
@@ -13,15 +14,14 @@ interface Lease {
   token: string;
 }
 
-/** What becomes of a request by fate, and what is to be told when it has. */
-export interface Fate {
-  fault: 'ack-3-lost' | 'ack-5-lost';
+/** With what is to be told when it has happened. */
+interface ToldFate extends Fate {
   /** Empty when it has been told of before. */
   events: readonly StageEvent[];
 }
 
 /** The messages that lose both ACKs, whatever chance says: the first ACK 3, and ACK 5 for as long as a lease. */
-export class UnluckyMessages {
+export class UnluckyMessages implements Fates {
   readonly events$ = new Subject<StageEvent>();
   private readonly cardIssuing = new Set<number>();
   private readonly lostAck3 = new Set<string>();
@@ -31,13 +31,13 @@ export class UnluckyMessages {
 
   constructor(private readonly isUnlucky: (bizId: string) => boolean) {}
 
-  fateOf(operation: string, { body }: HttpMessage): Fate | undefined {
+  fateOf(operation: string, { body }: HttpMessage): ToldFate | undefined {
     if (operation === 'send') return this.fateOfShipment(parse<{ messages: SentMessage[] }>(body).messages);
     if (operation === 'acknowledge') return this.fateOfAcks(parse<{ leases: Lease[] }>(body).leases);
     return undefined;
   }
 
-  befell({ events }: Fate): void {
+  befell({ events }: ToldFate): void {
     for (const event of events) {
       if (event.type === 'ack-3-dropped') this.lostAck3.add(event.bizId);
       if (event.type === 'ack-5-dropped') this.lostAck5.add(event.bizId);
@@ -59,7 +59,7 @@ export class UnluckyMessages {
     }
   }
 
-  private fateOfShipment(messages: readonly SentMessage[]): Fate | undefined {
+  private fateOfShipment(messages: readonly SentMessage[]): ToldFate | undefined {
     const those = messages.filter(({ bizId }) => this.isUnlucky(bizId) && !this.lostAck3.has(bizId));
     if (those.length === 0) return undefined;
     const events = those.map(({ bizId, innerMsgId }) => ({
@@ -67,16 +67,16 @@ export class UnluckyMessages {
       bizId,
       innerMsgId,
     }));
-    return { fault: 'ack-3-lost', events };
+    return { fault: 'ack-3-lost', isRepeat: false, events };
   }
 
-  private fateOfAcks(leases: readonly Lease[]): Fate | undefined {
+  private fateOfAcks(leases: readonly Lease[]): ToldFate | undefined {
     const those = leases.flatMap((lease) => this.doomed.get(nameOf(lease)) ?? []);
     if (those.length === 0) return undefined;
     const events = those
       .filter((bizId) => !this.lostAck5.has(bizId))
       .map((bizId) => ({ type: 'ack-5-dropped' as const, bizId }));
-    return { fault: 'ack-5-lost', events };
+    return { fault: 'ack-5-lost', isRepeat: events.length === 0, events };
   }
 }
 

@@ -9,7 +9,7 @@ export class Wire {
 
   private constructor(private readonly server: Server) {}
 
-  static async open(to: BrokerInstances, deps: LineDeps): Promise<Wire> {
+  static async open(to: Pick<BrokerInstances, 'next'>, deps: LineDeps): Promise<Wire> {
     const server = createServer({ noDelay: true });
     const wire = new Wire(server);
     server.on('connection', (client) => wire.connect(client, to.next(), deps));

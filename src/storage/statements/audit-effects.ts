@@ -19,12 +19,18 @@ export async function findBatchEnd(
   { after, limit }: { after: ColumnValue | undefined; limit: number },
 ): Promise<unknown> {
   const behind = after === undefined ? `${column} IS NOT NULL` : `${column} > ?`;
-  const rows = await read<{ last: unknown }>(
+  const batch = `(SELECT ${column} AS v FROM ${table} WHERE ${behind} ORDER BY ${column} LIMIT ${limit}) x`;
+  const values = after === undefined ? [] : [after];
+  const [row] = await read<{ last: unknown }>(on, `SELECT MAX(v) AS last FROM ${batch}`, values);
+  const last = row?.last ?? undefined;
+  if (typeof last !== 'number' || !Number.isInteger(last) || Number.isSafeInteger(last)) return last;
+  // The driver has rounded it, down as well: behind that come the same rows again, and again.
+  const [exact] = await read<{ last: string }>(
     on,
-    `SELECT MAX(v) AS last FROM (SELECT ${column} AS v FROM ${table} WHERE ${behind} ORDER BY ${column} LIMIT ${limit}) x`,
-    after === undefined ? [] : [after],
+    `SELECT CAST(MAX(v) AS CHAR) AS last FROM ${batch}`,
+    values,
   );
-  return rows[0]?.last ?? undefined;
+  return exact && /^-?\d+$/.test(exact.last) ? BigInt(exact.last) : last;
 }
 
 export interface EffectCount {

@@ -43,8 +43,9 @@ export class DeliveriesHandedOut {
 
   /** Of the transaction of an idempotent handler. */
   ofScope(name: string): ClaimedDelivery | undefined {
+    // After the topic come the instance, or the end: a topic may be the beginning of another one.
     const isOf = ({ subscription: { group, topic }, claimed }: HandedOut) =>
-      name.includes(`(group ${group}, topic ${topic}`) &&
+      [')', ', instance '].some((end) => name.includes(`(group ${group}, topic ${topic}${end}`)) &&
       name.endsWith(`) for ${claimed.bizId.toString('utf8')}`);
     return [...this.all.values()].filter(isOf).at(-1)?.claimed;
   }

@@ -1,6 +1,6 @@
 import type { TestedRuntime } from './runtime-of.js';
 import { interpose } from '../interpose.js';
-import { ConfigurationError } from '../../errors/index.js';
+import { ConfigurationError, InvalidOptionError } from '../../errors/index.js';
 import type { DeliveriesHandedOut } from './handed-out.js';
 import type { UnderWay } from './under-way.js';
 
@@ -37,6 +37,9 @@ export class LostAcks {
   }
 
   lose(step: 3 | 5): void {
+    if (!Object.hasOwn(this.toLose, step)) {
+      throw new InvalidOptionError('loseNextAck(step)', step, '3 (to a relay) or 5 (of a consumer)');
+    }
     if (step === 3 && !this.runtime.relay) {
       throw new ConfigurationError(
         'There is no ACK (3) to lose: in one database, the steps 1 to 3 are the COMMIT of the publisher. ' +

@@ -1,6 +1,7 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import type { DeadLetter, DeadLetterListOptions } from '../../broker/index.js';
 import type { AnyTopic, PublishedBy } from '../../topic/index.js';
+import { checkMs } from '../check-ms.js';
 import { letPass } from '../statements/let-pass.js';
 import { drain } from './drain.js';
 import { DeliveriesHandedOut, type DeliverySelector } from './handed-out.js';
@@ -30,7 +31,7 @@ export class MqTestHarness {
 
   /**
    * @param app a Nest app or a TestingModule, after `init()`
-   * @throws ConfigurationError when its broker is a service, whose tables can't be reached
+   * @throws ConfigurationError when there is no such instance, or its broker is a service, whose tables can't be reached
    */
   constructor(app: INestApplicationContext, { name }: MqTestHarnessOptions = {}) {
     this.runtime = runtimeOf(app, name);
@@ -48,6 +49,7 @@ export class MqTestHarness {
    * @throws AssertionError saying what still is on its way
    */
   async drain({ timeoutMs = DRAIN_MS }: { timeoutMs?: number } = {}): Promise<void> {
+    checkMs('drain({ timeoutMs })', timeoutMs);
     await drain(this.runtime, this.underWay, timeoutMs);
   }
 
@@ -100,8 +102,10 @@ export class MqTestHarness {
    * database's clock nor the process's is touched.
    *
    * @param ms milliseconds
+   * @throws InvalidOptionError unless it is a whole number
    */
   async jumpClock(ms: number): Promise<void> {
+    checkMs('jumpClock(ms)', ms);
     const { brokerConnections: broker, connections: app } = this.runtime;
     await broker.controlTransaction((on) => letPass(broker.database, on, ms));
     if (app !== broker) await app.controlTransaction((on) => letPass(app.database, on, ms));

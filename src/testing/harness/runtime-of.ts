@@ -1,5 +1,5 @@
 import type { INestApplicationContext } from '@nestjs/common';
-import { ConfigurationError } from '../../errors/index.js';
+import { ConfigurationError, InvalidOptionError } from '../../errors/index.js';
 import type { IdempotentMqRuntime } from '../../idempotent-mq.runtime.js';
 import { getRuntimeToken } from '../../idempotent-mq.tokens.js';
 import type { LibraryConnections } from '../../storage/index.js';
@@ -9,10 +9,10 @@ export type TestedRuntime = IdempotentMqRuntime & { readonly brokerConnections: 
 
 /**
  * @param name of the instance, `forRoot({ name })`
- * @throws ConfigurationError when its broker is a service, whose tables nobody reaches from here
+ * @throws ConfigurationError when there is no such instance, or its broker is a service, whose tables nobody reaches from here
  */
 export function runtimeOf(app: INestApplicationContext, name?: string): TestedRuntime {
-  const runtime = app.get<IdempotentMqRuntime>(getRuntimeToken(name), { strict: false });
+  const runtime = find(app, name);
   if (!isReachable(runtime)) {
     throw new ConfigurationError(
       "A test reaches into the broker's tables, which a service has to itself. " +
@@ -20,6 +20,24 @@ export function runtimeOf(app: INestApplicationContext, name?: string): TestedRu
     );
   }
   return runtime;
+}
+
+function find(app: INestApplicationContext, name: string | undefined): IdempotentMqRuntime {
+  if (typeof (app as INestApplicationContext | undefined)?.get !== 'function') {
+    throw new InvalidOptionError('app', app, 'a Nest app or a TestingModule, after compile() and init()');
+  }
+  try {
+    return app.get<IdempotentMqRuntime>(getRuntimeToken(name), { strict: false });
+  } catch (cause) {
+    const [which, otherwise] =
+      name === undefined
+        ? ['without a name', "if it has one, say which it is: { name: 'orders' }"]
+        : [`{ name: '${name}' }`, 'give the name that its forRoot has, or none'];
+    throw new ConfigurationError(
+      `This app imports no IdempotentMqModule.forRoot(…) ${which}: import it, or ${otherwise}.`,
+      { cause },
+    );
+  }
 }
 
 function isReachable(runtime: IdempotentMqRuntime): runtime is TestedRuntime {

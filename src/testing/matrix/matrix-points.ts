@@ -11,6 +11,8 @@ export interface MatrixPoint {
   readonly name: string;
   readonly advice: string;
   readonly isPublishedTwice?: boolean;
+  /** Where it need not happen though the handler is as it was: why it did not. */
+  readonly mayMiss?: string;
   /** @param onStruck called when it has happened */
   disturb(onStruck: () => void): Disturbance;
 }
@@ -33,6 +35,24 @@ export function pointsOf(
     ),
     publishedTwice(),
     ...(probes.length > 1 && !place.isSqlite ? [sideBySide(probes.length)] : []),
+  ];
+}
+
+/** What can't be tried here, and why. */
+export function leftOutOf({ length: messages }: readonly Probe[], { isSqlite }: Place): string[] {
+  const sideBySide = 'messages handled side by side, each up to its first write';
+  return [
+    ...(messages > 1
+      ? []
+      : [`${sideBySide}: a run publishes one alone; let it publish two that change the same row`]),
+    ...(isSqlite
+      ? [
+          ...(messages > 1
+            ? [`${sideBySide}: SQLite has one writer at a time; take the server that you run`]
+            : []),
+          'deadlocks and lock waits: SQLite has none',
+        ]
+      : []),
   ];
 }
 
@@ -115,16 +135,21 @@ function sideBySide(count: number): MatrixPoint {
     advice:
       'Something is read, and written later as if nobody had changed it meanwhile. Lock it where it is read (lock: pessimistic_write), ' +
       'or change it in one statement (SET balance = balance + ?); a read outside of the transaction proves nothing.',
+    mayMiss: 'no two were there at the same time (an ordering key, concurrency: 1, or no write)',
     disturb(onStruck) {
+      const under = new Set<Probe>();
       let arrived = 0;
       let allAreThere!: () => void;
       const all = new Promise<void>((resolve) => (allAreThere = resolve));
       return {
-        async statement(_probe, { isFirstWrite }, run) {
+        async statement(probe, { isFirstWrite }, run) {
+          under.add(probe);
+          void probe.ended.then(() => under.delete(probe));
           if (isFirstWrite) {
-            onStruck();
             if (++arrived === count) allAreThere();
             await noLongerThan(COMPANY_MS, all);
+            // Another one may stand at a lock that this one has, and not come that far.
+            if (under.size > 1) onStruck();
           }
           return run();
         },

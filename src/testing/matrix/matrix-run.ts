@@ -1,15 +1,17 @@
-import { inspect } from 'node:util';
 import { randomBytes } from 'node:crypto';
+import { describeError } from '../../errors/index.js';
 import type { IdempotentMqEvent } from '../../events/index.js';
 import { type MqTestHarness } from '../harness/mq-test-harness.js';
 import type { TestedRuntime } from '../harness/runtime-of.js';
 import { isWaiting } from '../statements/is-waiting.js';
+import { noLongerThan } from './no-longer-than.js';
+import { textOf } from './observed.js';
 import type { Probe } from './probe.js';
 import type { Disturbance, ProbedScopes } from './probed-scopes.js';
 
 /** One of the runs that a matrix consists of. */
 export interface MatrixRun {
-  /** No other run has it: `run-5f3c-12`. What is published and observed is told apart by it. */
+  /** No other run has it, nor does that of any other begin with it: `run-5f3c-0012`. What is published and observed is told apart by it. */
   readonly id: string;
 }
 
@@ -18,7 +20,11 @@ export interface Observing<Observed> {
   observe: (run: MatrixRun) => Promise<Observed> | Observed;
 }
 
+/** Something of the run still goes on, and would be in the way of the next one. */
+export class UnfinishedRunError extends Error {}
+
 export interface RunOutcome {
+  readonly run: MatrixRun;
   /** What was observed, as text; the run's id is `<id>` in it. */
   readonly observed: string;
   /** What went wrong in the handler, in its own words. */
@@ -50,18 +56,25 @@ export class MatrixRuns<Observed> {
     private readonly timeoutMs: number,
   ) {}
 
+  /** @throws UnfinishedRunError when it did not come to its end */
   async run(disturbance: Disturbance, { isPublishedTwice = false } = {}): Promise<RunOutcome> {
-    const run = { id: `${this.prefix}-${++this.count}` };
+    const run = this.next();
     const events: IdempotentMqEvent[] = [];
     const subscription = this.runtime.events.events$.subscribe((event) => events.push(event));
     const known = new Set((await this.harness.deadLetters({ limit: 1000 })).map(({ id }) => id));
     this.scopes.begin(disturbance);
     try {
-      await this.publish(run, isPublishedTwice);
-      const left = await this.settle(known);
-      const observed = textOf(await this.observing.observe(run), run);
+      await this.call('publish', () => this.publish(run, isPublishedTwice));
+      const left = await this.settle(known).catch((cause: unknown) => {
+        // Not instanceof: Jest has an Error of its own, and Node's AssertionError is none of it.
+        throw new UnfinishedRunError((cause as Partial<Error> | undefined)?.message ?? String(cause), {
+          cause,
+        });
+      });
+      const observed = await this.observe(run);
       const failures = events.flatMap((event) => failureOf(event) ?? []);
       return {
+        run,
         observed,
         failures,
         misuse: [...new Set([...failures.filter((failure) => MISUSE.test(failure)), ...left])],
@@ -71,6 +84,34 @@ export class MatrixRuns<Observed> {
     } finally {
       subscription.unsubscribe();
     }
+  }
+
+  /** What there is of a run, now. */
+  async observe(run: MatrixRun): Promise<string> {
+    return textOf(await this.call('observe', () => this.observing.observe(run)), run.id);
+  }
+
+  /** What `observe` returns of an act that never was; undefined: it threw, as where a row is required. */
+  async observeNothing(): Promise<string | undefined> {
+    return this.observe(this.next()).catch(() => undefined);
+  }
+
+  private next(): MatrixRun {
+    return { id: `${this.prefix}-${String(++this.count).padStart(4, '0')}` };
+  }
+
+  /** Calls what the test has given, and names it in what it throws. */
+  private async call<T>(name: keyof Observing<Observed>, work: () => T | Promise<T>): Promise<T> {
+    let isOver = false;
+    const working = (async () => work())().finally(() => (isOver = true));
+    await noLongerThan(
+      this.timeoutMs,
+      working.catch(() => undefined),
+    );
+    if (!isOver) throw new UnfinishedRunError(`${name} has not returned after ${this.timeoutMs} ms.`);
+    return working.catch((cause: unknown) => {
+      throw new Error(`${name} threw ${describeError(cause)}`, { cause });
+    });
   }
 
   /** A sender that repeats itself may be refused. */
@@ -120,9 +161,4 @@ export class MatrixRuns<Observed> {
 function failureOf(event: IdempotentMqEvent): string | undefined {
   if (event.type === 'dead-lettered') return event.error;
   return event.type === 'retry-scheduled' && !event.requested ? event.error : undefined;
-}
-
-function textOf(value: unknown, { id }: MatrixRun): string {
-  const whole = { depth: 20, sorted: true, maxArrayLength: null, maxStringLength: null } as const;
-  return inspect(value, whole).replaceAll(id, '<id>');
 }

@@ -1,8 +1,12 @@
 import type { QueryRunner } from 'typeorm';
 import { currentScope } from '../../transaction/index.js';
+import { ConfigurationError } from '../../errors/index.js';
 import type { TestedRuntime } from '../harness/runtime-of.js';
 import { interpose } from '../interpose.js';
 import { Probe, type Statement } from './probe.js';
+
+/** On the connections whose scopes are probed. */
+const PROBED = Symbol.for('nestjs-idempotent-mq.probed-scopes');
 
 /** What a run does to the transactions of handlers, each where it may. */
 export interface Disturbance {
@@ -23,8 +27,16 @@ export class ProbedScopes {
   private readonly byScope = new Map<string, Probe>();
   private readonly undo: (() => void)[];
 
+  /** @throws ConfigurationError where another matrix is at it */
   constructor({ connections, caller }: TestedRuntime) {
+    if (PROBED in connections) {
+      throw new ConfigurationError(
+        'A crashMatrix is under way in this app already: await it before the next one, for each cuts off what the other one runs.',
+      );
+    }
+    Object.defineProperty(connections, PROBED, { value: true, configurable: true });
     this.undo = [
+      () => void Reflect.deleteProperty(connections, PROBED),
       interpose(connections, 'scopeRunner', (scopeRunner) => async (request) => {
         if (request.kind !== 'handler') return scopeRunner(request);
         const leave = this.disturbance.isOneByOne ? await this.takeTurn() : () => undefined;

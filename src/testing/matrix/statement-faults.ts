@@ -30,7 +30,8 @@ export interface Place {
 
 const OUTSIDE =
   "What came twice, or stayed behind, was not part of the delivery's transaction: a mail, an HTTP call, a statement on another connection or DataSource. " +
-  'Write with delivery.manager; what is no row, publish from the handler as a message of its own, for an @AtLeastOnceConsumer.';
+  'Write with delivery.manager; what is no row, publish from the handler as a message of its own, for an @AtLeastOnceConsumer. ' +
+  'What is missing was taken for done by something that was not rolled back: a field, a cache in memory. Keep that in the database, or change it after the COMMIT.';
 const SWALLOWED =
   'The handler went on after an error, so part of its effect is missing: let the error through, or undo what goes with it.';
 const AWAIT = 'A promise of the handler is not awaited: await each statement, or Promise.all of them.';

@@ -1,0 +1,55 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { OwnServer } from '../../test/support/own-server.js';
+
+/** An acknowledged commit survives the server's death, in the binary log as well. */
+export const DURABLE = ['--innodb-flush-log-at-trx-commit=1', '--sync-binlog=1', '--log-bin=binlog'];
+
+/** A server of a campaign's own that is killed and comes back. */
+export class DurableServer {
+  private constructor(
+    private readonly server: OwnServer,
+    readonly url: string,
+    /** Of what comes back. */
+    private readonly options: readonly string[],
+  ) {}
+
+  /** @param laterOptions what it is started with once it has been killed, beside what makes it durable */
+  static async start(
+    engine: 'mariadb' | 'mysql',
+    id: number,
+    laterOptions: readonly string[],
+  ): Promise<DurableServer> {
+    const server = await OwnServer.start(engine);
+    const options = [...DURABLE, `--server-id=${id}`];
+    try {
+      await server.kill();
+      await server.startAgain(options);
+    } catch (error) {
+      await server.close();
+      throw error;
+    }
+    return new DurableServer(server, server.url.replace(/^mysql:/, `${engine}:`), [
+      ...options,
+      ...laterOptions,
+    ]);
+  }
+
+  kill(): Promise<void> {
+    return this.server.kill();
+  }
+
+  /** @param againAfterMs when it is killed once more: most of the time while it recovers */
+  async comeBack(againAfterMs?: number): Promise<void> {
+    await this.server.launch(this.options);
+    if (againAfterMs !== undefined) {
+      await pause(againAfterMs);
+      await this.server.kill();
+      await this.server.launch(this.options);
+    }
+    await this.server.ready();
+  }
+
+  close(): Promise<void> {
+    return this.server.close();
+  }
+}

@@ -1,0 +1,32 @@
+import { BEHAVIOURS } from '../conducts/behaviours.js';
+import { conductFor } from '../conducts/conduct.js';
+import { HOSTILE_RETRY } from '../processes/hostile-issuing.js';
+import { issueCard } from '../processes/issuing.js';
+import { brokenConsumer, insertOwnDedup } from './broken-consumer.js';
+import type { Variant } from './variant.js';
+
+/** Dedup row, effect and COMMIT in one transaction, and nobody looks whether it still is one. */
+export const plainTransaction: Variant = {
+  name: 'plain-transaction',
+  damage: 'doubled',
+  campaigns: ['hostile'],
+  shapes: [1, 2],
+  // SQLite's handles are guarded for everybody: a statement outside of its transaction waits, or is refused.
+  engines: ['mariadb', 'mysql'],
+  consumer: brokenConsumer(
+    async ({ dataSource, card, delivery }) => {
+      const { paymentId, group } = card;
+      const { attempt } = delivery;
+      await dataSource.transaction(async (manager) => {
+        if (!(await insertOwnDedup(manager, card))) return;
+        const issue = (by = manager) => issueCard(by, card);
+        const conduct = conductFor(dataSource.options.type as 'mariadb' | 'mysql', group, paymentId);
+        await (conduct
+          ? BEHAVIOURS[conduct]({ paymentId, group, attempt, manager, outer: dataSource, issue })
+          : issue());
+      });
+      return delivery.ack();
+    },
+    { retry: HOSTILE_RETRY },
+  ),
+};
