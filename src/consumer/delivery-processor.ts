@@ -142,7 +142,7 @@ export class DeliveryProcessor {
   ): Promise<boolean> {
     const about = { handler: this.consumer.name, bizId: held.bizId };
     const settling = { stopping, onNotRun: (error: unknown) => onNotRun(error, about) };
-    await this.settle(held, held.abortedBy === 'shutdown' ? atNoCost(outcome) : outcome, settling);
+    await this.settle(held, withoutItsFault(held, outcome), settling);
     return !NOT_RUN.has(outcome.kind);
   }
 
@@ -359,10 +359,10 @@ interface AboutError {
   stack: string;
 }
 
-/** A handler that failed because the process told it to stop has not failed. */
-function atNoCost(outcome: Outcome): Outcome {
+/** A handler that failed because it was told to stop has not failed. What a lost lease costs is for the broker to count. */
+function withoutItsFault({ abortedBy }: HeldDelivery, outcome: Outcome): Outcome {
   const { kind } = outcome;
-  return kind === 'failed' || kind === 'connection-lost'
-    ? { kind: 'not-run', error: outcome.error }
-    : outcome;
+  if (kind !== 'failed' && kind !== 'connection-lost') return outcome;
+  if (abortedBy === 'shutdown') return { kind: 'not-run', error: outcome.error };
+  return abortedBy === 'lease-lost' ? { kind: 'lease-lost' } : outcome;
 }
