@@ -91,6 +91,7 @@ const asItIs = [
     args: ['forgetting', '--size', '300', '--shape', '1'],
   },
 ];
+const VOID = 2;
 const NOTHING = 'lost 0, doubled 0, landedTwice 0, unfounded 0, left 0, disordered 0, overlapped 0, late 0';
 const broken = [
   // Told of twice, a payment has two cards.
@@ -155,12 +156,22 @@ async function campaign(...args: string[]): Promise<Finished> {
   return { status, output };
 }
 
+/** A short one may be void: one of its faults, drawn by chance, has not happened. Then another seed is to show what this one did not. */
+async function judged(args: readonly string[]): Promise<Finished> {
+  let last!: Finished;
+  for (const seed of ['1', '2', '3']) {
+    last = await campaign(...args, '--seed', seed);
+    if (last.status !== VOID) break;
+  }
+  return last;
+}
+
 describe('a short campaign', () => {
   const finished = new Map<string, Finished>();
 
   beforeAll(async () => {
     await inLanes(AT_A_TIME, [...asItIs, ...broken], async ({ title, args }) => {
-      finished.set(title, await campaign(...args, '--seed', '1'));
+      finished.set(title, await judged(args));
     });
   }, PATIENCE_MS);
 

@@ -3,6 +3,7 @@ import { currentScope } from '../../transaction/index.js';
 import { ConfigurationError } from '../../errors/index.js';
 import type { TestedRuntime } from '../harness/runtime-of.js';
 import { interpose } from '../interpose.js';
+import { failLate } from './hold-back.js';
 import { Probe, type Statement } from './probe.js';
 
 /** On the connections whose scopes are probed. */
@@ -65,10 +66,15 @@ export class ProbedScopes {
         this.probes.push(probe);
         this.byScope.set(request.name, probe);
         const probed = (...args: Parameters<QueryRunner['query']>) => {
-          const run = () => query(...args);
           const statement = probe.next(args[0]);
           const { disturbance } = this;
-          return statement && disturbance.statement ? disturbance.statement(probe, statement, run) : run();
+          if (!statement || !disturbance.statement) return query(...args);
+          const run = () =>
+            query(...args).catch((error: unknown) => {
+              if (!statement.isHandlers) throw error;
+              return failLate(probe, statement, error);
+            });
+          return disturbance.statement(probe, statement, run);
         };
         Object.assign(runner, { query: probed });
         return connection;

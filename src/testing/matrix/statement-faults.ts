@@ -1,6 +1,5 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { connectionLost, deadlock, lockWaitTimeout, statementFailed } from './injected-errors.js';
-import { noLongerThan } from './no-longer-than.js';
+import { failLate, holdBack } from './hold-back.js';
 import type { Probe, Statement } from './probe.js';
 
 /** What a fault can use. */
@@ -35,10 +34,6 @@ const OUTSIDE =
 const SWALLOWED =
   'The handler went on after an error, so part of its effect is missing: let the error through, or undo what goes with it.';
 const AWAIT = 'A promise of the handler is not awaited: await each statement, or Promise.all of them.';
-
-/** How long the answer to an awaited statement is held back, and to one that nobody awaits, after its handler. Milliseconds. */
-const HELD_BACK_MS = 50;
-const AFTER_HANDLER_MS = 20;
 
 const isCommit = ({ sql }: Statement) => /^\s*COMMIT\b/i.test(sql);
 const isHandlers = ({ isHandlers }: Statement) => isHandlers;
@@ -84,16 +79,14 @@ export const STATEMENT_FAULTS: readonly StatementFault[] = [
     applies: isHandlers,
     strike: async ({ probe, statement }) => {
       probe.closeConnection();
-      throw connectionLost(statement.sql);
+      return failLate(probe, statement, connectionLost(statement.sql));
     },
   },
   {
     what: 'it fails, and the handler gets the error',
     advice: `${SWALLOWED} ${OUTSIDE}`,
     applies: isHandlers,
-    strike: async ({ statement }) => {
-      throw statementFailed(statement.sql);
-    },
+    strike: ({ probe, statement }) => failLate(probe, statement, statementFailed(statement.sql)),
   },
   {
     what: 'a deadlock (1213) rolls its transaction back',
@@ -101,16 +94,14 @@ export const STATEMENT_FAULTS: readonly StatementFault[] = [
     applies: onServers,
     strike: async ({ probe, statement }) => {
       await probe.rollback();
-      throw deadlock(statement.sql);
+      return failLate(probe, statement, deadlock(statement.sql));
     },
   },
   {
     what: 'it waits too long for a lock (1205)',
     advice: OUTSIDE,
     applies: onServers,
-    strike: async ({ statement }) => {
-      throw lockWaitTimeout(statement.sql);
-    },
+    strike: ({ probe, statement }) => failLate(probe, statement, lockWaitTimeout(statement.sql)),
   },
   {
     what: 'the lease is lost before it, and the delivery handed out again',
@@ -126,10 +117,9 @@ export const STATEMENT_FAULTS: readonly StatementFault[] = [
     what: 'its answer comes late',
     advice: AWAIT,
     applies: isHandlers,
-    strike: async ({ probe, run }) => {
+    strike: async ({ probe, statement, run }) => {
       const answer = await run();
-      const handlerIsOver = probe.ended.then(() => pause(AFTER_HANDLER_MS));
-      await noLongerThan(HELD_BACK_MS, handlerIsOver);
+      await holdBack(probe, statement);
       return answer;
     },
   },
