@@ -74,14 +74,15 @@ describe.each(engines)('statements on %s', (engine) => {
     return consumedBy(publish, messages, first);
   }
 
+  /** @param drops how often it is told that messages are gone, the warm-up included */
   async function consumedBy(
     publish: () => Promise<unknown>,
-    messages: number,
+    drops: number,
     first: RegExp,
   ): Promise<string[]> {
     const from = recording.statements.length;
     await publish();
-    await app.events('message-dropped', messages);
+    await app.events('message-dropped', drops);
     const since = recording.statements.slice(from);
     const begun = since.findIndex(({ sql }) => first.test(sql));
     const { connection } = since[begun]!;
@@ -257,7 +258,7 @@ describe.each(engines)('statements on %s', (engine) => {
         ['P-1', 'P-2', 'P-3'].map((id) => payment(id)),
         { standalone: true },
       );
-    expect(await consumedBy(publish, 4, /^INSERT INTO .mq_dedup/)).toEqual([
+    expect(await consumedBy(publish, 2, /^INSERT INTO .mq_dedup/)).toEqual([
       'INSERT mq_dedup',
       'INSERT card',
       'INSERT card',
