@@ -6,6 +6,7 @@ import {
   type DedupRow,
   type MarkedRows,
   replaceDedupToken,
+  takeBackDedups,
 } from '../storage/index.js';
 import type { SessionWatch } from './session-watch.js';
 
@@ -16,7 +17,7 @@ import type { SessionWatch } from './session-watch.js';
  */
 export class DedupMark implements MarkedRows {
   readonly scenarioId: number;
-  readonly bizIds: readonly [Buffer, ...Buffer[]];
+  bizIds: readonly [Buffer, ...Buffer[]];
   private readonly tokens: [Buffer, ...Buffer[]];
   private hasEnded = false;
   private renewal: Promise<void> | undefined;
@@ -56,6 +57,19 @@ export class DedupMark implements MarkedRows {
     return (this.renewal ??= this.replace().finally(() => {
       this.renewal = undefined;
     }));
+  }
+
+  /**
+   * Takes back the rows of those whose work has not begun.
+   *
+   * @returns whether they were there
+   */
+  async leaveOut(bizIds: readonly Buffer[]): Promise<boolean> {
+    const { scenarioId, token } = this;
+    const { affected } = await takeBackDedups(this.database, this.on, { scenarioId, bizIds, token });
+    const stay = this.bizIds.filter((bizId) => !bizIds.some((one) => one.equals(bizId)));
+    this.bizIds = stay as [Buffer, ...Buffer[]];
+    return affected === bizIds.length;
   }
 
   isOn(row: DedupRow): boolean {

@@ -225,32 +225,22 @@ describe.each(engines)('deliveries that share a transaction on %s', (engine) => 
     expect([calls('P-3'), calls('P-4'), calls('P-5')]).toEqual([1, 1, 1]);
   });
 
-  it('are torn where they came after the one that had committed, and before the one that failed', async () => {
-    const deeds: Record<string, Deed> = {
-      'P-4': async (_, { manager }) => void (await manager.query('COMMIT')),
-      'P-6': async () => {
-        throw new Error('no ink');
-      },
-    };
-    let isFirst = true;
-    Cards.afterwards = async (paid, delivery) => {
-      if (isFirst) await deeds[paid.paymentId]?.(paid, delivery);
-      if (paid.paymentId === 'P-6') isFirst = false;
-    };
-    await publish(IDS);
-    await app.events('dead-lettered', 3, ({ reason }) => reason === 'torn');
-    await app.events('acknowledged', IDS.length - 2);
-    expect(seen('dead-lettered').sort()).toEqual(['P-4', 'P-5', 'P-6']);
-    expect(await cards()).toEqual(each.filter((id) => !['P-5', 'P-6'].includes(id)));
-  });
-
-  it('share also what comes after a commit of one', async () => {
-    once('P-4', async (_, { manager }) => {
-      await manager.query('COMMIT');
-    });
+  it('are run alone where one before them has ended the transaction, and so nobody is torn for another one', async () => {
+    once('P-4', async (_, { manager }) => void (await manager.query('COMMIT')));
     await publish(IDS);
     await allAcknowledged();
+    expect(seen('dead-lettered')).toEqual([]);
     expect(await cards()).toEqual(each);
-    expect(transactions()).toBe(1);
+    // Those from P-5 on.
+    expect(transactions()).toBe(1 + IDS.length - 5);
+  });
+
+  it('are run alone where one before them has rolled the transaction back', async () => {
+    once('P-4', async (_, { manager }) => void (await manager.query('ROLLBACK')));
+    await publish(IDS);
+    await allAcknowledged();
+    expect(seen('dead-lettered')).toEqual([]);
+    expect(await cards()).toEqual(each);
+    expect([calls('P-3'), calls('P-4'), calls('P-5')]).toEqual([2, 2, 1]);
   });
 });

@@ -48,14 +48,15 @@ export async function consumeSlice(
   } catch {
     return ALL_ALONE;
   }
-  let members: Member[] = [];
+  let run: Member[] = [];
   try {
-    members = await insertRows(deps, path, scope, scenarioId, readable);
+    const members = await insertRows(deps, path, scope, scenarioId, readable);
     if (members.length === 0) return await leaveAlone(scope);
     const mark = markRows(deps, scope, scenarioId, members);
     try {
-      await runAll(deps, consumer, scope, members);
-      await prove(path, scope, mark, members);
+      run = await runAll(deps, consumer, scope, members);
+      await leaveOut(mark, scope, members.slice(run.length));
+      await prove(path, scope, mark, run);
     } catch (error) {
       for (const { held } of members) held.settling = false;
       await scope.rollback();
@@ -69,7 +70,7 @@ export async function consumeSlice(
     // From here on the connection may be somebody else's.
     for (const { held } of readable) held.abandon = undefined;
   }
-  return new Map([...tooLong(slice), ...(await commitAndAck(deps, path, scope, members))]);
+  return new Map([...tooLong(slice), ...(await commitAndAck(deps, path, scope, run))]);
 }
 
 function markRows(
@@ -83,18 +84,34 @@ function markRows(
   return scope.markedBy({ scenarioId, bizIds, token: members[0]!.token });
 }
 
+/** @returns those that were run: nobody is to run in what is left of a transaction that another one has ended */
 async function runAll(
   deps: ConsumptionDeps,
   consumer: DiscoveredConsumer,
   scope: GuardedScope,
   members: readonly Member[],
-): Promise<void> {
+): Promise<Member[]> {
+  const run: Member[] = [];
   for (const member of members) {
     member.progress = 'begun';
     await runHandler(deps, consumer, member, scope);
-    if (!scope.session.endedWithin && !scope.session.autocommitSeen) member.progress = 'whole';
+    run.push(member);
+    if (scope.session.endedWithin) break;
+    member.progress = 'whole';
   }
-  await letSubscribersWrite(consumer, members.at(-1)!.held, scope);
+  await letSubscribersWrite(consumer, run.at(-1)!.held, scope);
+  return run;
+}
+
+/** Those that were not run have no effect, whatever has made their rows durable. */
+async function leaveOut(
+  mark: DedupMark,
+  { name }: GuardedScope,
+  untouched: readonly Member[],
+): Promise<void> {
+  if (untouched.length === 0) return;
+  const wereThere = await mark.leaveOut(untouched.map(({ bizId }) => bizId));
+  if (!wereThere) throw notProven(name);
 }
 
 async function prove(

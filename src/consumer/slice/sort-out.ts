@@ -1,4 +1,4 @@
-import { takeBackDedup, markDone, readDedup } from '../../storage/index.js';
+import { markDone, readDedup, takeBackDedups } from '../../storage/index.js';
 import type { DedupMark } from '../../transaction/index.js';
 import type { AckPath } from '../ack-path.js';
 import type { ConsumptionDeps } from '../consume-idempotently.js';
@@ -58,11 +58,12 @@ async function standingOf(
 ): Promise<Outcome | undefined> {
   const { database } = connections;
   const key = { scenarioId: mark.scenarioId, bizId };
+  const rows = { scenarioId: mark.scenarioId, bizIds: [bizId] };
   const row = await connections.control((on) => readDedup(database, on, key));
   const isDurable = row !== undefined && isOwnRow(row, origin) && mark.isOn(row);
   if (!isDurable) return undefined;
   if (progress === 'untouched') {
-    await connections.control((on) => takeBackDedup(database, on, key, row.token));
+    await connections.control((on) => takeBackDedups(database, on, { ...rows, token: row.token }));
     return undefined;
   }
   if (transport.colocated) {

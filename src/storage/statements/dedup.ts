@@ -153,25 +153,24 @@ export async function readDedup(
   })[0];
 }
 
-/** Of work that has not begun, though something else has made its row durable. */
-export async function takeBackDedup(
-  { tables }: Database,
-  on: Connection,
-  { scenarioId, bizId }: DedupKey,
-  token: Buffer,
-): Promise<void> {
-  await write(on, `DELETE FROM ${tables.dedup} WHERE scenario_id = ? AND biz_id = ? AND token = ?`, [
-    scenarioId,
-    bizId,
-    token,
-  ]);
-}
-
 /** Rows of one transaction, which have one token. */
 export interface MarkedRows {
   scenarioId: number;
   bizIds: readonly Buffer[];
   token: Buffer;
+}
+
+/** Of work that has not begun, though something else has made its rows durable. */
+export async function takeBackDedups(
+  { tables }: Database,
+  on: Connection,
+  { scenarioId, bizIds, token }: MarkedRows,
+): Promise<WriteResult> {
+  return write(
+    on,
+    `DELETE FROM ${tables.dedup} WHERE scenario_id = ? AND biz_id IN (${placeholders(bizIds.length)}) AND token = ?`,
+    [scenarioId, ...bizIds, token],
+  );
 }
 
 /** Marks the rows anew, in the transaction that follows one which may have made them durable. So many rows are there. */
