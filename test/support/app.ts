@@ -46,7 +46,7 @@ export interface AppParts {
   dataSource?: object;
 }
 
-const EVENT_TIMEOUT_MS = 20_000;
+const EVENT_TIMEOUT_MS = 40_000;
 
 /** With `apart`, a broker that a test doesn't place is in a database of its own, beside the test's. */
 const SHAPE = process.env.MQ_TEST_SHAPE;
