@@ -46,7 +46,7 @@ export interface AppParts {
   dataSource?: object;
 }
 
-const EVENT_TIMEOUT_MS = 20_000;
+const EVENT_TIMEOUT_MS = 40_000;
 
 /** How many deliveries may share a transaction, where a test doesn't say so itself. */
 const PER_TRANSACTION = Number(process.env.MQ_TEST_PER_TRANSACTION) || undefined;

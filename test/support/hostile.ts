@@ -188,7 +188,7 @@ export class HostileWorker {
     await firstValueFrom(
       concat(from([...this.app.seen]), events$).pipe(
         filter((event) => 'bizId' in event && event.bizId === bizId && ends.includes(event.type)),
-        timeout({ first: 20_000 }),
+        timeout({ first: 40_000 }),
       ),
     );
   }
