@@ -31,6 +31,10 @@ const asItIs = [
           title: 'on MariaDB when COMMITs are lost',
           args: ['commit', '--size', '1', '--shape', '2', ...onMariadb],
         },
+        {
+          title: 'on MariaDB when COMMITs of shared transactions are lost',
+          args: ['commit', '--size', '2', '--shape', '1', '--per-transaction', '10', ...onMariadb],
+        },
         { title: 'on MariaDB under ordering keys', args: [...inOrder, ...onMariadb] },
         {
           title: 'on MariaDB when payments come again and again',
