@@ -1,0 +1,27 @@
+import { createConnection } from 'mysql2/promise';
+import type { Place } from './contestant.js';
+import type { ServerKind } from './servers/kinds.js';
+
+/** How busy a server is kept, by its own count. RabbitMQ has none that compares. */
+export async function statementsOf(kind: ServerKind, place: Place): Promise<number | undefined> {
+  switch (kind) {
+    case 'mariadb':
+    case 'mysql':
+      return questions(place.urls[kind]!);
+    case 'postgres':
+    case 'redis':
+    case 'rabbitmq':
+      return undefined;
+  }
+}
+
+/** Statements that clients have sent, this one too. */
+async function questions(url: string): Promise<number> {
+  const session = await createConnection(url);
+  try {
+    const [rows] = await session.query("SHOW GLOBAL STATUS LIKE 'Questions'");
+    return Number((rows as [{ Value: string }])[0].Value);
+  } finally {
+    await session.end();
+  }
+}
