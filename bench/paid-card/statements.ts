@@ -1,4 +1,5 @@
 import { createConnection } from 'mysql2/promise';
+import { once, postgresUrl } from './business/postgres.js';
 import type { Place } from './contestant.js';
 import type { ServerKind } from './servers/kinds.js';
 
@@ -9,6 +10,7 @@ export async function statementsOf(kind: ServerKind, place: Place): Promise<numb
     case 'mysql':
       return questions(place.urls[kind]!);
     case 'postgres':
+      return transactions(place);
     case 'redis':
     case 'rabbitmq':
       return undefined;
@@ -24,4 +26,13 @@ async function questions(url: string): Promise<number> {
   } finally {
     await session.end();
   }
+}
+
+/** Transactions of one database, as each statement of a poll is one: PostgreSQL does not count statements by itself. */
+async function transactions(place: Place): Promise<number> {
+  const [row] = await once(
+    postgresUrl(place),
+    'SELECT xact_commit + xact_rollback AS n FROM pg_stat_database WHERE datname = current_database()',
+  );
+  return Number(row!.n);
 }

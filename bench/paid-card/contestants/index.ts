@@ -1,5 +1,7 @@
 import type { Contestant } from '../contestant.js';
+import { graphileWorker } from './graphile-worker.js';
 import { ours } from './ours.js';
+import { pgBoss } from './pg-boss.js';
 import { raw } from './raw.js';
 
 export const CONTESTANTS: readonly Contestant[] = [
@@ -9,4 +11,8 @@ export const CONTESTANTS: readonly Contestant[] = [
   ours('mariadb', 'one'),
   ours('mariadb', 'apart'),
   ours('mariadb', 'service'),
+  pgBoss('polling'),
+  pgBoss('notify'),
+  pgBoss('transactional'),
+  graphileWorker,
 ];
