@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis';
 import { createConnection } from 'mysql2/promise';
 import { once, postgresUrl } from './business/postgres.js';
 import type { Place } from './contestant.js';
@@ -12,6 +13,7 @@ export async function statementsOf(kind: ServerKind, place: Place): Promise<numb
     case 'postgres':
       return transactions(place);
     case 'redis':
+      return commands(place.urls.redis!);
     case 'rabbitmq':
       return undefined;
   }
@@ -35,4 +37,13 @@ async function transactions(place: Place): Promise<number> {
     'SELECT xact_commit + xact_rollback AS n FROM pg_stat_database WHERE datname = current_database()',
   );
   return Number(row!.n);
+}
+
+async function commands(url: string): Promise<number> {
+  const redis = new Redis(url);
+  try {
+    return Number(/total_commands_processed:(\d+)/.exec(await redis.info('stats'))![1]);
+  } finally {
+    await redis.quit();
+  }
 }

@@ -1,7 +1,9 @@
 import type { Contestant } from '../contestant.js';
+import { bullmq } from './bullmq.js';
 import { graphileWorker } from './graphile-worker.js';
 import { ours } from './ours.js';
 import { pgBoss } from './pg-boss.js';
+import { rabbitmq } from './rabbitmq.js';
 import { raw } from './raw.js';
 
 export const CONTESTANTS: readonly Contestant[] = [
@@ -15,4 +17,6 @@ export const CONTESTANTS: readonly Contestant[] = [
   pgBoss('notify'),
   pgBoss('transactional'),
   graphileWorker,
+  rabbitmq,
+  bullmq,
 ];
