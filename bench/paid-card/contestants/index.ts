@@ -19,4 +19,10 @@ export const CONTESTANTS: readonly Contestant[] = [
   graphileWorker,
   rabbitmq,
   bullmq,
+  raw('mysql', 'stacked'),
+  raw('mysql', 'same'),
+  raw('mysql', 'naive'),
+  ours('mysql', 'one'),
+  ours('mysql', 'apart'),
+  ours('mysql', 'service'),
 ];

@@ -11,7 +11,7 @@ import { pidIn, serverFolder, startIn } from './start.js';
 /** Memory as the other servers have it; what keeps a commit safe is as it comes, and is said all the same. */
 const SETTINGS = {
   shared_buffers: '1GB',
-  max_wal_size: '4GB',
+  max_wal_size: '1GB',
   max_connections: '300',
   fsync: 'on',
   synchronous_commit: 'on',

@@ -22,7 +22,7 @@ export async function startSql(
     // One that somebody named is theirs, and left as it is.
     if (process.env[`MQ_TEST_${kind.toUpperCase()}_URL`] === undefined) {
       await session.query(`SET GLOBAL innodb_buffer_pool_size = ${GIB}`);
-      await session.query(`SET GLOBAL ${redo} = ${2 * GIB}`);
+      await session.query(`SET GLOBAL ${redo} = ${GIB}`);
     }
     const told = [
       'innodb_buffer_pool_size',
