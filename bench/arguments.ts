@@ -8,7 +8,7 @@ export const USAGE = `npm run bench -- NAME [options]
   --database URL    mariadb:// or mysql://, of a user who may create databases; left out, old-read-view and shapes take SQLite. paid-card starts its servers itself
   --rounds N        9 unless given; of paid-card, as many as its size has
 
-  paid-card               --size small|full  --only PART,PART  --out FOLDER
+  paid-card               --size small|full  --only PART,PART  --out FOLDER  --render FOLDER
   old-read-view           --finished N,N  --backlog N
   dedup-rows              --sizes N,N     --keys ordered,random     --pools MIB,MIB
   forgetting-beside-load  --rows N        --publishers N            --window MS
@@ -33,6 +33,7 @@ export interface Arguments {
   size: SizeName;
   only: string[];
   out: string | undefined;
+  render: string | undefined;
   /** As it was given. */
   givenRounds: number | undefined;
 }
@@ -57,6 +58,7 @@ export function readArguments(argv: readonly string[]): Arguments {
       size: { type: 'string', default: 'full' },
       only: { type: 'string', default: '' },
       out: { type: 'string' },
+      render: { type: 'string' },
     },
   });
   const name = NAMES.find((each) => each === positionals[0]);
@@ -83,6 +85,7 @@ export function readArguments(argv: readonly string[]): Arguments {
     size: sizeName(values.size),
     only: values.only.split(',').filter(Boolean),
     out: values.out,
+    render: values.render,
   };
 }
 

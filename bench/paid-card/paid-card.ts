@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeMachine } from './machine.js';
 import { NODE, PROGRAMS, buildPrograms } from './programs.js';
+import { render, writeReport } from './report/index.js';
 import type { ContestantResult, Results } from './results.js';
 import { type BenchServer, type ServerKind, startAll } from './servers/index.js';
 import { SIZES, type SizeName } from './sizes.js';
@@ -18,10 +19,16 @@ export interface PaidCardOptions {
   only: string[];
   /** Where results go. */
   out: string | undefined;
+  /** Of an earlier run, whose figures and plots are made anew; nothing is measured then. */
+  render: string | undefined;
 }
 
 /** @returns whether no round was void */
 export async function paidCard(options: PaidCardOptions): Promise<boolean> {
+  if (options.render !== undefined) {
+    await render(options.render);
+    return true;
+  }
   await buildPrograms();
   const size = { ...SIZES[options.size], ...(options.rounds && { rounds: options.rounds }) };
   const { contestants, kinds } = chosen(options.only);
@@ -41,8 +48,7 @@ export async function paidCard(options: PaidCardOptions): Promise<boolean> {
       servers: servers.map(({ kind, version, settings }) => ({ kind, version, settings })),
       contestants: measured,
     };
-    writeFileSync(join(out, 'results.json'), `${JSON.stringify(results, null, 2)}\n`);
-    console.error(`\nresults are in ${out}`);
+    await writeReport(results, out);
     return measured.every(({ voids }) => voids.length === 0);
   } finally {
     await stop();
