@@ -10,6 +10,11 @@ export interface Place {
   readonly service?: string;
 }
 
+/** Of the database that the broker has, where it has one of its own. */
+export function brokerNameOf({ name }: Place): string {
+  return `${name}_broker`;
+}
+
 export interface ConsumerSide {
   /** Messages handled at once. */
   readonly concurrency: number;

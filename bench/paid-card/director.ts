@@ -1,6 +1,5 @@
-import 'reflect-metadata';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { CONTESTANTS } from './contestants/index.js';
+import { allContestants } from './contestants/index.js';
 import type { ContestantResult } from './results.js';
 import { VoidRound, playRound } from './round.js';
 import type { BenchServer } from './servers/kinds.js';
@@ -19,7 +18,7 @@ export interface Order {
 
 const order = JSON.parse(readFileSync(process.argv[2]!, 'utf8')) as Order;
 const { size, servers, root } = order;
-const chosen = CONTESTANTS.filter(({ name }) => order.contestants.includes(name));
+const chosen = (await allContestants()).filter(({ name }) => order.contestants.includes(name));
 const results: ContestantResult[] = chosen.map(({ name, label, family, servers, settings, weaker }) => ({
   ...{ name, label, family, servers, settings, rounds: [], voids: [] },
   ...(weaker !== undefined && { weaker }),

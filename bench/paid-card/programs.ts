@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 
@@ -10,6 +10,7 @@ export const NODE = join(BENCH, 'node_modules/node-24/bin/node');
 /** @throws Error when the bench's own packages are not installed */
 export async function buildPrograms(): Promise<void> {
   if (!existsSync(NODE)) throw new Error('The bench has packages of its own: npm ci --prefix bench');
+  rmSync(join(PROGRAMS, 'chunks'), { recursive: true, force: true });
   // As tsc compiles it, and not as tsx does, which wraps each closure: what is measured is what users run.
   await build({
     entryPoints: {
@@ -21,6 +22,8 @@ export async function buildPrograms(): Promise<void> {
     outdir: PROGRAMS,
     outExtension: { '.js': '.mjs' },
     bundle: true,
+    splitting: true,
+    chunkNames: 'chunks/[name]-[hash]',
     format: 'esm',
     platform: 'node',
     target: 'node24',

@@ -1,4 +1,3 @@
-import 'reflect-metadata';
-import { CONTESTANTS } from './contestants/index.js';
+import { allContestants } from './contestants/index.js';
 
-console.log(JSON.stringify(CONTESTANTS.map(({ name, servers }) => ({ name, servers }))));
+console.log(JSON.stringify((await allContestants()).map(({ name, servers }) => ({ name, servers }))));

@@ -4,8 +4,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { brokerOf } from './contestants/ours.js';
-import type { Contestant, Place } from './contestant.js';
+import { type Contestant, type Place, brokerNameOf } from './contestant.js';
 
 const PROGRAM = join(import.meta.dirname, 'serve.mjs');
 const STARTS_WITHIN_MS = 60_000;
@@ -21,7 +20,7 @@ export async function startService({ business }: Contestant, place: Place): Prom
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const { host, username, password } = new URL(place.urls[business]!);
-  const database = `${business}://${username}:${password}@${host}/${brokerOf(place).name}`;
+  const database = `${business}://${username}:${password}@${host}/${brokerNameOf(place)}`;
   const flags = ['serve', '--database', database, '--port', String(port)];
   const child = spawn(process.execPath, [PROGRAM, ...flags], { stdio: ['ignore', 'ignore', 'inherit'] });
   await untilUp(url, child);

@@ -21,7 +21,7 @@ export const SIZES = {
     warmUp: 50,
     rounds: 1,
     calmRounds: 1,
-    processes: [2],
+    processes: [1],
     latency: { warmUp: 5, count: 20, perSecond: 50 },
     idle: { settleMs: 200, ms: 500 },
     concurrency: 20,

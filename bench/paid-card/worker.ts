@@ -1,8 +1,7 @@
-import 'reflect-metadata';
 import { setTimeout as pause } from 'node:timers/promises';
 import { now } from './clock.js';
 import type { Opened } from './contestant.js';
-import { CONTESTANTS } from './contestants/index.js';
+import { contestantNamed } from './contestants/index.js';
 import { paymentOf } from './payment.js';
 import type { Answer, Calls, Notice, OpenCall, Request, Times } from './worker-calls.js';
 
@@ -21,8 +20,7 @@ let gate: Promise<void> | undefined;
 
 const calls: Calls = {
   async open(call: OpenCall) {
-    const contestant = CONTESTANTS.find(({ name }) => name === call.contestant);
-    if (!contestant) throw new Error(`no contestant ${call.contestant}`);
+    const contestant = await contestantNamed(call.contestant);
     ({ payers } = call);
     if (call.held) gate = new Promise((resolve) => (release = resolve));
     const consumer = call.consumers ? { concurrency: call.consumers, begin, effect } : undefined;

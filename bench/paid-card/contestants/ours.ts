@@ -1,3 +1,4 @@
+import 'reflect-metadata';
 import { Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule, getDataSourceToken } from '@nestjs/typeorm';
@@ -16,7 +17,7 @@ import {
   dropDatabase,
   statements,
 } from '../business/mysql.js';
-import type { Contestant, OpenOptions, Opened, Place } from '../contestant.js';
+import { type Contestant, type OpenOptions, type Opened, type Place, brokerNameOf } from '../contestant.js';
 import { type HandlerOf, PaymentSucceeded, oneByOne } from './ours-handlers.js';
 
 /** One database; an outbox with a relay and the broker in a database of its own; a broker that is a service. */
@@ -42,7 +43,7 @@ const WAYS = {
 export function ours(kind: SqlKind, shape: Shape, way: keyof typeof WAYS = 'one-by-one'): Contestant {
   const { label, settings } = SHAPES[shape];
   return {
-    name: `ours-${shape}-${way}-${kind}`,
+    name: `ours-${kind}-${shape}-${way}`,
     label: `${label}, ${WAYS[way].label}`,
     family: 'ours',
     servers: [kind],
@@ -78,8 +79,8 @@ async function count(place: Place, kind: SqlKind, table: string): Promise<number
   return Number(row!.n);
 }
 
-export function brokerOf(place: Place): Place {
-  return { ...place, name: `${place.name}_broker` };
+function brokerOf(place: Place): Place {
+  return { ...place, name: brokerNameOf(place) };
 }
 
 interface App {

@@ -97,7 +97,7 @@ const WAYS: Record<Way, WayOfConsuming> = {
 export function raw(kind: SqlKind, name: Way): Contestant {
   const way = WAYS[name];
   return {
-    name: `raw-${name}-${kind}`,
+    name: `raw-${kind}-${name}`,
     label: way.label,
     family: 'limit',
     servers: [kind],

@@ -21,34 +21,34 @@ interface Aim {
   least: number;
 }
 
-const ONE = 'ours-one-one-by-one-mariadb';
+const ONE = 'ours-mariadb-one-one-by-one';
 
 const AIMS: readonly Aim[] = [
-  { what: 'publish ÷ by hand', of: ONE, to: 'raw-same-mariadb', metric: PUBLISH, least: 0.97 },
+  { what: 'publish ÷ by hand', of: ONE, to: 'raw-mariadb-same', metric: PUBLISH, least: 0.97 },
   {
     what: 'consume one by one ÷ by hand, our statements',
     of: ONE,
-    to: 'raw-same-mariadb',
+    to: 'raw-mariadb-same',
     metric: CONSUME,
     least: 0.95,
   },
   {
     what: 'consume one by one ÷ by hand, 5 round trips',
     of: ONE,
-    to: 'raw-naive-mariadb',
+    to: 'raw-mariadb-naive',
     metric: CONSUME,
     least: 1,
   },
   {
     what: 'end to end one by one ÷ by hand, 3 round trips',
     of: ONE,
-    to: 'raw-stacked-mariadb',
+    to: 'raw-mariadb-stacked',
     metric: END_TO_END,
     least: 0.85,
   },
   {
     what: 'end to end, outbox + relay ÷ one database',
-    of: 'ours-apart-one-by-one-mariadb',
+    of: 'ours-mariadb-apart-one-by-one',
     to: ONE,
     metric: END_TO_END,
     least: 0.9,
