@@ -39,6 +39,7 @@ import { DEFAULT_PAYLOAD_LIMITS, NAME_RULE, type AnyTopic, checkTopic, isName } 
  * conflict       a biz-id that comes again with another body than the one that took effect
  * contract       how a topic's biz-ids are read from its bodies, as a scenario remembers it
  * witness        the ACK as the last statement of the consumer's transaction, taken only if the dedup row is there
+ * slice          deliveries of one consumer that share a transaction
  * waiting        a delivery that is set aside until a time
  * parked         a message that found no group
  * dead letter    a delivery that is not tried any more
@@ -244,7 +245,7 @@ const KNOWN: Record<string, readonly string[]> = {
   relay: ['batch', 'ackTimeoutMs', 'pollMs', 'delayMs', 'maxDelayMs'],
   roles: ['consume', 'relay', 'sweep'],
   consumers: [
-    ...['concurrency', 'leaseMs', 'timeoutMs', 'fingerprint', 'retry'],
+    ...['concurrency', 'leaseMs', 'timeoutMs', 'fingerprint', 'perTransaction', 'retry'],
     ...['connections', 'pollMs', 'maxLostLeases'],
   ],
   'consumers.retry': ['attempts', 'delayMs', 'maxDelayMs', 'retryIf'],
