@@ -8,7 +8,13 @@ const GROUPS: Record<string, () => Promise<readonly Contestant[]>> = {
   },
   'ours-mariadb': async () => {
     const { ours } = await import('./ours.js');
-    return [ours('mariadb', 'one'), ours('mariadb', 'apart'), ours('mariadb', 'service')];
+    return [
+      ours('mariadb', 'one', 'one-by-one'),
+      ours('mariadb', 'one', 'shared'),
+      ours('mariadb', 'apart', 'one-by-one'),
+      ours('mariadb', 'apart', 'shared'),
+      ours('mariadb', 'service', 'one-by-one'),
+    ];
   },
   'pg-boss': async () => {
     const { pgBoss } = await import('./pg-boss.js');
@@ -23,7 +29,12 @@ const GROUPS: Record<string, () => Promise<readonly Contestant[]>> = {
   },
   'ours-mysql': async () => {
     const { ours } = await import('./ours.js');
-    return [ours('mysql', 'one'), ours('mysql', 'apart'), ours('mysql', 'service')];
+    return [
+      ours('mysql', 'one', 'one-by-one'),
+      ours('mysql', 'one', 'shared'),
+      ours('mysql', 'apart', 'one-by-one'),
+      ours('mysql', 'service', 'one-by-one'),
+    ];
   },
 };
 

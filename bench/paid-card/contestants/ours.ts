@@ -18,7 +18,7 @@ import {
   statements,
 } from '../business/mysql.js';
 import { type Contestant, type OpenOptions, type Opened, type Place, brokerNameOf } from '../contestant.js';
-import { type HandlerOf, PaymentSucceeded, oneByOne } from './ours-handlers.js';
+import { type HandlerOf, PaymentSucceeded, single } from './ours-handlers.js';
 
 /** One database; an outbox with a relay and the broker in a database of its own; a broker that is a service. */
 type Shape = 'one' | 'apart' | 'service';
@@ -35,12 +35,24 @@ const SHAPES: Record<Shape, { label: string; settings: string }> = {
   },
 };
 
-/** How messages are handled. One more way is one more line here, its handler in ours-handlers.ts, and a line in index.ts. */
-const WAYS = {
-  'one-by-one': { label: 'one by one', handler: oneByOne },
-} satisfies Record<string, { label: string; handler: HandlerOf }>;
+interface Way {
+  label: string;
+  settings: string;
+  handler: HandlerOf;
+}
 
-export function ours(kind: SqlKind, shape: Shape, way: keyof typeof WAYS = 'one-by-one'): Contestant {
+/** How messages are handled. One more way is an entry here, maybe a handler in ours-handlers.ts, and a word in index.ts. */
+const WAYS = {
+  'one-by-one': { label: 'one by one', settings: 'a transaction for each message', handler: single({}) },
+  shared: {
+    label: 'shared transactions',
+    settings:
+      'perTransaction 20, in 4 places at once: all or nothing per transaction, and each alone where one fails',
+    handler: single({ perTransaction: 20, concurrency: 4 }),
+  },
+} satisfies Record<string, Way>;
+
+export function ours(kind: SqlKind, shape: Shape, way: keyof typeof WAYS): Contestant {
   const { label, settings } = SHAPES[shape];
   return {
     name: `ours-${kind}-${shape}-${way}`,
@@ -48,7 +60,7 @@ export function ours(kind: SqlKind, shape: Shape, way: keyof typeof WAYS = 'one-
     family: 'ours',
     servers: [kind],
     business: kind,
-    settings,
+    settings: `${settings}; ${WAYS[way].settings}`,
     hasService: shape === 'service',
     async create(place) {
       await createBusiness(place, kind, { dedup: false });

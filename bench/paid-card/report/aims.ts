@@ -22,6 +22,7 @@ interface Aim {
 }
 
 const ONE = 'ours-mariadb-one-one-by-one';
+const SHARED = 'ours-mariadb-one-shared';
 
 const AIMS: readonly Aim[] = [
   { what: 'publish ÷ by hand', of: ONE, to: 'raw-mariadb-same', metric: PUBLISH, least: 0.97 },
@@ -68,6 +69,36 @@ const AIMS: readonly Aim[] = [
     to: 'rabbitmq',
     metric: END_TO_END,
     least: 1.2,
+  },
+  {
+    what: 'consume, shared ÷ by hand, 3 round trips',
+    of: SHARED,
+    to: 'raw-mariadb-stacked',
+    metric: CONSUME,
+    least: 2.2,
+  },
+  {
+    what: 'end to end, shared ÷ by hand, 3 round trips',
+    of: SHARED,
+    to: 'raw-mariadb-stacked',
+    metric: END_TO_END,
+    least: 1.7,
+  },
+  { what: 'end to end, shared ÷ pg-boss', of: SHARED, to: 'pg-boss-polling', metric: END_TO_END, least: 4.5 },
+  {
+    what: 'end to end, shared ÷ graphile-worker',
+    of: SHARED,
+    to: 'graphile-worker',
+    metric: END_TO_END,
+    least: 6.5,
+  },
+  { what: 'end to end, shared ÷ BullMQ + MariaDB', of: SHARED, to: 'bullmq', metric: END_TO_END, least: 3 },
+  {
+    what: 'end to end, shared ÷ RabbitMQ + MariaDB',
+    of: SHARED,
+    to: 'rabbitmq',
+    metric: END_TO_END,
+    least: 2.5,
   },
 ];
 
