@@ -8,7 +8,7 @@ export const USAGE = `npm run bench -- NAME [options]
   --database URL    mariadb:// or mysql://, of a user who may create databases; left out, old-read-view and shapes take SQLite. paid-card starts its servers itself
   --rounds N        9 unless given; of paid-card, as many as its size has
 
-  paid-card               --size small|full  --only PART,PART  --out FOLDER  --render FOLDER
+  paid-card               --size small|quick|full  --only PART,PART  --out FOLDER  --render FOLDER
   old-read-view           --finished N,N  --backlog N
   dedup-rows              --sizes N,N     --keys ordered,random     --pools MIB,MIB
   forgetting-beside-load  --rows N        --publishers N            --window MS

@@ -26,6 +26,17 @@ export const SIZES = {
     idle: { settleMs: 200, ms: 500 },
     concurrency: 20,
   },
+  /** Throughput alone: to try out settings. */
+  quick: {
+    messages: 2_000,
+    warmUp: 500,
+    rounds: 3,
+    calmRounds: 0,
+    processes: [1],
+    latency: { warmUp: 0, count: 1, perSecond: 50 },
+    idle: { settleMs: 0, ms: 0 },
+    concurrency: 20,
+  },
   full: {
     messages: 5_000,
     warmUp: 1_000,

@@ -6,6 +6,8 @@ import type { Answer, Calls, Notice, OpenCall, Request, Times } from './worker-c
 const PROGRAM = join(import.meta.dirname, 'worker.mjs');
 // Hundreds of processes come up in a run, each to do its part and go.
 const ENVIRONMENT = { ...process.env, NODE_COMPILE_CACHE: join(import.meta.dirname, 'compiled') };
+/** A folder for what each worker spent its time on: of use to find out why, and no run to measure by. */
+const PROFILES = process.env.BENCH_PROFILES;
 const SILENT_FOR_MS = 60_000;
 
 /** A worker as the bench sees it. */
@@ -23,7 +25,11 @@ export class WorkerProcess {
   private dead: Error | undefined;
 
   private constructor() {
-    this.child = fork(PROGRAM, { env: ENVIRONMENT, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    this.child = fork(PROGRAM, {
+      env: ENVIRONMENT,
+      execArgv: PROFILES === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${PROFILES}`],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
     this.child.on('message', (message) => this.hear(message as Answer | Notice));
     this.child.on('exit', (code) => this.die(new Error(`a worker ended by itself (exit status ${code})`)));
   }
@@ -78,9 +84,14 @@ export class WorkerProcess {
   async close(): Promise<void> {
     try {
       await this.ask('close');
-    } finally {
+      this.child.removeAllListeners('exit');
+      const exited = once(this.child, 'exit');
+      // It ends by itself then, so that a profiler can write what it has seen.
+      this.child.disconnect();
+      await exited;
+    } catch (error) {
       this.kill();
-      if (this.child.exitCode === null && this.child.signalCode === null) await once(this.child, 'exit');
+      throw error;
     }
   }
 

@@ -93,4 +93,4 @@ process.on('message', (request) => {
     (error: unknown) => tell({ id, error: error instanceof Error ? error.stack! : String(error) }),
   );
 });
-process.on('disconnect', () => process.exit(1));
+process.on('disconnect', () => process.exit());
