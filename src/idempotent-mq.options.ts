@@ -9,6 +9,7 @@ import {
 import { InvalidOptionError } from './errors/index.js';
 import { DEFAULT_TABLE_PREFIX, dialectOf } from './storage/index.js';
 import type { Transport } from './transport/port.js';
+import { BUSY_POLL_MS } from './waiting/index.js';
 import { DEFAULT_PAYLOAD_LIMITS, NAME_RULE, type AnyTopic, checkTopic, isName } from './topic/index.js';
 
 /*
@@ -76,7 +77,10 @@ export interface IdempotentMqOptions {
     batch?: number;
     /** How long to wait for an ACK before the same is sent again, in milliseconds. @default 10000 */
     ackTimeoutMs?: number;
-    /** How often an idle relay looks, in milliseconds. A publish in its own process wakes it at once. @default 200 */
+    /**
+     * How often an idle relay looks, in milliseconds. A publish in its own process wakes it at once; after one of another
+     * process it looks soon again, from 5 ms on. @default 200
+     */
     pollMs?: number;
     /** Wait before a message is sent again, in milliseconds; it doubles. @default 500 */
     delayMs?: number;
@@ -99,7 +103,7 @@ export interface IdempotentMqOptions {
       connections?: number;
       /**
        * How often an idle worker asks for deliveries, in milliseconds. Within a process, and by a broker service, it is told at
-       * once.
+       * once. Where it finds what another process has published, it asks soon again: from 5 ms on, and then ever less often.
        *
        * @default 200; 500 with a broker service
        */
@@ -290,7 +294,7 @@ export function resolveOptions(options: IdempotentMqOptions, dataSource: DataSou
       Math.max(appPoolSize, consumerDefaults.concurrency),
       MAX_CONNECTIONS,
     ),
-    pollMs: whole('consumers.pollMs', consumers.pollMs, isByUrl(options.broker) ? 500 : 200, MAX_TIMER_MS),
+    ...polling(options),
     maxLostLeases: whole('consumers.maxLostLeases', consumers.maxLostLeases, 5, MAX_LOST_LEASES),
     payload: {
       maxBytes: whole('payload.maxBytes', payload.maxBytes, DEFAULT_PAYLOAD_LIMITS.maxBytes, MAX_BYTES),
@@ -460,6 +464,13 @@ function brokerInDatabase(value: BrokerInDatabase): BrokerInDatabase {
     }
   }
   return value;
+}
+
+/** A broker service tells of what lands: to look soon again would ask it for what is told anyway. */
+function polling({ broker, consumers = {} }: IdempotentMqOptions) {
+  const byUrl = isByUrl(broker);
+  const pollMs = whole('consumers.pollMs', consumers.pollMs, byUrl ? 500 : 200, MAX_TIMER_MS);
+  return { pollMs, busyPollMs: byUrl ? pollMs : BUSY_POLL_MS };
 }
 
 function relayOptions(relay: NonNullable<IdempotentMqOptions['relay']>) {

@@ -3,7 +3,7 @@ import { ShuttingDownError, describeError } from '../errors/index.js';
 import type { IdempotentMqEvents } from '../events/index.js';
 import { inCleanContext } from '../transaction/index.js';
 import type { ClaimedDelivery, Subscription, Suspect, Transport } from '../transport/port.js';
-import { ClaimCursor, WakeUp } from '../waiting/index.js';
+import { ClaimCursor, PollPace, WakeUp } from '../waiting/index.js';
 import type { DiscoveredConsumer } from './consumer.explorer.js';
 import type { DeliveryProcessor } from './delivery-processor.js';
 import { HeldDelivery } from './held-delivery.js';
@@ -15,6 +15,8 @@ import { nextSlice } from './slice/next-slice.js';
 export interface WorkerOptions {
   /** How often an idle worker asks the broker, in milliseconds. */
   pollMs: number;
+  /** The same where messages of other processes come. */
+  busyPollMs: number;
   /** Leases lost alone after which a delivery goes to the dead letters. */
   maxLostLeases: number;
   /** How many deliveries may wait behind the running ones, as a multiple of the concurrency. */
@@ -34,11 +36,20 @@ const SHOWN = 20;
 /** Suspects that run alone before the others get their turn again. */
 const SUSPECTS_A_TURN = 20;
 
+/** What came of a claim. */
+interface Claimed {
+  some: boolean;
+  mayBeMore: boolean;
+}
+
+const NOTHING: Claimed = { some: false, mayBeMore: false };
+
 /** Step 4 as the receiver sees it: claims deliveries of one subscription, runs its handler, keeps the leases. */
 export class SubscriptionWorker {
   private readonly queue: HeldDelivery[] = [];
   private readonly leases: LeaseKeeper;
   private readonly wake = new WakeUp();
+  private readonly pace: PollPace;
   private readonly running = new Set<Promise<void>>();
   /** Deliveries that these have. */
   private handled = 0;
@@ -69,6 +80,7 @@ export class SubscriptionWorker {
     private readonly events: IdempotentMqEvents,
     private readonly options: WorkerOptions,
   ) {
+    this.pace = new PollPace(options.pollMs, options.busyPollMs);
     this.leases = new LeaseKeeper(transport, subscription, consumer.settings.leaseMs);
   }
 
@@ -117,12 +129,13 @@ export class SubscriptionWorker {
   private async run(): Promise<void> {
     let errors = 0;
     let eager = true;
+    let rang = false;
     while (!this.stopping) {
       try {
-        if (await this.step(eager)) {
+        if (await this.step({ eager, rang })) {
           eager = true;
         } else {
-          eager = await this.wake.wait(this.options.pollMs);
+          eager = rang = await this.wake.wait(this.pace.next());
         }
         this.recovered('broker');
         errors = 0;
@@ -135,8 +148,12 @@ export class SubscriptionWorker {
     }
   }
 
-  /** @returns whether another step is worth taking at once */
-  private async step(eager: boolean): Promise<boolean> {
+  /**
+   * @param eager whether it claims without a look whether that is worth it
+   * @param rang whether something in this process has called for it
+   * @returns whether another step is worth taking at once
+   */
+  private async step({ eager, rang }: { eager: boolean; rang: boolean }): Promise<boolean> {
     await this.gate.whenOpen(this.stopped.signal);
     this.waitsForRoom = this.room() === 0;
     if (this.stopping || this.waitsForRoom) return false;
@@ -148,9 +165,10 @@ export class SubscriptionWorker {
       const worthIt = (!lookedBack && eager) || (await this.poll());
       // Less by now, where the group has got a limit.
       const room = this.room();
-      const mayBeMore = worthIt && room > 0 && (await this.claim(room));
+      const claimed = worthIt && room > 0 ? await this.claim(room) : NOTHING;
+      if (claimed.some && !rang) this.pace.foundUnasked();
       failed = false;
-      return mayBeMore;
+      return claimed.mayBeMore;
     } finally {
       this.cursor.stepIsOver({ failed });
       leave();
@@ -173,7 +191,7 @@ export class SubscriptionWorker {
     return claimable || keys.search !== undefined;
   }
 
-  private async claim(limit: number): Promise<boolean> {
+  private async claim(limit: number): Promise<Claimed> {
     const { subscription, cursor } = this;
     const { leaseMs } = this.consumer.settings;
     const claimId = newClaimId();
@@ -188,11 +206,12 @@ export class SubscriptionWorker {
     for (const claimed of answer.deliveries) this.take(claimed, askedAt);
     this.runNext();
     if (answer.suspects.length > 0) this.isolate(answer.suspects);
-    if (answer.heldBack) return false;
-    if (this.keys.search !== undefined) return true;
+    const some = answer.deliveries.length > 0;
+    if (answer.heldBack) return { some, mayBeMore: false };
+    if (this.keys.search !== undefined) return { some, mayBeMore: true };
     // Where keys had half of the room, it may have been too little for the others.
     const wasRoom = !keys && answer.deliveries.length + answer.suspects.length < limit;
-    return !wasRoom && answer.deliveries.length > 0 && answer.lastSeen !== undefined;
+    return { some, mayBeMore: !wasRoom && some && answer.lastSeen !== undefined };
   }
 
   private take(claimed: ClaimedDelivery, askedAt: number): void {
