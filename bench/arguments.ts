@@ -8,7 +8,7 @@ export const USAGE = `npm run bench -- NAME [options]
   --database URL    mariadb:// or mysql://, of a user who may create databases; left out, old-read-view and shapes take SQLite. paid-card starts its servers itself
   --rounds N        9 unless given; of paid-card, as many as its size has
 
-  paid-card               --size small|quick|full  --only PART,PART  --out FOLDER  --render FOLDER
+  paid-card               --size small|quick|full  --messages N  --only PART,PART  --out FOLDER  --render FOLDER
   old-read-view           --finished N,N  --backlog N
   dedup-rows              --sizes N,N     --keys ordered,random     --pools MIB,MIB
   forgetting-beside-load  --rows N        --publishers N            --window MS
@@ -32,6 +32,8 @@ export interface Arguments {
   payments: number;
   size: SizeName;
   only: string[];
+  /** As it was given. */
+  messages: number | undefined;
   out: string | undefined;
   render: string | undefined;
   /** As it was given. */
@@ -57,6 +59,7 @@ export function readArguments(argv: readonly string[]): Arguments {
       payments: { type: 'string', default: '500' },
       size: { type: 'string', default: 'full' },
       only: { type: 'string', default: '' },
+      messages: { type: 'string' },
       out: { type: 'string' },
       render: { type: 'string' },
     },
@@ -84,6 +87,7 @@ export function readArguments(argv: readonly string[]): Arguments {
     payments: number('--payments', values.payments),
     size: sizeName(values.size),
     only: values.only.split(',').filter(Boolean),
+    messages: values.messages === undefined ? undefined : number('--messages', values.messages),
     out: values.out,
     render: values.render,
   };

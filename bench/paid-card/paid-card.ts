@@ -15,6 +15,7 @@ export interface PaidCardOptions {
   size: SizeName;
   /** Instead of the size's own. */
   rounds: number | undefined;
+  messages: number | undefined;
   /** Parts of contestants' names; none: all of them. */
   only: string[];
   /** Where results go. */
@@ -30,7 +31,8 @@ export async function paidCard(options: PaidCardOptions): Promise<boolean> {
     return true;
   }
   await buildPrograms();
-  const size = { ...SIZES[options.size], ...(options.rounds && { rounds: options.rounds }) };
+  const { rounds, messages } = options;
+  const size = { ...SIZES[options.size], ...(rounds && { rounds }), ...(messages && { messages }) };
   const { contestants, kinds } = chosen(options.only);
   const began = new Date();
   const machine = describeMachine(execFileSync(NODE, ['--version'], { encoding: 'utf8' }).trim());
