@@ -2,8 +2,11 @@ import type { Contestant } from './contestant.js';
 import type { BenchServer } from './servers/kinds.js';
 import type { Size } from './sizes.js';
 
-/** CPU time that a message took, in microseconds, all processes of a side together. */
+/** What a message took. */
 export interface Cost {
+  /** Statements, commands or transactions (statements.ts says which); undefined: nobody counts them. */
+  statements: number | undefined;
+  /** CPU time in microseconds, all processes of a side together. */
   clients: number;
   /** Undefined: the server's processes can't be seen. */
   servers: number | undefined;

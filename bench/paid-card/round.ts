@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { countsOf } from './business/index.js';
 import type { Contestant, Place } from './contestant.js';
 import { cpuMs, machineCpuMs } from './meter.js';
-import type { Idle, Latency, RoundFigures, Throughput } from './results.js';
+import type { Cost, Idle, Latency, RoundFigures, Throughput } from './results.js';
 import type { BenchServer } from './servers/kinds.js';
 import { type Service, startService } from './service.js';
 import type { Size } from './sizes.js';
@@ -85,9 +85,9 @@ class Round {
   private async publish(): Promise<Throughput> {
     const { messages, warmUp, concurrency } = this.options.size;
     const worker = await this.worker({ payers: concurrency });
-    const meter = this.meter([worker]);
+    const meter = await this.meter([worker]);
     const { elapsedMs } = await worker.pay({ tag: this.tag(), warmUp, count: messages });
-    const cost = meter(warmUp + messages);
+    const cost = await meter(warmUp + messages);
     this.paid += warmUp + messages;
     await this.untilLanded();
     await worker.close();
@@ -101,10 +101,10 @@ class Round {
     );
     await Promise.all(workers.map((worker) => until(worker, () => worker.holding > 0)));
     await pause(FILLING_MS);
-    const meter = this.meter(workers);
+    const meter = await this.meter(workers);
     await Promise.all(workers.map((worker) => worker.go()));
     const times = await this.effectsOf(workers, warmUp + messages);
-    const cost = meter(warmUp + messages);
+    const cost = await meter(warmUp + messages);
     for (const worker of workers) await worker.close();
     return { perSecond: rate(times, warmUp), cost };
   }
@@ -112,11 +112,11 @@ class Round {
   private async endToEnd(): Promise<Throughput> {
     const { messages, warmUp, concurrency } = this.options.size;
     const worker = await this.worker({ payers: concurrency, consumers: concurrency });
-    const meter = this.meter([worker]);
+    const meter = await this.meter([worker]);
     const paying = worker.pay({ tag: this.tag(), warmUp, count: messages });
     this.paid += warmUp + messages;
     const [times] = await Promise.all([this.effectsOf([worker], warmUp + messages), paying]);
-    const cost = meter(warmUp + messages);
+    const cost = await meter(warmUp + messages);
     await worker.close();
     return { perSecond: rate(times, warmUp), cost };
   }
@@ -153,20 +153,16 @@ class Round {
 
   private async idle(): Promise<Idle> {
     const { concurrency, idle } = this.options.size;
-    const { servers } = this.contestant;
     const worker = await this.worker({ payers: concurrency, consumers: concurrency });
     await pause(idle.settleMs);
-    const count = () => Promise.all(servers.map((kind) => statementsOf(kind, this.place)));
-    const before = await count();
-    const meter = this.meter([worker]);
+    const meter = await this.meter([worker]);
     await pause(idle.ms);
-    const cost = meter(1);
-    const after = await count();
+    const cost = await meter(1);
     await worker.close();
-    const counted = after.flatMap((n, i) => (n === undefined ? [] : [n - before[i]! - 1]));
     const aSecond = (total: number) => total / (idle.ms / 1_000);
     return {
-      statementsPerSecond: counted.length === 0 ? undefined : aSecond(counted.reduce((sum, n) => sum + n)),
+      // Without the one that asked.
+      statementsPerSecond: cost.statements === undefined ? undefined : aSecond(cost.statements - 1),
       clientMs: aSecond(cost.clients / 1_000),
       serverMs: cost.servers === undefined ? undefined : aSecond(cost.servers / 1_000),
     };
@@ -212,17 +208,31 @@ class Round {
     }
   }
 
-  private meter(workers: readonly WorkerProcess[]): (messages: number) => Throughput['cost'] {
+  /** @returns what it has cost from now on, by so many messages */
+  private async meter(workers: readonly WorkerProcess[]): Promise<(messages: number) => Promise<Cost>> {
     const clients = workers.map(({ pid }) => pid);
     const known = this.options.servers.filter(({ kind }) => this.contestant.servers.includes(kind));
     const pids = known.flatMap(({ pid }) => pid ?? []);
     const servers = [...pids, ...(this.servicePid === undefined ? [] : [this.servicePid])];
+    const statements = await this.statements();
     const before = { clients: cpuMs(clients), servers: cpuMs(servers) };
-    return (messages) => ({
-      clients: (1_000 * (cpuMs(clients) - before.clients)) / messages,
-      servers:
-        pids.length < known.length ? undefined : (1_000 * (cpuMs(servers) - before.servers)) / messages,
-    });
+    return async (messages) => {
+      const after = { clients: cpuMs(clients), servers: cpuMs(servers) };
+      const sent = statements === undefined ? undefined : (await this.statements())! - statements;
+      const areSeen = pids.length === known.length;
+      return {
+        statements: sent === undefined ? undefined : sent / messages,
+        clients: (1_000 * (after.clients - before.clients)) / messages,
+        servers: areSeen ? (1_000 * (after.servers - before.servers)) / messages : undefined,
+      };
+    };
+  }
+
+  /** Of all servers that count them. */
+  private async statements(): Promise<number | undefined> {
+    const counted = await Promise.all(this.contestant.servers.map((kind) => statementsOf(kind, this.place)));
+    const known = counted.filter((count) => count !== undefined);
+    return known.length === 0 ? undefined : known.reduce((sum, count) => sum + count);
   }
 
   private tag(): string {

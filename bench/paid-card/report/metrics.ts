@@ -1,4 +1,4 @@
-import type { ContestantResult, RoundFigures } from '../results.js';
+import type { ContestantResult, Cost, RoundFigures } from '../results.js';
 
 /** A figure of a round; undefined: this contestant or this round has none. */
 export interface Metric {
@@ -75,16 +75,35 @@ export function consumeBy(processes: number): Metric {
   );
 }
 
+const PHASES = { publish: 'publish', consume: 'consume', endToEnd: 'end to end' } as const;
+type Phase = keyof typeof PHASES;
+
 /** Microseconds a message, of all processes together. */
-export function costOf(side: 'clients' | 'servers', phase: 'publish' | 'endToEnd'): Metric {
+export function cpuOf(side: 'clients' | 'servers', phase: Phase): Metric {
   return {
-    name: `cost-${side}-${phase}`,
-    title: `${phase === 'publish' ? 'publish' : 'end to end'}, ${side}`,
+    name: `cpu-${side}-${phase}`,
+    title: `${PHASES[phase]}, ${side}`,
     unit: 'µs of CPU a message',
     better: 'less',
     digits: 0,
-    of: (round) => round[phase].cost[side],
+    of: (round) => costIn(round, phase)?.[side],
   };
+}
+
+export function statementsIn(phase: Phase): Metric {
+  return {
+    name: `statements-${phase}`,
+    title: PHASES[phase],
+    unit: 'statements a message',
+    better: 'less',
+    digits: 1,
+    of: (round) => costIn(round, phase)?.statements,
+  };
+}
+
+/** Consuming by one process. */
+function costIn(round: RoundFigures, phase: Phase): Cost | undefined {
+  return phase === 'consume' ? round.consume[1]?.cost : round[phase].cost;
 }
 
 export interface Spread {

@@ -15,11 +15,15 @@ import {
   WITHIN_P50,
   WITHIN_P99,
   consumeBy,
-  costOf,
+  cpuOf,
   measured,
   ratioOf,
+  statementsIn,
 } from './metrics.js';
 import { whyNotQuiet } from './quiet.js';
+
+const SIDES = ['clients', 'servers'] as const;
+const PHASES = ['publish', 'consume', 'endToEnd'] as const;
 
 /** All of a run, in Markdown. */
 export function tablesOf(results: Results): string {
@@ -34,14 +38,10 @@ export function tablesOf(results: Results): string {
       metrics(WITHIN_P50, WITHIN_P99, ACROSS_P50, ACROSS_P99),
     ],
     ['Idle', metrics(IDLE_STATEMENTS, IDLE_CLIENT, IDLE_SERVER)],
+    ['CPU, µs a message', metrics(...SIDES.flatMap((side) => PHASES.map((phase) => cpuOf(side, phase))))],
     [
-      'CPU, µs a message',
-      metrics(
-        costOf('clients', 'publish'),
-        costOf('servers', 'publish'),
-        costOf('clients', 'endToEnd'),
-        costOf('servers', 'endToEnd'),
-      ),
+      'Statements a message (PostgreSQL: transactions; Redis: commands beside MariaDB’s statements; RabbitMQ: MariaDB’s alone)',
+      metrics(...PHASES.map(statementsIn)),
     ],
     ['The library, as so many times another one', ratioTable(contestants)],
     ['What we aim at', table([['ratio', 'aim', 'measured', ''], ...aimRows(contestants)])],
