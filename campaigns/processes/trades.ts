@@ -5,13 +5,12 @@ import type { OutboxPublisher } from '../../src/index.js';
 import type { Seeded } from '../seeded.js';
 import type { CampaignName } from '../variants/variant.js';
 import { AccountPayments } from './account-payments.js';
-import { FailingIssuing } from './failing-issuing.js';
+import { ChancyIssuing } from './chancy-issuing.js';
 import type { Line } from './history.js';
 import { HostileIssuing } from './hostile-issuing.js';
 import { CardIssuing } from './issuing.js';
 import { LatePayments } from './late-payments.js';
 import { Publishing } from './publishing.js';
-import { RejectingIssuing } from './rejecting-issuing.js';
 import { RepeatedPayments } from './repeated-payments.js';
 import type { Telling } from './task.js';
 import { TroubledIssuing } from './troubled-issuing.js';
@@ -47,8 +46,8 @@ const PLAIN: Trades = { Issuing: CardIssuing, Paying: Publishing };
 const OWN: Partial<Record<CampaignName, Trades>> = {
   order: { Issuing: TroubledIssuing, Paying: AccountPayments },
   hostile: { Issuing: HostileIssuing, Paying: Publishing },
-  forgetting: { Issuing: RejectingIssuing, Paying: LatePayments },
-  duplicates: { Issuing: FailingIssuing, Paying: RepeatedPayments },
+  forgetting: { Issuing: ChancyIssuing, Paying: LatePayments },
+  duplicates: { Issuing: ChancyIssuing, Paying: RepeatedPayments },
 };
 
 /** What publishers and consumers do in a campaign. */
