@@ -34,6 +34,8 @@ export async function dropDatabase({ urls, name }: Place): Promise<void> {
 
 export async function once(url: string, sql: string): Promise<Record<string, unknown>[]> {
   const pool = new Pool({ connectionString: url, max: 1 });
+  // One that is being closed may be ended by a DROP DATABASE before it is.
+  pool.on('error', () => undefined);
   return pool
     .query(sql)
     .then(({ rows }) => rows)

@@ -36,10 +36,10 @@ const WAYS: Record<Way, { label: string; batchSize: number; workers: number; set
   },
   transactional: {
     label: 'pg-boss, transactional batches',
-    batchSize: 20,
-    workers: 4,
+    batchSize: 50,
+    workers: 2,
     settings:
-      'transactional workers: a batch of 20 jobs, one after the other, in one transaction with their completion',
+      'transactional workers: the jobs of a batch, one after the other, in one transaction with their completion',
   },
 };
 
