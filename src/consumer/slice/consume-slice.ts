@@ -60,9 +60,11 @@ export async function consumeSlice(
     } catch (error) {
       for (const { held } of members) held.settling = false;
       await scope.rollback();
-      if (isDurableInPart(scope))
-        return await sortOut(deps, path, { mark, name: scope.name, cause: error }, members);
-      return tooLong(slice, () => outcomeOfHandler(database.dialect, error, scope.session.doomedBy));
+      const late = tooLong(slice, () => outcomeOfHandler(database.dialect, error, scope.session.doomedBy));
+      const isDurable = isDurableInPart(scope);
+      if (!isDurable && !scope.session.mayHaveEnded) return late;
+      const broken = { mark, name: scope.name, cause: error, isDurable };
+      return new Map([...late, ...(await sortOut(deps, path, broken, members))]);
     }
   } catch {
     return await leaveAlone(scope);
@@ -96,7 +98,7 @@ async function runAll(
     member.progress = 'begun';
     await runHandler(deps, consumer, member, scope);
     run.push(member);
-    if (scope.session.endedWithin) break;
+    if (scope.session.endedWithin || scope.session.mayHaveEnded) break;
     member.progress = 'whole';
   }
   await letSubscribersWrite(consumer, run.at(-1)!.held, scope);
