@@ -25,6 +25,8 @@ export const USAGE = `npm run campaign -- NAME --seed S --size N [options]
   --database URL  mariadb://user:password@host:port/ or mysql://…; SQLite unless given
                   server: mariadb or mysql, to start some that it may kill; failover: mariadb
   --chunk K       of N in each pair of databases (N unless given)
+  --per-transaction K
+                  up to K deliveries share a transaction
   --log FILE      a line for each chunk; started again with it, a campaign goes on where it stopped
   --variant NAME  a broken variant in place of the library as it is
   --variants      every broken variant: fails if one is not caught
@@ -38,6 +40,7 @@ export interface Arguments {
   chunk: number;
   shapes: readonly Shape[];
   url: string | undefined;
+  perTransaction: number | undefined;
   log: string | undefined;
   variant: string | undefined;
   allVariants: boolean;
@@ -54,6 +57,7 @@ export function readArguments(argv: readonly string[]): Arguments {
       chunk: { type: 'string' },
       shape: { type: 'string' },
       database: { type: 'string' },
+      'per-transaction': { type: 'string' },
       log: { type: 'string' },
       variant: { type: 'string' },
       variants: { type: 'boolean', default: false },
@@ -74,9 +78,10 @@ export function readArguments(argv: readonly string[]): Arguments {
     campaign,
     seed: values.seed,
     size,
-    chunk: values.chunk === undefined ? size : wholeNumber('--chunk', values.chunk),
+    chunk: optionalNumber('--chunk', values.chunk) ?? size,
     shapes: shapesOf(values.shape, campaign),
     url: values.database,
+    perTransaction: optionalNumber('--per-transaction', values['per-transaction']),
     log: values.log,
     variant: values.variant,
     allVariants: values.variants,
@@ -87,6 +92,10 @@ function wholeNumber(option: string, value: string | undefined): number {
   const number = Number(value);
   if (Number.isSafeInteger(number) && number > 0) return number;
   throw new Error(`${option} must be a whole number from 1 (got ${value ?? 'none'}).`);
+}
+
+function optionalNumber(option: string, value: string | undefined): number | undefined {
+  return value === undefined ? undefined : wholeNumber(option, value);
 }
 
 function isCampaign(name: string | undefined): name is CampaignName {

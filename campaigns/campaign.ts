@@ -64,6 +64,7 @@ async function chunkOf(
     seed: seedOf(id),
     size,
     variant: id.variant,
+    perTransaction: id.perTransaction,
     program,
   });
   const verdict = verdictOf(outcome, variantNamed(id.variant));

@@ -18,6 +18,7 @@ import { prepareForHostiles, untilPublished } from './hostile.js';
 import { killInstances } from './instances.js';
 import { judge } from './judge.js';
 import { type FaultCounts, killSome } from './kill.js';
+import { SHARED } from './processes/issuing.js';
 import { LINES, disturbOrder, lossesFor, published } from './order.js';
 import { pauseSome } from './pause.js';
 import { historyIn } from './processes/history.js';
@@ -40,6 +41,8 @@ export interface ChunkPlan {
   /** Kills; or faults of each kind at each place; or messages; or duplicates. */
   size: number;
   variant: string | undefined;
+  /** How many deliveries may share a transaction; undefined: none do. */
+  perTransaction: number | undefined;
   program: string;
 }
 
@@ -80,7 +83,7 @@ export async function runChunk(plan: ChunkPlan): Promise<ChunkOutcome> {
     if (!plan.variant && Object.values(findings).some((found: string[]) => found.length > 0)) kept = folder;
     const cards = [...rows.cards.values()].flatMap((ofGroups) => [...ofGroups.values()]);
     return {
-      faults: new Map([...faults, ...(judgement.faults ?? [])]),
+      faults: new Map([...faults, ...(judgement.faults ?? []), ...sharingOf(plan, histories)]),
       publishes: countOutcomes(histories),
       effects: cards.reduce((sum, n) => sum + n, 0),
       judged: judgement.judged ?? new Map(),
@@ -170,6 +173,11 @@ function meetFaults(
   if (campaign === 'pause') return pauseSome(fleet, pair, size, chance);
   if (campaign === 'kill') return killSome(fleet, size, chance);
   return losses ? breakCommits(losses) : dieAtCommits(fleet, shape, size, chance);
+}
+
+/** It is no fault, but a run in which it never happened shows nothing of it. */
+function sharingOf({ perTransaction }: ChunkPlan, { events }: Histories): [string, number][] {
+  return perTransaction ? [[SHARED, events.get(SHARED) ?? 0]] : [];
 }
 
 function countOutcomes({ publishes }: Histories): ChunkOutcome['publishes'] {

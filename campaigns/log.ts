@@ -14,6 +14,7 @@ export interface ChunkId {
   chunk: number;
   size: number;
   variant?: string;
+  perTransaction?: number;
 }
 
 export interface LogLine extends ChunkId {
@@ -63,8 +64,17 @@ export class Log {
   }
 }
 
-function keyOf({ campaign, engine, shape, seed, chunk, size, variant }: ChunkId): string {
-  return JSON.stringify([campaign, engine, shape, seed, chunk, size, variant ?? null]);
+function keyOf({ campaign, engine, shape, seed, chunk, size, variant, perTransaction }: ChunkId): string {
+  return JSON.stringify([
+    campaign,
+    engine,
+    shape,
+    seed,
+    chunk,
+    size,
+    variant ?? null,
+    perTransaction ?? null,
+  ]);
 }
 
 /** With a plus when there is something that was not committed. */

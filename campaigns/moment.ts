@@ -1,4 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import { STALL_MS } from './commit.js';
 import type { Fleet } from './fleet/fleet.js';
 import type { SeenCommit } from './proxy/commit-sight.js';
@@ -6,6 +6,7 @@ import type { Seeded } from './seeded.js';
 
 /** How long everybody works before it, in milliseconds. */
 const WORK_MS = { least: 300, most: 3_000 };
+
 /**
  * When a server is to die.
  *
@@ -21,8 +22,10 @@ export async function moment(
 ): Promise<boolean> {
   await pause(chance.between(WORK_MS.least, WORK_MS.most));
   if (!when) return true;
-  const behind = Math.floor(chance.between(0, behindMs + 1));
+  // Most of them soon: where the log is in memory, a COMMIT takes a fraction of a millisecond.
+  const behind = behindMs * chance.next() ** 3;
   if (!(await fleet.nextCommit(when, STALL_MS))) return false;
-  if (behind > 0) await pause(behind);
+  // No timer is that exact.
+  for (const due = performance.now() + behind; performance.now() < due;) await nextTurn();
   return true;
 }

@@ -13,9 +13,13 @@ export function chunksOf(args: Arguments): ChunkId[] {
   const chunks = chosen.flatMap((variant) =>
     args.shapes.flatMap((shape) =>
       sizesOf(args, variant).map((size, i): ChunkId => {
-        const { campaign, seed } = args;
+        const { campaign, seed, perTransaction } = args;
         const id = { campaign, engine: engineOf(args.url), shape, seed, chunk: i + 1, size };
-        return variant === undefined ? id : { ...id, variant };
+        return {
+          ...id,
+          ...(variant !== undefined && { variant }),
+          ...(perTransaction && { perTransaction }),
+        };
       }),
     ),
   );

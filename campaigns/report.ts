@@ -10,7 +10,7 @@ export function lineOf(id: ChunkId, verdict: Verdict, outcome: ChunkOutcome, too
   const seconds = (ms: number) => `${Math.round(ms / 1000)} s`;
   const drained = drainMs === undefined ? 'did not get through' : `through after ${seconds(drainMs)}`;
   return [
-    `${id.campaign} on ${id.engine}, shape ${id.shape}${id.variant ? `, ${id.variant}` : ''}, seed ${seedOf(id)}: ${verdict.toUpperCase()} (${seconds(tookMs)})`,
+    `${id.campaign} on ${id.engine}, shape ${id.shape}${id.variant ? `, ${id.variant}` : ''}${id.perTransaction ? `, ${id.perTransaction} a transaction` : ''}, seed ${seedOf(id)}: ${verdict.toUpperCase()} (${seconds(tookMs)})`,
     `  faults: ${listOf(faults)}`,
     `  payments: ${listOf(new Map(Object.entries(publishes)))}; effects ${effects}; ${drained}`,
     ...(judged.size > 0 ? [`  judged: ${listOf(judged)}`] : []),

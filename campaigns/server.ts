@@ -74,7 +74,9 @@ async function killServers(
       ((turn % targets.length) + round) % 2 === 1
         ? places[Math.floor(round / 2) % places.length]!
         : undefined;
-    if (!(await moment(fleet, place && { place, answered: false }, chance, BEHIND_MS))) {
+    // Every other one at once, so that nobody can have been answered.
+    const behindMs = counts.get('at a COMMIT')! % 2 === 0 ? 0 : BEHIND_MS;
+    if (!(await moment(fleet, place && { place, answered: false }, chance, behindMs))) {
       onAccident(`nobody commits (${place}) any more`);
       break;
     }

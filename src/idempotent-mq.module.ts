@@ -101,6 +101,7 @@ export class IdempotentMqModule
       { ...runtime.scopeDeps(), transport, scenarios, sources, contracts, dedups, events, caller },
       {
         pollMs: options.pollMs,
+        busyPollMs: options.busyPollMs,
         maxLostLeases: options.maxLostLeases,
         prefetch: PREFETCH,
         warn: (message) => runtime.logger.warn(message),

@@ -9,6 +9,7 @@ import {
 import { InvalidOptionError } from './errors/index.js';
 import { DEFAULT_TABLE_PREFIX, dialectOf } from './storage/index.js';
 import type { Transport } from './transport/port.js';
+import { BUSY_POLL_MS } from './waiting/index.js';
 import { DEFAULT_PAYLOAD_LIMITS, NAME_RULE, type AnyTopic, checkTopic, isName } from './topic/index.js';
 
 /*
@@ -39,6 +40,7 @@ import { DEFAULT_PAYLOAD_LIMITS, NAME_RULE, type AnyTopic, checkTopic, isName } 
  * conflict       a biz-id that comes again with another body than the one that took effect
  * contract       how a topic's biz-ids are read from its bodies, as a scenario remembers it
  * witness        the ACK as the last statement of the consumer's transaction, taken only if the dedup row is there
+ * slice          deliveries of one consumer that share a transaction
  * waiting        a delivery that is set aside until a time
  * parked         a message that found no group
  * dead letter    a delivery that is not tried any more
@@ -75,7 +77,10 @@ export interface IdempotentMqOptions {
     batch?: number;
     /** How long to wait for an ACK before the same is sent again, in milliseconds. @default 10000 */
     ackTimeoutMs?: number;
-    /** How often an idle relay looks, in milliseconds. A publish in its own process wakes it at once. @default 200 */
+    /**
+     * How often an idle relay looks, in milliseconds. A publish in its own process wakes it at once; after one of another
+     * process it looks soon again, from 5 ms on. @default 200
+     */
     pollMs?: number;
     /** Wait before a message is sent again, in milliseconds; it doubles. @default 500 */
     delayMs?: number;
@@ -98,7 +103,7 @@ export interface IdempotentMqOptions {
       connections?: number;
       /**
        * How often an idle worker asks for deliveries, in milliseconds. Within a process, and by a broker service, it is told at
-       * once.
+       * once. Where it finds what another process has published, it asks soon again: from 5 ms on, and then ever less often.
        *
        * @default 200; 500 with a broker service
        */
@@ -244,7 +249,7 @@ const KNOWN: Record<string, readonly string[]> = {
   relay: ['batch', 'ackTimeoutMs', 'pollMs', 'delayMs', 'maxDelayMs'],
   roles: ['consume', 'relay', 'sweep'],
   consumers: [
-    ...['concurrency', 'leaseMs', 'timeoutMs', 'fingerprint', 'retry'],
+    ...['concurrency', 'leaseMs', 'timeoutMs', 'fingerprint', 'perTransaction', 'retry'],
     ...['connections', 'pollMs', 'maxLostLeases'],
   ],
   'consumers.retry': ['attempts', 'delayMs', 'maxDelayMs', 'retryIf'],
@@ -289,7 +294,7 @@ export function resolveOptions(options: IdempotentMqOptions, dataSource: DataSou
       Math.max(appPoolSize, consumerDefaults.concurrency),
       MAX_CONNECTIONS,
     ),
-    pollMs: whole('consumers.pollMs', consumers.pollMs, isByUrl(options.broker) ? 500 : 200, MAX_TIMER_MS),
+    ...polling(options),
     maxLostLeases: whole('consumers.maxLostLeases', consumers.maxLostLeases, 5, MAX_LOST_LEASES),
     payload: {
       maxBytes: whole('payload.maxBytes', payload.maxBytes, DEFAULT_PAYLOAD_LIMITS.maxBytes, MAX_BYTES),
@@ -459,6 +464,13 @@ function brokerInDatabase(value: BrokerInDatabase): BrokerInDatabase {
     }
   }
   return value;
+}
+
+/** A broker service tells of what lands: to look soon again would ask it for what is told anyway. */
+function polling({ broker, consumers = {} }: IdempotentMqOptions) {
+  const byUrl = isByUrl(broker);
+  const pollMs = whole('consumers.pollMs', consumers.pollMs, byUrl ? 500 : 200, MAX_TIMER_MS);
+  return { pollMs, busyPollMs: byUrl ? pollMs : BUSY_POLL_MS };
 }
 
 function relayOptions(relay: NonNullable<IdempotentMqOptions['relay']>) {

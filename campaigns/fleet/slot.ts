@@ -21,6 +21,7 @@ export interface Surroundings {
   folder: string;
   seed: string;
   variant: string | undefined;
+  perTransaction: number | undefined;
   faults: CommitFaults | undefined;
   /** Who counts how copies of one biz-id meet. */
   meetings: DedupMeetings | undefined;
@@ -78,7 +79,7 @@ export class Slot {
 
   /** Starts the next process here. It may not be ready yet. */
   start(death?: Death): void {
-    const { campaign, pair, folder, seed, variant, program, service } = this.around;
+    const { campaign, pair, folder, seed, variant, perTransaction, program, service } = this.around;
     const name = `${this.name}.${++this.generation}`;
     const [toBusiness, toBroker = toBusiness] = this.ways;
     const reached = (database: CampaignDatabase, way: Way | undefined) =>
@@ -93,6 +94,7 @@ export class Slot {
       broker: pair.shape === 1 ? undefined : reached(pair.broker, toBroker),
       url: service?.url,
       variant,
+      perTransaction,
       history: join(folder, `${name}.jsonl`),
       death,
     };

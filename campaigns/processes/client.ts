@@ -15,6 +15,7 @@ import { setClock } from './clock.js';
 import { dieAtCommit } from './death.js';
 import { keepForgetting } from './forgetting.js';
 import type { Line } from './history.js';
+import { SHARED, sharing } from './issuing.js';
 import { keepBeingLate } from './late-operator.js';
 import { optionsFor } from './options.js';
 import { keepRequeueing } from './requeueing.js';
@@ -48,6 +49,7 @@ export async function runClient(
 
   const app = await NestFactory.createApplicationContext(Campaign, { logger: false, abortOnError: false });
   writeEvents(app.get(IdempotentMqEvents), write);
+  if (task.perTransaction) sharing.note = () => write({ event: SHARED });
   if (task.death) dieAtCommit(task.death, write);
   const broker = app.get(BrokerService);
   const outbox = app.get(OutboxPublisher);

@@ -20,11 +20,18 @@ export interface Card {
   landedAt?: Date;
 }
 
+export const SHARED = 'shared a transaction';
+
+/** Handlers that were called in a transaction in which another one had been. */
+export const sharing = { met: new WeakSet<EntityManager>(), note: (): void => undefined };
+
 /** The effect: a row for each card. */
 export async function issueCard(
   manager: EntityManager,
   { paymentId, group, name, landedAt }: Card,
 ): Promise<void> {
+  if (sharing.met.has(manager)) sharing.note();
+  sharing.met.add(manager);
   await work(manager);
   await manager.query('INSERT INTO card (payment_id, issued_by, process, landed_at) VALUES (?, ?, ?, ?)', [
     paymentId,

@@ -33,7 +33,7 @@ const HOSTILE_TIMEOUT_MS = 3_000;
  * campaign `order`, where an operator brings them back, its handlers say how often they are tried.
  */
 export function optionsFor(task: Task): IdempotentMqOptions {
-  const { role, business, broker, url, campaign } = task;
+  const { role, business, broker, url, campaign, perTransaction } = task;
   const timeoutMs = campaign === 'wire' ? PATIENCE_MS : undefined;
   const through = variantNamed(task.variant)?.through?.({
     onSqlite: business.type === 'better-sqlite3',
@@ -58,8 +58,10 @@ export function optionsFor(task: Task): IdempotentMqOptions {
       ...(campaign === 'forgetting' && FORGETTING_RELAY),
     },
     consumers: {
-      concurrency: 8,
-      connections: 8,
+      ...(perTransaction
+        ? // With a place for each delivery none would be shared.
+          { perTransaction, concurrency: 2, connections: 2 }
+        : { concurrency: 8, connections: 8 }),
       leaseMs: LEASE_MS[campaign],
       timeoutMs: campaign === 'hostile' ? HOSTILE_TIMEOUT_MS : 10_000,
       pollMs: 50,

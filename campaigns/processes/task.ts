@@ -23,6 +23,8 @@ export interface Task {
   /** Where the broker service is to be had; undefined where processes reach the broker's database themselves. */
   url: string | undefined;
   variant: string | undefined;
+  /** How many deliveries may share a transaction; undefined: none do. */
+  perTransaction: number | undefined;
   /** The file that it appends its history to. */
   history: string;
   /** SQLite has no wire between an app and its COMMIT, so the process dies right before or after one instead. */

@@ -49,6 +49,7 @@ export class Process {
     const deps = { ...runtime.scopeDeps(), transport, scenarios, sources, contracts, dedups, events, caller };
     const consumers = new Consumers(transport, deps, {
       pollMs: options.pollMs,
+      busyPollMs: options.busyPollMs,
       maxLostLeases: options.maxLostLeases,
       prefetch: 3,
       warn: () => undefined,

@@ -13,7 +13,15 @@ const JEST = fileURLToPath(new URL('../../node_modules/jest/bin/jest.js', import
  * @property {number} numPendingTests
  * @property {number} numTodoTests
  * @property {number} numRuntimeErrorTestSuites
- * @property {{ name: string, assertionResults: { fullName: string, status: string }[] }[]} testResults
+ * @property {JestFile[]} testResults
+ */
+
+/**
+ * @typedef {object} JestFile
+ * @property {string} name
+ * @property {string} status
+ * @property {string} message  all that went wrong in it
+ * @property {{ fullName: string, status: string, failureMessages?: string[] }[]} assertionResults
  */
 
 /**

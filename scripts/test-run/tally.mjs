@@ -1,6 +1,9 @@
 import { relative } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 
 const NAMED = 20;
+/** Characters of what a failed test says: enough to know why without the whole output. */
+const SAID = 700;
 
 /**
  * @typedef {object} Tally
@@ -26,11 +29,9 @@ export function tallyOf({ clean, report }) {
     notes: [
       ...named(report, ['pending', 'todo']).map((name) => `skipped: ${name}`),
       ...named(report, ['failed']).map((name) => `failed: ${name}`),
+      ...brokenDown(report).map((name) => `failed: ${name}`),
     ],
   };
-  if (report.numRuntimeErrorTestSuites > 0) {
-    tally.notes.push(`failed: ${report.numRuntimeErrorTestSuites} test files could not run`);
-  }
   if (tally.passed + tally.failed === 0) {
     tally.failed = 1;
     tally.notes.push('failed: no test was executed');
@@ -50,8 +51,44 @@ function named({ testResults }, wanted) {
   const names = testResults.flatMap(({ name, assertionResults }) =>
     assertionResults
       .filter(({ status }) => wanted.includes(status))
-      .map(({ fullName }) => `${fullName} (${relative(process.cwd(), name)})`),
+      .map(
+        ({ fullName, failureMessages = [] }) =>
+          `${fullName} (${relative(process.cwd(), name)})${failureMessages.map(shortened).join('')}`,
+      ),
   );
+  return cut(names);
+}
+
+/**
+ * Files of which no test could begin.
+ *
+ * @param {import('./jest.mjs').JestReport} report
+ */
+function brokenDown({ testResults }) {
+  const broken = testResults.filter(
+    ({ status, assertionResults }) =>
+      status === 'failed' && assertionResults.every(({ status }) => status !== 'failed'),
+  );
+  return cut(
+    broken.map(({ name, message }) => `${relative(process.cwd(), name)} could not run${shortened(message)}`),
+  );
+}
+
+/**
+ * On one line, without colours and stack.
+ *
+ * @param {string} message
+ */
+function shortened(message) {
+  const lines = stripVTControlCharacters(message)
+    .split('\n')
+    .filter((line) => !/^\s*at /.test(line));
+  const text = lines.join(' ').replace(/\s+/g, ' ').trim();
+  return `: ${text.length > SAID ? `${text.slice(0, SAID)}…` : text}`;
+}
+
+/** @param {string[]} names */
+function cut(names) {
   const rest = names.length - NAMED;
   return rest > 0 ? [...names.slice(0, NAMED), `and ${rest} more tests`] : names;
 }

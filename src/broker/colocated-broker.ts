@@ -6,6 +6,7 @@ import {
   type LibraryConnections,
   type Timing,
   acknowledge,
+  acknowledgeAllWithEffects,
   acknowledgeWithEffect,
 } from '../storage/index.js';
 import { CommitBell, PublishingTransactions } from '../transaction/index.js';
@@ -71,6 +72,15 @@ export class ColocatedBroker {
   ) {
     const { affected, session } = await acknowledgeWithEffect(this.connections.database, on, held, dedup);
     return { acknowledged: affected === 1, autocommit: session?.autocommit ?? false };
+  }
+
+  async acknowledgeAllWithEffects(
+    on: Connection,
+    held: readonly Lease[],
+    dedup: { scenarioId: number; bizIds: readonly Buffer[]; token: Buffer },
+  ) {
+    const { affected, session } = await acknowledgeAllWithEffects(this.connections.database, on, held, dedup);
+    return { acknowledged: affected, autocommit: session?.autocommit ?? false };
   }
 
   close(): void {

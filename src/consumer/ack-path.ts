@@ -1,7 +1,16 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { LeaseLostError, ScopeDoomedError } from '../errors/index.js';
-import { type Database, type DedupKey, type WriteResult, insertDedup, markDone } from '../storage/index.js';
-import type { GuardedScope } from '../transaction/index.js';
+import {
+  type Database,
+  type DedupKey,
+  type NewDedup,
+  type WriteResult,
+  insertDedup,
+  insertDedups,
+  markAllDone,
+  markDone,
+} from '../storage/index.js';
+import type { DedupMark, GuardedScope } from '../transaction/index.js';
 import type { ColocatedBroker, Transport } from '../transport/port.js';
 import { backoffMs } from '../waiting/index.js';
 import type { HeldDelivery } from './held-delivery.js';
@@ -21,6 +30,18 @@ export interface AckPath {
     scope: GuardedScope,
     mark: DedupKey & { token: Buffer },
     held: HeldDelivery,
+  ): Promise<{ isProven: boolean; autocommit: boolean }>;
+  /** The same of several that share a transaction; undefined when one of the keys is there already, and none was inserted. */
+  beginAll(
+    scope: GuardedScope,
+    scenarioId: number,
+    rows: readonly (NewDedup & { bizId: Buffer })[],
+  ): Promise<WriteResult | undefined>;
+  /** The witness for all of them. */
+  witnessAll(
+    scope: GuardedScope,
+    mark: DedupMark,
+    held: readonly HeldDelivery[],
   ): Promise<{ isProven: boolean; autocommit: boolean }>;
   /** Acknowledges a duplicate, whose handler doesn't run. Ends the scope. */
   absorb(scope: GuardedScope, held: HeldDelivery): Promise<Outcome>;
@@ -42,6 +63,12 @@ function ackWithCommit(colocated: ColocatedBroker, database: Database): AckPath 
     async witness(scope, mark, { claimed }) {
       const { acknowledged, autocommit } = await colocated.acknowledgeWithEffect(scope.own, claimed, mark);
       return { isProven: acknowledged, autocommit };
+    },
+    beginAll: (scope, scenarioId, rows) => insertDedups(database, scope.own, scenarioId, rows),
+    async witnessAll(scope, mark, held) {
+      const leases = held.map(({ claimed }) => claimed);
+      const { acknowledged, autocommit } = await colocated.acknowledgeAllWithEffects(scope.own, leases, mark);
+      return { isProven: acknowledged === held.length, autocommit };
     },
     async absorb(scope, { claimed }) {
       if (!(await colocated.acknowledgeWithin(scope.own, claimed))) {
@@ -77,6 +104,17 @@ function ackAfterCommit(
     async witness(scope, mark) {
       const { affected, session } = await markDone(database, scope.own, mark, mark.token);
       return { isProven: affected === 1, autocommit: session?.autocommit ?? false };
+    },
+    beginAll: (scope, scenarioId, rows) =>
+      insertDedups(
+        database,
+        scope.own,
+        scenarioId,
+        rows.map((row) => ({ ...row, unfinished: true })),
+      ),
+    async witnessAll(scope, mark, held) {
+      const { affected, session } = await markAllDone(database, scope.own, mark);
+      return { isProven: affected === held.length, autocommit: session?.autocommit ?? false };
     },
     async absorb(scope, held) {
       held.settling = true;

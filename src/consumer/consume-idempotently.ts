@@ -90,7 +90,7 @@ export async function consumeIdempotently(
     return { kind: 'expired' };
   }
   noteUnderWay(scope, database, key);
-  const mark = scope.markedBy(key, token);
+  const mark = scope.markedBy({ scenarioId: key.scenarioId, bizIds: [key.bizId], token });
   try {
     await runHandler(deps, consumer, held, payload, scope);
     held.settling = true;

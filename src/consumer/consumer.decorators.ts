@@ -49,10 +49,23 @@ export function IdempotentConsumer<T extends AnyTopic>(
   topic: T,
   options: IdempotentConsumerOptions,
 ): HandlerDecorator<(payload: PayloadOf<T>, delivery: DeliveryContext) => unknown> {
-  check('@IdempotentConsumer', topic, options, [...SHARED_OPTIONS, 'scenario', 'ack', 'fingerprint']);
+  check('@IdempotentConsumer', topic, options, [
+    ...SHARED_OPTIONS,
+    'scenario',
+    'ack',
+    'fingerprint',
+    'perTransaction',
+  ]);
   if (options.scenario !== undefined) checkName('@IdempotentConsumer scenario', options.scenario);
   if (options.ack !== undefined && options.ack !== 'return' && options.ack !== 'manual') {
     throw new InvalidOptionError('@IdempotentConsumer ack', options.ack, "'return' or 'manual'");
+  }
+  if (options.ack === 'manual' && options.perTransaction !== undefined && options.perTransaction !== 1) {
+    throw new InvalidOptionError(
+      '@IdempotentConsumer perTransaction',
+      options.perTransaction,
+      "1, or left out, with ack: 'manual': a handler's own ACK is for its own transaction",
+    );
   }
   return decorate({ kind: 'idempotent', topic, options });
 }

@@ -71,7 +71,7 @@ function consumersOfWrapper(
       return {
         ...consumer,
         name,
-        settings: resolveConsumerOptions(name, consumer.options, defaults),
+        settings: settingsOf(name, consumer, defaults),
         scenario,
         instance: instance!,
         // Nest never runs the constructor of a transient provider's own static instance.
@@ -82,6 +82,17 @@ function consumersOfWrapper(
       };
     });
   });
+}
+
+/** What `forRoot({ consumers })` says of sharing transactions is for those that have one, and leave its ACK to it. */
+function settingsOf(
+  name: string,
+  consumer: ConsumerMetadata,
+  defaults: ResolvedConsumerOptions,
+): ResolvedConsumerOptions {
+  const settings = resolveConsumerOptions(name, consumer.options, defaults);
+  const mayShare = consumer.kind === 'idempotent' && consumer.options.ack !== 'manual';
+  return mayShare ? settings : { ...settings, perTransaction: 1 };
 }
 
 /** @throws ConfigurationError when two consumers would take each other's messages, or hide each other's effects */

@@ -16,6 +16,7 @@ import { type ConsumptionDeps, consumeIdempotently } from './consume-idempotentl
 import type { DiscoveredConsumer } from './consumer.explorer.js';
 import type { HeldDelivery } from './held-delivery.js';
 import type { Outcome } from './outcome.js';
+import { consumeSlice } from './slice/consume-slice.js';
 import { contentionDelayMs, isWorthRetrying, type RetryIfMisbehaviour } from './retry-policy.js';
 
 export interface ProcessorDeps extends ConsumptionDeps {
@@ -55,18 +56,30 @@ export class DeliveryProcessor {
   ) {}
 
   /** @returns whether the handler could be run, or was rightly not */
-  async process(held: HeldDelivery, { stopping, onNotRun }: ProcessOptions): Promise<boolean> {
-    if (held.isExpired) {
-      await this.expired(held);
-      return true;
-    }
-    const { attempt } = held;
-    this.emit(held, { type: 'delivered', attempt, redelivered: attempt > 1 });
-    const outcome = await this.attempt(held);
-    const about = { handler: this.consumer.name, bizId: held.bizId };
-    const settling = { stopping, onNotRun: (error: unknown) => onNotRun(error, about) };
-    await this.settle(held, held.abortedBy === 'shutdown' ? atNoCost(outcome) : outcome, settling);
-    return !NOT_RUN.has(outcome.kind);
+  async process(held: HeldDelivery, options: ProcessOptions): Promise<boolean> {
+    if (!held.isExpired) this.tellDelivered(held);
+    return this.runAlone(held, options);
+  }
+
+  /**
+   * One attempt of several deliveries in one transaction, and then of each alone that it has left: together they cost no
+   * more than one.
+   *
+   * @returns whether all could be run, or were rightly not
+   */
+  async processSlice(slice: readonly HeldDelivery[], options: ProcessOptions): Promise<boolean> {
+    const inTime = slice.filter((held) => !held.isExpired);
+    for (const held of inTime) this.tellDelivered(held);
+    const outcomes = await consumeSlice(this.deps, this.consumer, inTime);
+    // The broker may not be told of one: that keeps nobody else from being settled.
+    const results = await Promise.allSettled(
+      [...outcomes].map(([held, outcome]) => this.settleAttempt(held, outcome, options)),
+    );
+    for (const held of slice.filter((one) => !outcomes.has(one)))
+      results.push(...(await Promise.allSettled([this.runAlone(held, options)])));
+    const failure = results.find(({ status }) => status === 'rejected');
+    if (failure?.status === 'rejected') throw failure.reason;
+    return results.every((result) => result.status === 'fulfilled' && result.value);
   }
 
   /** Sends a delivery to the dead letters whose process died too often. */
@@ -107,6 +120,30 @@ export class DeliveryProcessor {
         await pause(backoffMs(tries, TELL_AGAIN), undefined, { signal: stopping }).catch(() => undefined);
       }
     }
+  }
+
+  private tellDelivered(held: HeldDelivery): void {
+    const { attempt } = held;
+    this.emit(held, { type: 'delivered', attempt, redelivered: attempt > 1 });
+  }
+
+  private async runAlone(held: HeldDelivery, options: ProcessOptions): Promise<boolean> {
+    if (held.isExpired) {
+      await this.expired(held);
+      return true;
+    }
+    return this.settleAttempt(held, await this.attempt(held), options);
+  }
+
+  private async settleAttempt(
+    held: HeldDelivery,
+    outcome: Outcome,
+    { stopping, onNotRun }: ProcessOptions,
+  ): Promise<boolean> {
+    const about = { handler: this.consumer.name, bizId: held.bizId };
+    const settling = { stopping, onNotRun: (error: unknown) => onNotRun(error, about) };
+    await this.settle(held, withoutItsFault(held, outcome), settling);
+    return !NOT_RUN.has(outcome.kind);
   }
 
   private attempt(held: HeldDelivery): Promise<Outcome> {
@@ -322,10 +359,10 @@ interface AboutError {
   stack: string;
 }
 
-/** A handler that failed because the process told it to stop has not failed. */
-function atNoCost(outcome: Outcome): Outcome {
+/** A handler that failed because it was told to stop has not failed. What a lost lease costs is for the broker to count. */
+function withoutItsFault({ abortedBy }: HeldDelivery, outcome: Outcome): Outcome {
   const { kind } = outcome;
-  return kind === 'failed' || kind === 'connection-lost'
-    ? { kind: 'not-run', error: outcome.error }
-    : outcome;
+  if (kind !== 'failed' && kind !== 'connection-lost') return outcome;
+  if (abortedBy === 'shutdown') return { kind: 'not-run', error: outcome.error };
+  return abortedBy === 'lease-lost' ? { kind: 'lease-lost' } : outcome;
 }

@@ -163,7 +163,7 @@ export class IdempotentExecutor {
     limits: Limits,
   ): Promise<IdempotentResult<T>> {
     const { database } = this.deps.connections;
-    const mark = scope.markedBy(dedup, token);
+    const mark = scope.markedBy({ scenarioId: dedup.scenarioId, bizIds: [dedup.bizId], token });
     let stored: Buffer;
     try {
       const result = await this.perform(scope, dedup, work, limits);

@@ -3,17 +3,20 @@ import { ShuttingDownError, describeError } from '../errors/index.js';
 import type { IdempotentMqEvents } from '../events/index.js';
 import { inCleanContext } from '../transaction/index.js';
 import type { ClaimedDelivery, Subscription, Suspect, Transport } from '../transport/port.js';
-import { ClaimCursor, WakeUp } from '../waiting/index.js';
+import { ClaimCursor, PollPace, WakeUp } from '../waiting/index.js';
 import type { DiscoveredConsumer } from './consumer.explorer.js';
 import type { DeliveryProcessor } from './delivery-processor.js';
 import { HeldDelivery } from './held-delivery.js';
 import type { IsolationGate } from './isolation-gate.js';
 import { KeyRounds } from './key-rounds.js';
 import { LeaseKeeper } from './lease-keeper.js';
+import { nextSlice } from './slice/next-slice.js';
 
 export interface WorkerOptions {
   /** How often an idle worker asks the broker, in milliseconds. */
   pollMs: number;
+  /** The same where messages of other processes come. */
+  busyPollMs: number;
   /** Leases lost alone after which a delivery goes to the dead letters. */
   maxLostLeases: number;
   /** How many deliveries may wait behind the running ones, as a multiple of the concurrency. */
@@ -33,12 +36,23 @@ const SHOWN = 20;
 /** Suspects that run alone before the others get their turn again. */
 const SUSPECTS_A_TURN = 20;
 
+/** What came of a claim. */
+interface Claimed {
+  some: boolean;
+  mayBeMore: boolean;
+}
+
+const NOTHING: Claimed = { some: false, mayBeMore: false };
+
 /** Step 4 as the receiver sees it: claims deliveries of one subscription, runs its handler, keeps the leases. */
 export class SubscriptionWorker {
   private readonly queue: HeldDelivery[] = [];
   private readonly leases: LeaseKeeper;
   private readonly wake = new WakeUp();
+  private readonly pace: PollPace;
   private readonly running = new Set<Promise<void>>();
+  /** Deliveries that these have. */
+  private handled = 0;
   private isolating: Promise<void> | undefined;
   private loop: Promise<void> | undefined;
   /** Ends every wait for the other workers of the process. */
@@ -66,6 +80,7 @@ export class SubscriptionWorker {
     private readonly events: IdempotentMqEvents,
     private readonly options: WorkerOptions,
   ) {
+    this.pace = new PollPace(options.pollMs, options.busyPollMs);
     this.leases = new LeaseKeeper(transport, subscription, consumer.settings.leaseMs);
   }
 
@@ -114,12 +129,13 @@ export class SubscriptionWorker {
   private async run(): Promise<void> {
     let errors = 0;
     let eager = true;
+    let rang = false;
     while (!this.stopping) {
       try {
-        if (await this.step(eager)) {
+        if (await this.step({ eager, rang })) {
           eager = true;
         } else {
-          eager = await this.wake.wait(this.options.pollMs);
+          eager = rang = await this.wake.wait(this.pace.next());
         }
         this.recovered('broker');
         errors = 0;
@@ -132,8 +148,12 @@ export class SubscriptionWorker {
     }
   }
 
-  /** @returns whether another step is worth taking at once */
-  private async step(eager: boolean): Promise<boolean> {
+  /**
+   * @param eager whether it claims without a look whether that is worth it
+   * @param rang whether something in this process has called for it
+   * @returns whether another step is worth taking at once
+   */
+  private async step({ eager, rang }: { eager: boolean; rang: boolean }): Promise<boolean> {
     await this.gate.whenOpen(this.stopped.signal);
     this.waitsForRoom = this.room() === 0;
     if (this.stopping || this.waitsForRoom) return false;
@@ -145,9 +165,10 @@ export class SubscriptionWorker {
       const worthIt = (!lookedBack && eager) || (await this.poll());
       // Less by now, where the group has got a limit.
       const room = this.room();
-      const mayBeMore = worthIt && room > 0 && (await this.claim(room));
+      const claimed = worthIt && room > 0 ? await this.claim(room) : NOTHING;
+      if (claimed.some && !rang) this.pace.foundUnasked();
       failed = false;
-      return mayBeMore;
+      return claimed.mayBeMore;
     } finally {
       this.cursor.stepIsOver({ failed });
       leave();
@@ -170,7 +191,7 @@ export class SubscriptionWorker {
     return claimable || keys.search !== undefined;
   }
 
-  private async claim(limit: number): Promise<boolean> {
+  private async claim(limit: number): Promise<Claimed> {
     const { subscription, cursor } = this;
     const { leaseMs } = this.consumer.settings;
     const claimId = newClaimId();
@@ -183,58 +204,70 @@ export class SubscriptionWorker {
     this.heldBack = answer.heldBack;
     if (answer.lastSeen !== undefined) cursor.moveTo(answer.lastSeen);
     for (const claimed of answer.deliveries) this.take(claimed, askedAt);
+    this.runNext();
     if (answer.suspects.length > 0) this.isolate(answer.suspects);
-    if (answer.heldBack) return false;
-    if (this.keys.search !== undefined) return true;
+    const some = answer.deliveries.length > 0;
+    if (answer.heldBack) return { some, mayBeMore: false };
+    if (this.keys.search !== undefined) return { some, mayBeMore: true };
     // Where keys had half of the room, it may have been too little for the others.
     const wasRoom = !keys && answer.deliveries.length + answer.suspects.length < limit;
-    return !wasRoom && answer.deliveries.length > 0 && answer.lastSeen !== undefined;
+    return { some, mayBeMore: !wasRoom && some && answer.lastSeen !== undefined };
   }
 
   private take(claimed: ClaimedDelivery, askedAt: number): void {
     const held = new HeldDelivery(claimed, askedAt);
     this.leases.hold(held, this.gate.enter());
     this.queue.push(held);
-    this.runNext();
   }
 
   private runNext(): void {
-    while (
-      !this.stopping &&
-      this.running.size < this.consumer.settings.concurrency &&
-      this.queue.length > 0
-    ) {
-      const held = this.queue.shift()!;
-      const work = this.runOne(held);
+    const { concurrency, perTransaction: max } = this.consumer.settings;
+    while (!this.stopping && this.running.size < concurrency && this.queue.length > 0) {
+      const slice = nextSlice(this.queue, { max, freePlaces: concurrency - this.running.size });
+      const work = this.runSlice(slice);
       this.running.add(work);
+      this.handled += slice.length;
       void work.finally(() => {
         this.running.delete(work);
+        this.handled -= slice.length;
         // What comes next of its key may be had now.
-        if (held.claimed.orderingKey) this.keys.begin();
+        if (slice.some(({ claimed }) => claimed.orderingKey)) this.keys.begin();
         this.runNext();
-        if (this.room() > 0 && this.mayHaveMore(held)) this.wake.ring();
+        if (this.room() > 0 && slice.some((held) => this.mayHaveMore(held))) this.wake.ring();
       });
     }
   }
 
-  private async runOne(held: HeldDelivery): Promise<void> {
+  /** One delivery, or several that share a transaction. */
+  private async runSlice(slice: readonly HeldDelivery[]): Promise<void> {
     const begun = performance.now();
     try {
-      const { leaseMs } = this.consumer.settings;
-      if (!this.transport.colocated && held.isLeaseOver(leaseMs)) await this.leases.renewLate(held);
-      if (held.abortedBy === 'lease-lost') return;
-      const wasRun = await this.processor.process(held, {
+      await Promise.all(slice.map((held) => this.renewIfLate(held)));
+      const still = slice.filter(({ abortedBy }) => abortedBy !== 'lease-lost');
+      if (still.length === 0) return;
+      const options = {
         stopping: this.stopped.signal,
-        onNotRun: (error, about) => this.failing('handlers', error, about),
-      });
+        onNotRun: (error: unknown, about: { handler: string; bizId: string }) =>
+          this.failing('handlers', error, about),
+      };
+      const wasRun =
+        still.length === 1
+          ? await this.processor.process(still[0]!, options)
+          : await this.processor.processSlice(still, options);
       if (wasRun) this.recovered('handlers');
     } catch (error) {
       // The broker couldn't be told. The lease runs out, and the delivery comes again.
       this.failing('broker', error);
     } finally {
-      this.leases.release(held);
-      this.handlerMs = 0.8 * this.handlerMs + 0.2 * (performance.now() - begun);
+      for (const held of slice) this.leases.release(held);
+      const each = (performance.now() - begun) / slice.length;
+      this.handlerMs = 0.8 * this.handlerMs + 0.2 * each;
     }
+  }
+
+  private async renewIfLate(held: HeldDelivery): Promise<void> {
+    const { leaseMs } = this.consumer.settings;
+    if (!this.transport.colocated && held.isLeaseOver(leaseMs)) await this.leases.renewLate(held);
   }
 
   /** Whether the end of this one is a reason to claim: else the last claim has left nothing, and what lands rings. */
@@ -284,17 +317,19 @@ export class SubscriptionWorker {
       // Released in any case: a lease that is renewed for ever keeps everybody from it.
       await this.processor.giveUpOn(held).finally(() => this.leases.release(held));
     } else {
-      await this.runOne(held);
+      await this.runSlice([held]);
     }
   }
 
   /** How many more deliveries this worker may hold. */
   private room(): number {
-    const { concurrency } = this.consumer.settings;
-    const ahead = !this.limited && this.handlerMs < FAST_HANDLER_MS ? concurrency * this.options.prefetch : 0;
-    const free = Math.max(0, concurrency + ahead - this.queue.length - this.running.size);
+    const { concurrency, perTransaction } = this.consumer.settings;
+    const isFast = !this.limited && this.handlerMs < FAST_HANDLER_MS;
+    const capacity = isFast ? concurrency * perTransaction : concurrency;
+    const ahead = isFast ? capacity * this.options.prefetch : 0;
+    const free = Math.max(0, capacity + ahead - this.queue.length - this.handled);
     // Not one at a time: a claim costs as much for one delivery as for many.
-    return ahead === 0 || free >= concurrency ? free : 0;
+    return ahead === 0 || free >= capacity ? free : 0;
   }
 
   /** Each time; what follows is one `worker-recovered`, when all of it is over. */

@@ -3,7 +3,7 @@ import type { IdempotentMqEvents } from '../events/index.js';
 import type { LeasedRow } from '../storage/index.js';
 import { inCleanContext } from '../transaction/index.js';
 import type { Acceptance, SendAnswer, Transport } from '../transport/port.js';
-import { type BackoffOptions, WakeUp, backoffMs } from '../waiting/index.js';
+import { type BackoffOptions, PollPace, WakeUp, backoffMs } from '../waiting/index.js';
 import { type Patience, answerWithin } from './answer-within.js';
 import type { OutboxClaim, OutboxClaims } from './outbox-claims.js';
 import { Shipments } from './shipments.js';
@@ -50,6 +50,7 @@ export class Relay {
   private readonly impatient = new AbortController();
   private stopListening: (() => void) | undefined;
   private readonly wake = new WakeUp();
+  private readonly pace: PollPace;
   /** What the broker said when it was last asked, with what it has been told since. */
   private known: Known | undefined;
   private asking: Promise<Asked> | undefined;
@@ -62,7 +63,9 @@ export class Relay {
     private readonly events: IdempotentMqEvents,
     private readonly options: RelayOptions,
     private readonly onCommitted: (listener: () => void) => () => void,
-  ) {}
+  ) {
+    this.pace = new PollPace(options.pollMs);
+  }
 
   /** May be called again. */
   start(): void {
@@ -169,16 +172,18 @@ export class Relay {
   private async run(): Promise<void> {
     let errors = 0;
     let expecting = false;
+    let rang = false;
     while (!this.stopped.signal.aborted) {
       try {
         const isIdle = (await this.relayOnce({ expecting })) === undefined;
+        if (!isIdle && !rang) this.pace.foundUnasked();
         expecting = false;
         // To have nothing to send says nothing about a broker that has failed: what it did not take waits for its turn.
         if (errors > 0 && !this.brokerFailure) {
           this.events.emit({ type: 'relay-recovered' });
           errors = 0;
         }
-        if (isIdle) expecting = await this.wake.wait(this.options.pollMs);
+        if (isIdle) expecting = rang = await this.wake.wait(this.pace.next());
       } catch (error) {
         expecting = false;
         // What was cut off by a shutdown is in the outbox.

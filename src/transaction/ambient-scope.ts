@@ -18,6 +18,8 @@ export interface AmbientScope {
 
 interface Ambient {
   scope: AmbientScope | undefined;
+  /** The work that was run in it has ended: what goes on has been left behind. */
+  isOver?: boolean;
 }
 
 /** One for the process, whichever copy of the library (ESM or CommonJS) asks. */
@@ -31,8 +33,18 @@ export function currentScope(): AmbientScope | undefined {
   return storage().getStore()?.scope;
 }
 
-export function runInScope<T>(scope: AmbientScope, work: () => T): T {
-  return storage().run({ scope }, work);
+export async function runInScope<T>(scope: AmbientScope, work: () => Promise<T>): Promise<T> {
+  const ambient: Ambient = { scope };
+  try {
+    return await storage().run(ambient, work);
+  } finally {
+    ambient.isOver = true;
+  }
+}
+
+/** Whether the running code was left behind by work that has ended. */
+export function ranBefore(): boolean {
+  return storage().getStore()?.isOver ?? false;
 }
 
 /**

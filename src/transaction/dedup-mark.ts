@@ -3,20 +3,21 @@ import { ScopeDoomedError } from '../errors/index.js';
 import {
   type Connection,
   type Database,
-  type DedupKey,
   type DedupRow,
+  type MarkedRows,
   replaceDedupToken,
+  takeBackDedups,
 } from '../storage/index.js';
 import type { SessionWatch } from './session-watch.js';
 
 /**
- * The token by which the last statement of a scope knows its dedup row. Once something has committed the row early, it is
- * there whatever is rolled back later, and proves nothing. So it gets a new token in the transaction that follows: if
- * that one is undone, so is the token.
+ * The token by which the last statement of a scope knows its dedup row, or rows. Once something has committed them early,
+ * they are there whatever is rolled back later, and prove nothing. So they get a new token in the transaction that follows:
+ * if that one is undone, so is the token.
  */
-export class DedupMark implements DedupKey {
+export class DedupMark implements MarkedRows {
   readonly scenarioId: number;
-  readonly bizId: Buffer;
+  bizIds: readonly [Buffer, ...Buffer[]];
   private readonly tokens: [Buffer, ...Buffer[]];
   private hasEnded = false;
   private renewal: Promise<void> | undefined;
@@ -25,12 +26,16 @@ export class DedupMark implements DedupKey {
     private readonly database: Database,
     private readonly on: Connection,
     private readonly session: SessionWatch,
-    key: DedupKey,
-    token: Buffer,
+    { scenarioId, bizIds, token }: MarkedRows,
   ) {
-    this.scenarioId = key.scenarioId;
-    this.bizId = key.bizId;
+    this.scenarioId = scenarioId;
+    this.bizIds = bizIds as [Buffer, ...Buffer[]];
     this.tokens = [token];
+  }
+
+  /** Of the one row, where it is one. */
+  get bizId(): Buffer {
+    return this.bizIds[0];
   }
 
   get token(): Buffer {
@@ -47,11 +52,24 @@ export class DedupMark implements DedupKey {
     this.hasEnded = true;
   }
 
-  /** Dooms the scope when the row is not there any more, so that what follows is not committed. */
+  /** Dooms the scope when one of them is not there any more, so that what follows is not committed. */
   renew(): Promise<void> {
     return (this.renewal ??= this.replace().finally(() => {
       this.renewal = undefined;
     }));
+  }
+
+  /**
+   * Takes back the rows of those whose work has not begun.
+   *
+   * @returns whether they were there
+   */
+  async leaveOut(bizIds: readonly Buffer[]): Promise<boolean> {
+    const { scenarioId, token } = this;
+    const { affected } = await takeBackDedups(this.database, this.on, { scenarioId, bizIds, token });
+    const stay = this.bizIds.filter((bizId) => !bizIds.some((one) => one.equals(bizId)));
+    this.bizIds = stay as [Buffer, ...Buffer[]];
+    return affected === bizIds.length;
   }
 
   isOn(row: DedupRow): boolean {
@@ -62,7 +80,7 @@ export class DedupMark implements DedupKey {
     const next = randomBytes(16);
     try {
       const { affected } = await replaceDedupToken(this.database, this.on, this, next);
-      if (affected !== 1)
+      if (affected !== this.bizIds.length)
         throw new ScopeDoomedError('its transaction was rolled back, and its dedup row with it');
       this.tokens.unshift(next);
       this.hasEnded = false;

@@ -4,8 +4,8 @@ import { ScopeDoomedError, UnsettledQueryError, describeError } from '../errors/
 import {
   type Connection,
   type Database,
-  type DedupKey,
   type LibraryConnections,
+  type MarkedRows,
   type ScopeRequest,
   type ScopeRunner,
   commit,
@@ -13,7 +13,7 @@ import {
   rollback,
   withDeadline,
 } from '../storage/index.js';
-import { type AmbientScope, runInScope } from './ambient-scope.js';
+import { type AmbientScope, ranBefore, runInScope } from './ambient-scope.js';
 import { DedupMark } from './dedup-mark.js';
 import { type GuardableRunner, markGuarded, nestedTransactions } from './guarded-runner.js';
 import { InFlight, neverSettling } from './in-flight.js';
@@ -109,18 +109,23 @@ export class GuardedScope implements AmbientScope {
     this.keepAlive = new KeepAlive(connection.keepAliveMs, isBusy, () => ping(this.own));
   }
 
-  /** The scope stands or falls with this dedup row, which was inserted as its first statement. */
-  markedBy(key: DedupKey, token: Buffer): DedupMark {
-    return (this.mark = new DedupMark(this.database, this.own, this.session, key, token));
+  /** The scope stands or falls with these dedup rows, which were inserted as its first statement. */
+  markedBy(rows: MarkedRows): DedupMark {
+    return (this.mark = new DedupMark(this.database, this.own, this.session, rows));
   }
 
   /**
-   * Runs the handler. When this resolves, none of its statements is running, and it can send no more.
+   * Runs the handler. When this resolves, none of its statements is running, and it can send no more: also not while the
+   * next one runs, where several share the transaction.
    *
    * @throws what the handler throws
    * @throws UnsettledQueryError when it returned while a statement of it was running
    */
   async run<T>(handler: () => Promise<T>): Promise<T> {
+    if (this.over === HANDLER_ENDED) {
+      this.over = undefined;
+      this.handlerEnded = false;
+    }
     let result: T;
     try {
       result = await runInScope(this, handler);
@@ -136,8 +141,6 @@ export class GuardedScope implements AmbientScope {
   /** Lets the app's subscribers write what they write before a commit, while it can still be part of it. */
   async beforeCommit(): Promise<void> {
     if (this.over !== HANDLER_ENDED) return;
-    this.over = undefined;
-    this.handlerEnded = false;
     await this.run(() => this.runner.broadcaster.broadcast('BeforeTransactionCommit'));
   }
 
@@ -276,7 +279,7 @@ export class GuardedScope implements AmbientScope {
   }
 
   private isStray(): boolean {
-    return this.handlerEnded && !afterCommit.getStore();
+    return (this.handlerEnded || ranBefore()) && !afterCommit.getStore();
   }
 
   /**
@@ -284,7 +287,8 @@ export class GuardedScope implements AmbientScope {
    * other deliveries with it. It is reported instead, and its promise never settles.
    */
   private stray(): Promise<never> {
-    this.strayed = furtherStatement(`${this.name} is over (${this.over})`);
+    const why = this.over ?? 'the handler that sent it has returned, and the next one runs';
+    this.strayed = furtherStatement(`${this.name} is over (${why})`);
     this.options.onStray(this.strayed);
     return neverSettling();
   }

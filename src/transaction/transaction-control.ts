@@ -12,9 +12,9 @@ export function isTransactionControl(sql: string): boolean {
 /** The same before a statement of MySQL and MariaDB, with what opens a comment that they execute. */
 const SERVER_NOISE = /^(?:\s+|(?:--|#)[^\n]*|\/\*(?!M?!)[\s\S]*?\*\/|\/\*M?!\d*|;)+/;
 const BEGINS_ANEW =
-  /^(?:BEGIN(?!\s+NOT\b)|START\s+TRANSACTION|(?:COMMIT|ROLLBACK)\s+(?:WORK\s+)?AND\s+CHAIN)\b/i;
+  /^(?:BEGIN(?!\s+NOT\b)|START\s+TRANSACTION|LOCK\s+TABLES?|(?:COMMIT|ROLLBACK)\s+(?:WORK\s+)?AND\s+CHAIN)\b/i;
 const SEVERAL_BEGIN_ANEW =
-  /;\s*(?:BEGIN(?!\s+NOT\b)|START\s+TRANSACTION|(?:COMMIT|ROLLBACK)\s+(?:WORK\s+)?AND\s+CHAIN)\b/i;
+  /;\s*(?:BEGIN(?!\s+NOT\b)|START\s+TRANSACTION|LOCK\s+TABLES?|(?:COMMIT|ROLLBACK)\s+(?:WORK\s+)?AND\s+CHAIN)\b/i;
 const PLAIN_ROLLBACK = /^ROLLBACK(?:\s+WORK)?(?:\s+AND\s+(?:NO\s+)?CHAIN)?[\s;*/]*$/i;
 
 /**

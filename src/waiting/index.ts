@@ -1,3 +1,4 @@
 export * from './backoff.js';
 export * from './wake-up.js';
 export * from './claim-cursor.js';
+export * from './poll-pace.js';

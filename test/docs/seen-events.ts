@@ -14,7 +14,7 @@ export function eventsOf(app: INestApplicationContext) {
           filter((event) => event.type === type),
           take(count),
           toArray(),
-          timeout({ each: 20_000 }),
+          timeout({ each: 40_000 }),
         ),
       ),
   };

@@ -180,7 +180,7 @@ for (const engine of servers) {
         throw new Error('the card printer is on fire');
       });
       // The server says nothing of the commit; the dedup row that the redelivery meets does.
-      expect(end).toEqual(torn({ runs: 1, failures: 1 }));
+      expect(end).toEqual(torn({ times: 1, failures: 1 }));
     });
 
     it('is torn when a stored procedure commits and answers rows, and it throws', async () => {

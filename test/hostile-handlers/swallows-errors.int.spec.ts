@@ -120,7 +120,7 @@ for (const engine of servers) {
       );
       expect(await worker.meets(handler, id)).toEqual(effectOnce(2));
       expect(swallowed).toEqual([expect.objectContaining({ errno: 1213 })]);
-      expect(worker.whatHappened(id)).toEqual(['delivered', 'given-back', 'delivered', 'acknowledged']);
+      worker.expectHappened(id, 'delivered', 'given-back', 'delivered', 'acknowledged');
     });
 
     it.each(goingOn)(
@@ -139,7 +139,7 @@ for (const engine of servers) {
         }, then);
         expect(await worker.meets(handler, id)).toEqual(effectOnce(2));
         expect(swallowed).toEqual([expect.objectContaining({ errno: 1205 })]);
-        expect(worker.whatHappened(id)).toEqual(['delivered', 'given-back', 'delivered', 'acknowledged']);
+        worker.expectHappened(id, 'delivered', 'given-back', 'delivered', 'acknowledged');
       },
     );
 
@@ -154,7 +154,7 @@ for (const engine of servers) {
         );
         expect(await worker.meets(handler, id)).toEqual(effectOnce(2));
         expect(swallowed).toEqual([expect.objectContaining({ errno })]);
-        expect(worker.whatHappened(id)).toEqual(['delivered', 'given-back', 'delivered', 'acknowledged']);
+        worker.expectHappened(id, 'delivered', 'given-back', 'delivered', 'acknowledged');
       },
     );
 
@@ -170,7 +170,7 @@ for (const engine of servers) {
       }, id);
       expect(end).toEqual(effectOnce(2));
       // Nobody saw the deadlock, so it counts as a failure of the handler.
-      expect(worker.whatHappened(id)).toEqual(['delivered', 'retry-scheduled', 'delivered', 'acknowledged']);
+      worker.expectHappened(id, 'delivered', 'retry-scheduled', 'delivered', 'acknowledged');
     });
 
     it('swallows a deadlock inside of a nested transaction to no avail', async () => {
@@ -183,7 +183,7 @@ for (const engine of servers) {
         issueCardWhateverHappens,
       );
       expect(await worker.meets(handler, id)).toEqual(effectOnce(2));
-      expect(worker.whatHappened(id)).toEqual(['delivered', 'given-back', 'delivered', 'acknowledged']);
+      worker.expectHappened(id, 'delivered', 'given-back', 'delivered', 'acknowledged');
     });
   });
 }
@@ -222,6 +222,6 @@ describe('a handler that swallows the loss of its transaction, on sqlite', () =>
     // The write on would have been durable by itself.
     expect(swallowed).toEqual([expect.anything(), expect.objectContaining({ code: 'SCOPE_DOOMED' })]);
     expect(writeOn).toBeUndefined();
-    expect(worker.whatHappened(id)).toEqual(['delivered', 'retry-scheduled', 'delivered', 'acknowledged']);
+    worker.expectHappened(id, 'delivered', 'retry-scheduled', 'delivered', 'acknowledged');
   });
 });

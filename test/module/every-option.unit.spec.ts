@@ -33,6 +33,7 @@ const FOR_CONSUMERS = [
   'concurrency',
   'leaseMs',
   'timeoutMs',
+  'perTransaction',
   'retry.attempts',
   'retry.delayMs',
   'retry.maxDelayMs',

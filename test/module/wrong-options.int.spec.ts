@@ -265,6 +265,18 @@ describe('a consumer’s decorator refuses', () => {
     );
   });
 
+  it('to share transactions with an ACK of its own, in hundreds, or where there is none', () => {
+    const shared = (more: object) => () => IdempotentConsumer(PaymentSucceeded, { group: 'g', ...more });
+    expect(shared({ perTransaction: 2, ack: 'manual' })).toThrow(/perTransaction must be 1, or left out/);
+    expect(shared({ perTransaction: 101 })).toThrow(
+      /perTransaction must be .* from 1 to 100 \(got the number 101\)/,
+    );
+    expect(shared({ perTransaction: 1, ack: 'manual' })).not.toThrow();
+    expect(() => AtLeastOnceConsumer(PaymentSucceeded, { group: 'g', perTransaction: 2 } as never)).toThrow(
+      /perTransaction must be left out/,
+    );
+  });
+
   it('a topic that is only a name', () => {
     expect(() => IdempotentConsumer('payment.succeeded' as never, { group: 'g' })).toThrow(
       /a topic made by defineTopic\(\) \(got the string "payment.succeeded"\)/,

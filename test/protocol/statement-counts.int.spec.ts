@@ -69,10 +69,20 @@ describe.each(engines)('statements on %s', (engine) => {
   }
 
   /** Publishes a payment and waits until it is done with; then the transaction in which it was, from first to last. */
-  async function consumed(bizId: string, messages: number, first: RegExp): Promise<string[]> {
+  function consumed(bizId: string, messages: number, first: RegExp): Promise<string[]> {
+    const publish = () => app.outbox.publish(PaymentSucceeded, payment(bizId), { standalone: true });
+    return consumedBy(publish, messages, first);
+  }
+
+  /** @param drops how often it is told that messages are gone, the warm-up included */
+  async function consumedBy(
+    publish: () => Promise<unknown>,
+    drops: number,
+    first: RegExp,
+  ): Promise<string[]> {
     const from = recording.statements.length;
-    await app.outbox.publish(PaymentSucceeded, payment(bizId), { standalone: true });
-    await app.events('message-dropped', messages);
+    await publish();
+    await app.events('message-dropped', drops);
     const since = recording.statements.slice(from);
     const begun = since.findIndex(({ sql }) => first.test(sql));
     const { connection } = since[begun]!;
@@ -86,12 +96,12 @@ describe.each(engines)('statements on %s', (engine) => {
   /** Its polls are too rare to come between. The first delivery sets up connections, so it is not counted. */
   async function startConsuming(
     provider: typeof CardIssuing | typeof Texting,
-    { fingerprint = false } = {},
+    { fingerprint = false, perTransaction = 1 } = {},
   ): Promise<void> {
     app = await startApp(recording.database, {
       entities: [PaymentTable, CardTable],
       providers: [provider],
-      options: { consumers: { fingerprint, connections: 1, concurrency: 1, pollMs: 60_000 } },
+      options: { consumers: { fingerprint, perTransaction, connections: 1, concurrency: 1, pollMs: 60_000 } },
     });
     await app.outbox.publish(PaymentSucceeded, payment('warm-up'), { standalone: true });
     await app.events('message-dropped');
@@ -239,6 +249,24 @@ describe.each(engines)('statements on %s', (engine) => {
       ]);
     },
   );
+
+  it('a consume of several in one transaction is three, and the effects of each', async () => {
+    await startConsuming(CardIssuing, { perTransaction: 10 });
+    const publish = () =>
+      app.outbox.publishAll(
+        PaymentSucceeded,
+        ['P-1', 'P-2', 'P-3'].map((id) => payment(id)),
+        { standalone: true },
+      );
+    expect(await consumedBy(publish, 2, /^INSERT INTO .mq_dedup/)).toEqual([
+      'INSERT mq_dedup',
+      'INSERT card',
+      'INSERT card',
+      'INSERT card',
+      'DELETE mq_delivery mq_dedup',
+      'COMMIT',
+    ]);
+  });
 
   it.each([
     ['', false],

@@ -54,7 +54,7 @@ function acknowledged(events: IdempotentMqEvents, count: number): Promise<unknow
       filter(({ type }) => type === 'acknowledged'),
       take(count),
       toArray(),
-      timeout(20_000),
+      timeout(40_000),
     ),
   );
 }

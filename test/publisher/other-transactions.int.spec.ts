@@ -127,7 +127,7 @@ describe.each(
     const end = firstValueFrom(
       events$.pipe(
         filter(({ type }) => ENDED.includes(type)),
-        timeout(20_000),
+        timeout(40_000),
       ),
     );
     await publishing();

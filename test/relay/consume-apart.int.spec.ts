@@ -189,6 +189,30 @@ describe.each(engines)('a consumer whose broker has another database, on %s,', (
     expect([await cards(), runs]).toEqual([1, 2]);
   });
 
+  it('has lost no attempt where its lease is over because no renewal gets through: it comes again as one that lost it', async () => {
+    handler = async (paid, delivery, run) => {
+      await issue(paid, delivery);
+      if (run > 1) return;
+      await new Promise((resolve) => delivery.signal.addEventListener('abort', resolve));
+      delivery.signal.throwIfAborted();
+    };
+    app = await startApart(databases, {
+      entities: [PaymentTable, CardTable],
+      providers: [Cards],
+      options: { consumers: { leaseMs: 300, retry: { attempts: 1 } }, shutdownTimeoutMs: 200 },
+      through: (broker) =>
+        through(broker, {
+          extend: async () => {
+            throw new Error('the network is down');
+          },
+        }),
+    });
+    await pay('P-1');
+    await app.events('acknowledged');
+    expect([await cards(), runs]).toEqual([1, 2]);
+    expect([types('lease-lost'), types('dead-lettered')]).toEqual([1, 0]);
+  });
+
   // SQLite refuses a raw COMMIT.
   if (engine === 'sqlite') return;
 

@@ -59,7 +59,7 @@ describe.each(engines)('two instances on one DataSource on %s', (engine) => {
           filter((event) => event.type === type),
           take(times),
           toArray(),
-          timeout(20_000),
+          timeout(40_000),
         ),
       );
     const done = Promise.all([happen('acknowledged', 3), happen('message-dropped', 2)]);

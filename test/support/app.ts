@@ -46,7 +46,10 @@ export interface AppParts {
   dataSource?: object;
 }
 
-const EVENT_TIMEOUT_MS = 20_000;
+const EVENT_TIMEOUT_MS = 40_000;
+
+/** How many deliveries may share a transaction, where a test doesn't say so itself. */
+const PER_TRANSACTION = Number(process.env.MQ_TEST_PER_TRANSACTION) || undefined;
 
 /** With `apart`, a broker that a test doesn't place is in a database of its own, beside the test's. */
 const SHAPE = process.env.MQ_TEST_SHAPE;
@@ -112,7 +115,12 @@ export async function startApp(database: TestDatabase, parts: AppParts = {}): Pr
         ...(apart && { broker: service ? { url: service.url } : { dataSource: apart.options } }),
         ...options,
         relay: { pollMs: 20, delayMs: 10, maxDelayMs: 50, ...options.relay },
-        consumers: { pollMs: 20, retry: { delayMs: 10, maxDelayMs: 50 }, ...options.consumers },
+        consumers: {
+          pollMs: 20,
+          retry: { delayMs: 10, maxDelayMs: 50 },
+          ...(PER_TRANSACTION && { perTransaction: PER_TRANSACTION }),
+          ...options.consumers,
+        },
       }),
       ...imports,
     ],

@@ -22,8 +22,10 @@ export class OwnServer {
     private pid: number,
   ) {}
 
-  static async start(engine: 'mariadb' | 'mysql'): Promise<OwnServer> {
+  /** @param folder where its data is put: that of temporary files unless it says so */
+  static async start(engine: 'mariadb' | 'mysql', { folder }: { folder?: string } = {}): Promise<OwnServer> {
     const { MQ_TEST_MARIADB_URL: _, MQ_TEST_MYSQL_URL: __, ...env } = process.env;
+    if (folder) env.TMPDIR = folder;
     const tellUrl = `console.log('URL ' + process.env.${URL_VARIABLE[engine]}); process.stdin.resume()`;
     const command = ['scripts/with-servers.mjs', '--engines', engine, '--', process.execPath, '-e', tellUrl];
     const keeper = spawn(process.execPath, command, { cwd: ROOT, env, stdio: ['pipe', 'pipe', 'ignore'] });

@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 export async function until(
   what: string,
   isSo: () => Promise<boolean> | boolean,
-  { limitMs = 20_000, everyMs = 2 } = {},
+  { limitMs = 40_000, everyMs = 2 } = {},
 ): Promise<void> {
   const deadline = performance.now() + limitMs;
   while (!(await isSo())) {

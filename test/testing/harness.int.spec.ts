@@ -6,6 +6,9 @@ import { type TestApp, startApp } from '../support/app.js';
 import { CardRow, CardTable, PaymentSucceeded, payment } from '../support/cards.js';
 import { type Place, createPlace, allPlaces } from './shapes.js';
 
+/** A machine may be busy. */
+const PATIENT = { timeoutMs: 30_000 };
+
 const CardIssued = defineTopic<{ paymentId: string; issuedBy: string }>({
   name: 'card.issued',
   bizId: ({ paymentId }) => paymentId,
@@ -75,7 +78,7 @@ describe.each(allPlaces)('MqTestHarness on %s, %s', (engine, shape) => {
   });
 
   afterEach(async () => {
-    await harness.drain();
+    await harness.drain(PATIENT);
     await app.dataSource.getRepository(CardRow).clear();
     for (const letter of await harness.deadLetters()) await app.broker.deadLetters.purge(letter.id);
   });
@@ -92,7 +95,7 @@ describe.each(allPlaces)('MqTestHarness on %s, %s', (engine, shape) => {
 
   it('drains what was published, and what its handlers publish', async () => {
     for (const id of [p(1), p(2), p(3)]) await publish(id);
-    await harness.drain();
+    await harness.drain(PATIENT);
     expect(await app.dataSource.getRepository(CardRow).count()).toBe(3);
     expect([...texts.sent].sort()).toEqual([p(1), p(2), p(3)]);
   });
@@ -101,10 +104,10 @@ describe.each(allPlaces)('MqTestHarness on %s, %s', (engine, shape) => {
     cards.failures = 1;
     await publish(p(1), { orderingKey: 'u1' });
     await publish(p(2), { orderingKey: 'u1' });
-    await harness.drain();
+    await harness.drain(PATIENT);
     expect(await app.dataSource.getRepository(CardRow).count()).toBe(0);
     await harness.jumpClock(60_000);
-    await harness.drain();
+    await harness.drain(PATIENT);
     expect(await app.dataSource.getRepository(CardRow).count()).toBe(2);
   });
 
@@ -117,7 +120,7 @@ describe.each(allPlaces)('MqTestHarness on %s, %s', (engine, shape) => {
       /Still on its way after 50 ms[^]*payment\.succeeded P-\d+-1 for group card-issuing/,
     );
     go();
-    await harness.drain();
+    await harness.drain(PATIENT);
     expect(await cardsOf(p(1))).toBe(1);
   });
 
@@ -134,7 +137,7 @@ describe.each(allPlaces)('MqTestHarness on %s, %s', (engine, shape) => {
     harness.expectPublished(PaymentSucceeded);
     harness.expectPublished(PaymentSucceeded, { bizId: p(1), payload: { amount: 100 }, times: 1 });
     harness.expectNotPublished(PaymentSucceeded, { bizId: p(2) });
-    await harness.drain();
+    await harness.drain(PATIENT);
     harness.expectPublished(CardIssued, { payload: { issuedBy: 'card-issuing' } });
     expect(harness.published(CardIssued)).toMatchObject([{ bizId: p(1) }]);
   });
@@ -155,9 +158,9 @@ describe.each(allPlaces)('MqTestHarness on %s, %s', (engine, shape) => {
     'redelivers a message, which is absorbed (ordering key: %s)',
     async (orderingKey) => {
       await publish(p(1), { orderingKey });
-      await harness.drain();
+      await harness.drain(PATIENT);
       expect(await harness.redeliver(PaymentSucceeded, { bizId: p(1) })).toBe(1);
-      await harness.drain();
+      await harness.drain(PATIENT);
       expect(seen('duplicate-absorbed')).toHaveLength(1);
       expect(cards.attempts).toBe(1);
       expect(await cardsOf(p(1))).toBe(1);
@@ -166,9 +169,9 @@ describe.each(allPlaces)('MqTestHarness on %s, %s', (engine, shape) => {
 
   it('redelivers to a consumer that has no dedup row, which does it again', async () => {
     await publish(p(1));
-    await harness.drain();
+    await harness.drain(PATIENT);
     await harness.redeliver(CardIssued);
-    await harness.drain();
+    await harness.drain(PATIENT);
     expect(texts.sent).toEqual([p(1), p(1)]);
   });
 
@@ -178,14 +181,14 @@ describe.each(allPlaces)('MqTestHarness on %s, %s', (engine, shape) => {
     );
     cards.failures = 1;
     await publish(p(1));
-    await harness.drain();
+    await harness.drain(PATIENT);
     await expect(harness.redeliver(PaymentSucceeded)).rejects.toThrow('is not through');
   });
 
   it('loses an ACK (5), and the message comes again', async () => {
     harness.loseNextAck(5);
     await publish(p(1));
-    await harness.drain();
+    await harness.drain(PATIENT);
     expect(seen('delivered')).toHaveLength(3);
     expect(seen('duplicate-absorbed')).toHaveLength(1);
     expect(await cardsOf(p(1))).toBe(1);
@@ -199,17 +202,17 @@ describe.each(allPlaces)('MqTestHarness on %s, %s', (engine, shape) => {
     }
     harness.loseNextAck(3);
     await publish(p(1));
-    await harness.drain();
+    await harness.drain(PATIENT);
     expect(seen('resend-absorbed')).toHaveLength(1);
     expect(cards.attempts).toBe(1);
   });
 
   it('jumps over a delay', async () => {
     await publish(p(1), { delayMs: 3_600_000 });
-    await harness.drain();
+    await harness.drain(PATIENT);
     expect(cards.attempts).toBe(0);
     await harness.jumpClock(3_600_000);
-    await harness.drain();
+    await harness.drain(PATIENT);
     expect(await cardsOf(p(1))).toBe(1);
   });
 
@@ -217,7 +220,7 @@ describe.each(allPlaces)('MqTestHarness on %s, %s', (engine, shape) => {
     await publish(p(1), { delayMs: 1_000_000, expiresAt: new Date(Date.now() + 2_000_000) });
     await harness.jumpClock(3_000_000);
     await app.broker.sweep();
-    await harness.drain();
+    await harness.drain(PATIENT);
     expect(await harness.deadLetters()).toMatchObject([{ bizId: p(1), reason: 'expired' }]);
     expect(cards.attempts).toBe(0);
   });
@@ -225,10 +228,10 @@ describe.each(allPlaces)('MqTestHarness on %s, %s', (engine, shape) => {
   it('jumps over a backoff, to the dead letters', async () => {
     cards.failures = 2;
     await publish(p(1));
-    await harness.drain();
+    await harness.drain(PATIENT);
     expect(await harness.deadLetters()).toEqual([]);
     await harness.jumpClock(60_000);
-    await harness.drain();
+    await harness.drain(PATIENT);
     expect(await harness.deadLetters({ group: 'card-issuing' })).toMatchObject([
       { topic: 'payment.succeeded', bizId: p(1), reason: 'failed' },
     ]);
@@ -245,7 +248,7 @@ describe.each(allPlaces)('MqTestHarness on %s, %s', (engine, shape) => {
     await app.events('delivered', 1, ({ bizId }) => bizId === p(1));
     await harness.jumpClock(60_000);
     go();
-    await harness.drain();
+    await harness.drain(PATIENT);
     expect(await cardsOf(p(1))).toBe(1);
   });
 });

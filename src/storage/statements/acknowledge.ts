@@ -1,5 +1,6 @@
 import { type Connection, type WriteResult, placeholders, read, write } from '../execute.js';
 import type { Database } from '../tables.js';
+import type { MarkedRows } from './dedup.js';
 import { type DeliveryKey, placeOf, placeOfAll } from './delivery-place.js';
 
 /** Step 5, the broker takes the ACK. Each statement is fenced by the lease token: who lost the lease changes nothing. */
@@ -49,6 +50,38 @@ export async function acknowledgeWithEffect(
     `DELETE d FROM ${table} d JOIN ${tables.dedup} k ON ${dedupRow}
      WHERE ${where} AND d.token = ?`,
     [...dedupValues, ...values, held.token],
+  );
+}
+
+/**
+ * The witness of several deliveries without ordering keys whose effects are one transaction. As many rows as there are
+ * deliveries mean: all that, and the COMMIT, stand or fall together. A dedup row belongs to the delivery whose number it has.
+ */
+export async function acknowledgeAllWithEffects(
+  { dialect, tables }: Database,
+  on: Connection,
+  held: readonly Lease[],
+  { scenarioId, bizIds, token }: MarkedRows,
+): Promise<WriteResult> {
+  const [{ subscriptionId }] = held as [Lease];
+  const isSqlite = dialect.engine === 'sqlite';
+  const d = isSqlite ? tables.delivery : 'd';
+  const tokens = [...new Map(held.map((one) => [one.token.toString('hex'), one.token])).values()];
+  const dedupRow = `k.scenario_id = ? AND k.biz_id IN (${placeholders(bizIds.length)}) AND k.token = ? AND k.seq = ${d}.seq`;
+  const dedupValues = [scenarioId, ...bizIds, token];
+  const where = `${d}.subscription_id = ? AND ${d}.seq IN (${placeholders(held.length)}) AND ${d}.token IN (${placeholders(tokens.length)})`;
+  const values = [subscriptionId, ...held.map(({ seq }) => seq), ...tokens];
+  if (isSqlite) {
+    return write(
+      on,
+      `DELETE FROM ${tables.delivery} WHERE ${where} AND EXISTS (SELECT 1 FROM ${tables.dedup} k WHERE ${dedupRow})`,
+      [...values, ...dedupValues],
+    );
+  }
+  return write(
+    on,
+    `DELETE d FROM ${tables.delivery} d JOIN ${tables.dedup} k ON ${dedupRow} WHERE ${where}`,
+    [...dedupValues, ...values],
   );
 }
 

@@ -1,4 +1,4 @@
-import { type Connection, type WriteResult, read, write } from '../execute.js';
+import { type Connection, type WriteResult, placeholders, read, write } from '../execute.js';
 import type { Database } from '../tables.js';
 
 /** The receiving business's dedup log: one row for each biz-id that took effect in a scenario. */
@@ -70,6 +70,50 @@ export async function insertDedup(
 }
 
 /**
+ * The same of several, which stand or fall together, in the order of their keys: two that insert crossing sets of keys in
+ * other orders deadlock.
+ *
+ * @returns the answer, or undefined when one of the keys is there already, and so none was inserted
+ */
+export async function insertDedups(
+  { dialect, tables }: Database,
+  on: Connection,
+  scenarioId: number,
+  rows: readonly (NewDedup & Pick<DedupKey, 'bizId'>)[],
+): Promise<WriteResult | undefined> {
+  const sorted = [...rows].sort((one, other) => Buffer.compare(one.bizId, other.bizId));
+  const insert =
+    `INSERT INTO ${tables.dedup} (scenario_id, biz_id, token, seq, source_id, created_at, fingerprint, result) ` +
+    `VALUES ${sorted.map(() => `(?, ?, ?, ?, ?, ${dialect.now}, ?, ?)`).join(', ')}`;
+  const values = sorted.flatMap(({ bizId, token, seq, sourceId, fingerprint = null, unfinished }) => [
+    ...[scenarioId, bizId, token, seq, sourceId],
+    ...[fingerprint, unfinished ? UNFINISHED : null],
+  ]);
+  try {
+    return await write(on, insert, values);
+  } catch (error) {
+    if (dialect.isDuplicateKey(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Which of these biz-ids are in the dedup log. */
+export async function findTakenBizIds(
+  { tables }: Database,
+  on: Connection,
+  scenarioId: number,
+  bizIds: readonly Buffer[],
+): Promise<Buffer[]> {
+  // As digits, because the app's own `typeCast` may read bytes as text.
+  const rows = await read<{ biz_id: string }>(
+    on,
+    `SELECT HEX(biz_id) AS biz_id FROM ${tables.dedup} WHERE scenario_id = ? AND biz_id IN (${placeholders(bizIds.length)})`,
+    [scenarioId, ...bizIds],
+  );
+  return rows.map(({ biz_id }) => Buffer.from(biz_id, 'hex'));
+}
+
+/**
  * At READ COMMITTED the winner's row is visible after the loser's INSERT. Bytes come as hexadecimal digits, because on a
  * handler's connection the app's own `typeCast` may read them as text of some character set. CASE, because SQLite's HEX(NULL) is an empty text.
  */
@@ -109,17 +153,37 @@ export async function readDedup(
   })[0];
 }
 
-/** Marks the row anew, in the transaction that follows one which may have made it durable. One row means that it is there. */
+/** Rows of one transaction, which have one token. */
+export interface MarkedRows {
+  scenarioId: number;
+  bizIds: readonly Buffer[];
+  token: Buffer;
+}
+
+/** Of work that has not begun, though something else has made its rows durable. */
+export async function takeBackDedups(
+  { tables }: Database,
+  on: Connection,
+  { scenarioId, bizIds, token }: MarkedRows,
+): Promise<WriteResult> {
+  return write(
+    on,
+    `DELETE FROM ${tables.dedup} WHERE scenario_id = ? AND biz_id IN (${placeholders(bizIds.length)}) AND token = ?`,
+    [scenarioId, ...bizIds, token],
+  );
+}
+
+/** Marks the rows anew, in the transaction that follows one which may have made them durable. So many rows are there. */
 export async function replaceDedupToken(
   { tables }: Database,
   on: Connection,
-  { scenarioId, bizId, token }: DedupKey & { token: Buffer },
+  { scenarioId, bizIds, token }: MarkedRows,
   next: Buffer,
 ): Promise<WriteResult> {
   return write(
     on,
-    `UPDATE ${tables.dedup} SET token = ? WHERE scenario_id = ? AND biz_id = ? AND token = ?`,
-    [next, scenarioId, bizId, token],
+    `UPDATE ${tables.dedup} SET token = ? WHERE scenario_id = ? AND biz_id IN (${placeholders(bizIds.length)}) AND token = ?`,
+    [next, scenarioId, ...bizIds, token],
   );
 }
 
@@ -134,6 +198,19 @@ export async function markDone(
   token: Buffer,
 ): Promise<WriteResult> {
   return recordResult(database, on, key, { token, result: DONE });
+}
+
+/** The same of several: as many rows as there are keys mean that they are all there. */
+export async function markAllDone(
+  { tables }: Database,
+  on: Connection,
+  { scenarioId, bizIds, token }: MarkedRows,
+): Promise<WriteResult> {
+  return write(
+    on,
+    `UPDATE ${tables.dedup} SET result = ? WHERE scenario_id = ? AND biz_id IN (${placeholders(bizIds.length)}) AND token = ?`,
+    [DONE, scenarioId, ...bizIds, token],
+  );
 }
 
 /**

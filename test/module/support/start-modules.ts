@@ -44,7 +44,7 @@ export function listen(nest: INestApplicationContext, name?: string) {
         filter((event) => event.type === type),
         take(count),
         toArray(),
-        timeout(20_000),
+        timeout(40_000),
       ),
     );
 }
