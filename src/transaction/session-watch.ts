@@ -1,7 +1,12 @@
 import type { QueryResult } from 'typeorm';
 import { ScopeDoomedError } from '../errors/index.js';
 import { type Database, isConnectionLost, sessionStates } from '../storage/index.js';
-import { beginsAnew, hidesItsStatements, isPlainRollback, outlastsTransaction } from './transaction-control.js';
+import {
+  beginsAnew,
+  hidesItsStatements,
+  isPlainRollback,
+  outlastsTransaction,
+} from './transaction-control.js';
 
 /** What is known of the session that a scope's transaction runs in, from the answers to its statements. */
 export class SessionWatch {
