@@ -21,6 +21,8 @@ const ROUNDS = 5;
 const AT_LEAST = 100;
 const HAPPENED = ['retry-scheduled', 'dead-lettered', 'group-removed', 'message-dropped'] as const;
 const SETTLE_MS = 200;
+/** Each look waits for what is on its way, and a machine may be busy. */
+const PATIENCE_MS = 300_000;
 
 /** Fails now and then in each way that there is, but for those that are to be put right by hand. */
 @Injectable()
@@ -97,70 +99,74 @@ describe.each(EVERYWHERE)('beside full load, on %s with %s,', (engine, shape) =>
     await world?.close();
   });
 
-  it('an audit finds nothing, time after time', async () => {
-    const { app } = world;
-    let published = 0;
-    let isOver = false;
-    let sweeps = 0;
-    // The second one of them began after the wait did.
-    const twoSweeps = async () => {
-      const before = sweeps;
-      await until('two sweeps are over', () => isOver || sweeps >= before + 2);
-    };
-    const publishing = (async () => {
-      while (!isOver) {
-        const payments = Array.from({ length: 20 }, () => payment(`P-${++published}`));
-        const options = { standalone: true, ...(published % 40 === 0 && { orderingKey: 'one' }) } as const;
-        await app.outbox.publishAll(PaymentSucceeded, payments, options);
-        await app.outbox.publish(PaymentSucceeded, payment(`P-${published}`), {
-          standalone: true,
-          delayMs: 50,
-        });
-        await app.nest
-          .get(IdempotentExecutor)
-          .run({ scenario: 'webhook', bizId: `W-${published}` }, async () => 1);
-        await pause(20);
-      }
-    })();
-    const operating = (async () => {
-      for (let version = 1; !isOver; version++) {
-        await app.broker.deadLetters.requeue({ group: 'cards' });
-        const late = { topic: PaymentSucceeded.name, group: 'late', version };
-        await app.broker.subscribe(late);
-        await world.forget();
-        await claimAndDie(world);
-        await app.broker.sweep();
-        sweeps++;
-        await app.broker.removeSubscription(late);
-        await pause(50);
-      }
-    })();
-    const stopped = Promise.all([publishing, operating]);
-    // A failure of theirs ends the rounds, too.
-    stopped.catch(() => (isOver = true));
-    const audits: string[][] = [];
-    let waits = 0;
-    const isComplete = () => {
-      const seen = new Set(app.seen.map(({ type }) => type));
-      const isLost = shape === 'one database' || (lost.acks > 0 && lost.answers > 0);
-      // Some of it was suspicious at first: there was something to be silent about.
-      return published >= AT_LEAST && waits > 0 && isLost && HAPPENED.every((type) => seen.has(type));
-    };
-    // All is to have happened, however slow the machine is; the runner's patience bounds it.
-    for (let round = 0; !isOver && (round < ROUNDS || !isComplete()); round++) {
-      const looks = {
-        settleMs: SETTLE_MS,
-        patienceMs: 10_000,
-        pause: (ms: number) => (waits++, ms <= SETTLE_MS ? pause(ms) : twoSweeps()),
+  it(
+    'an audit finds nothing, time after time',
+    async () => {
+      const { app } = world;
+      let published = 0;
+      let isOver = false;
+      let sweeps = 0;
+      // The second one of them began after the wait did.
+      const twoSweeps = async () => {
+        const before = sweeps;
+        await until('two sweeps are over', () => isOver || sweeps >= before + 2);
       };
-      await pause(5);
-      audits.push(told(await auditor.audit({ effects: CARDS, ...looks })));
-    }
-    isOver = true;
-    await stopped;
-    expect(audits).toEqual(audits.map(() => []));
-    expect(isComplete()).toBe(true);
-  });
+      const publishing = (async () => {
+        while (!isOver) {
+          const payments = Array.from({ length: 20 }, () => payment(`P-${++published}`));
+          const options = { standalone: true, ...(published % 40 === 0 && { orderingKey: 'one' }) } as const;
+          await app.outbox.publishAll(PaymentSucceeded, payments, options);
+          await app.outbox.publish(PaymentSucceeded, payment(`P-${published}`), {
+            standalone: true,
+            delayMs: 50,
+          });
+          await app.nest
+            .get(IdempotentExecutor)
+            .run({ scenario: 'webhook', bizId: `W-${published}` }, async () => 1);
+          await pause(20);
+        }
+      })();
+      const operating = (async () => {
+        for (let version = 1; !isOver; version++) {
+          await app.broker.deadLetters.requeue({ group: 'cards' });
+          const late = { topic: PaymentSucceeded.name, group: 'late', version };
+          await app.broker.subscribe(late);
+          await world.forget();
+          await claimAndDie(world);
+          await app.broker.sweep();
+          sweeps++;
+          await app.broker.removeSubscription(late);
+          await pause(50);
+        }
+      })();
+      const stopped = Promise.all([publishing, operating]);
+      // A failure of theirs ends the rounds, too.
+      stopped.catch(() => (isOver = true));
+      const audits: string[][] = [];
+      let waits = 0;
+      const isComplete = () => {
+        const seen = new Set(app.seen.map(({ type }) => type));
+        const isLost = shape === 'one database' || (lost.acks > 0 && lost.answers > 0);
+        // Some of it was suspicious at first: there was something to be silent about.
+        return published >= AT_LEAST && waits > 0 && isLost && HAPPENED.every((type) => seen.has(type));
+      };
+      // All is to have happened, however slow the machine is.
+      for (let round = 0; !isOver && (round < ROUNDS || !isComplete()); round++) {
+        const looks = {
+          settleMs: SETTLE_MS,
+          patienceMs: 10_000,
+          pause: (ms: number) => (waits++, ms <= SETTLE_MS ? pause(ms) : twoSweeps()),
+        };
+        await pause(5);
+        audits.push(told(await auditor.audit({ effects: CARDS, ...looks })));
+      }
+      isOver = true;
+      await stopped;
+      expect(audits).toEqual(audits.map(() => []));
+      expect(isComplete()).toBe(true);
+    },
+    PATIENCE_MS,
+  );
 });
 
 /** A million, where there is time: MQ_TEST_AUDIT_MESSAGES. */
