@@ -62,7 +62,7 @@ describe.each(SHAPES)('crashMatrix on sqlite, %s', (shape) => {
 
     const ended = await crashMatrix<unknown>(app.nest, { publish, observe }).then(
       () => 'passed',
-      () => 'failed',
+      (error: Error) => (verdict === 'failed' ? 'failed' : error.message),
     );
 
     expect(ended).toBe(verdict);
