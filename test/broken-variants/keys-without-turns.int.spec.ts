@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { BrokerService } from '../../src/broker/index.js';
 import type { Connection, LibraryConnections } from '../../src/storage/index.js';
 import { type BrokerParts, MINUTE_MS, TOPIC, openBroker, send, sent } from '../relay/parts.js';
-import { type Engine, type TestDatabase, createDatabase } from '../support/engines.js';
+import { type TestDatabase, createDatabase } from '../support/engines.js';
 import { describeOnServers } from '../support/hostile.js';
 import { untilLockWaits } from '../support/lock-waits.js';
 
@@ -42,7 +42,7 @@ describeOnServers('a claimer that is slow to commit, on %s,', (engine) => {
   let subscription: Awaited<ReturnType<BrokerService['subscribe']>>;
 
   beforeEach(async () => {
-    database = await createDatabase(engine as Engine);
+    database = await createDatabase(engine);
     parts = await openBroker(database);
     subscription = await parts.broker.subscribe({ topic: TOPIC, group: 'cards', version: 1 });
   });

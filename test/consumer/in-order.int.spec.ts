@@ -113,7 +113,7 @@ describe.each(engines)('messages of one key on %s', (engine) => {
       ['b', 'c'].every((of) => witnesses.done(`ledger ${of}`).length === 2),
     );
     expect(witnesses.done('ledger a')).toEqual([]);
-    expect(witnesses.done('mail a')).toEqual([1, 2, 3]);
+    await until('the other group is done', () => witnesses.done('mail a').length === 3);
     fail = false;
     await letPass(app.brokerDataSource, 3_600_000);
     await untilAllIsThrough(app);

@@ -9,7 +9,7 @@ import {
 import { type TestApp, startApp } from '../support/app.js';
 import { CardRow, CardTable, type Payment, PaymentSucceeded, payment } from '../support/cards.js';
 import { type TestDatabase, createDatabase } from '../support/engines.js';
-import { servers } from '../support/hostile.js';
+import { describeOnServers } from '../support/hostile.js';
 
 // Property: whoever waits for a connection is told in time which option would help, keeps no delivery from the other
 // processes, and does not hold up a shutdown. (On SQLite everybody has a handle, and the write lock has a limit.)
@@ -46,7 +46,7 @@ function latch() {
   return { open, opened };
 }
 
-describe.each(servers)('connections that are all in use, on %s', (engine) => {
+describeOnServers('connections that are all in use, on %s', (engine) => {
   let database: TestDatabase;
   let app: TestApp;
 

@@ -2,12 +2,12 @@ import type { EntityManager } from 'typeorm';
 import { type TestApp, startApp } from '../support/app.js';
 import { CardRow, CardTable } from '../support/cards.js';
 import { type TestDatabase, createDatabase } from '../support/engines.js';
-import { servers } from '../support/hostile.js';
+import { describeOnServers } from '../support/hostile.js';
 import { countRows } from '../support/tables.js';
 
 // Property: work that rolls its dedup row back and commits something else takes no second effect, however often it is called.
 
-describe.each(servers)('work of IdempotentExecutor that rolls back and then commits, on %s', (engine) => {
+describeOnServers('work of IdempotentExecutor that rolls back and then commits, on %s', (engine) => {
   let database: TestDatabase;
   let app: TestApp;
 

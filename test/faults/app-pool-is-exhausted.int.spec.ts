@@ -4,7 +4,7 @@ import type { QueryRunner } from 'typeorm';
 import { DeliveryContext, IdempotentConsumer, OutboxPublisher, type PayloadOf } from '../../src/index.js';
 import { type TestApp, startApp } from '../support/app.js';
 import { CardRow, CardTable, PaymentSucceeded, PaymentTable, payment } from '../support/cards.js';
-import { type Engine, type TestDatabase, createDatabase } from '../support/engines.js';
+import { type TestDatabase, createDatabase } from '../support/engines.js';
 import { cardedPayments, paymentIds, untilAllIsThrough } from '../support/faults.js';
 import { describeOnServers } from '../support/hostile.js';
 import { logLines } from '../support/log-lines.js';
@@ -47,7 +47,7 @@ describeOnServers('an app that holds all connections of its pool, on %s', (engin
   let log: string[];
 
   beforeEach(async () => {
-    database = await createDatabase(engine as Engine);
+    database = await createDatabase(engine);
     const { host, port, username, password, database: name } = database.options as ServerOptions;
     apart = await createConnection({ host, port, user: username, password, database: name });
     app = await startApp(database, {

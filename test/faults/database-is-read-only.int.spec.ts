@@ -70,7 +70,7 @@ describeOnServers('a database that is read-only for a while, %s', (engine) => {
   afterAll(() => server?.close());
 
   beforeEach(async () => {
-    database = await createDatabase(engine as 'mariadb' | 'mysql', 'utf8mb4', server.url);
+    database = await createDatabase(engine, 'utf8mb4', server.url);
     root = await createConnection(server.url);
     app = await startApp(await asPlainUser(), {
       entities: [PaymentTable, CardTable],

@@ -57,7 +57,7 @@ describeOnServers('a storm of deadlocks, on %s', (engine) => {
   let log: string[];
 
   beforeEach(async () => {
-    database = await createDatabase(engine as 'mariadb' | 'mysql');
+    database = await createDatabase(engine);
     app = await startApp(database, {
       entities: [AccountTable],
       providers: [Bookkeeping],

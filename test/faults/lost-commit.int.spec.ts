@@ -1,6 +1,6 @@
 import { type TestApp, startApp } from '../support/app.js';
 import { CardTable, PaymentRow, PaymentSucceeded, PaymentTable, payment } from '../support/cards.js';
-import { type Engine, type TestDatabase, createDatabase } from '../support/engines.js';
+import { type TestDatabase, createDatabase } from '../support/engines.js';
 import { type CommitFault, type FaultProxy, faultProxy } from '../support/fault-proxy.js';
 import { CardIssuing, cardedPayments, paymentIds, untilAllIsThrough } from '../support/faults.js';
 import { describeOnServers } from '../support/hostile.js';
@@ -17,7 +17,7 @@ describeOnServers('a COMMIT whose answer is lost, on %s', (engine) => {
   let app: TestApp;
 
   beforeEach(async () => {
-    database = await createDatabase(engine as Engine);
+    database = await createDatabase(engine);
     proxy = await faultProxy(database);
     app = await startApp(proxy.database, {
       entities: [PaymentTable, CardTable],

@@ -57,7 +57,7 @@ describeOnServers('an old transaction on %s', (engine) => {
 
   beforeEach(async () => {
     Cards.held = new Promise((resolve) => (letGo = resolve));
-    database = await createDatabase(engine as 'mariadb' | 'mysql', 'utf8mb4', server.url);
+    database = await createDatabase(engine, 'utf8mb4', server.url);
     app = await startApp(database, {
       entities: [CardTable],
       providers: [Cards],

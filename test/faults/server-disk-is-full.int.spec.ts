@@ -58,7 +58,7 @@ describeOnServers('a server whose disk is full for a while, %s', (engine) => {
   afterAll(() => server?.close());
 
   beforeEach(async () => {
-    database = await createDatabase(engine as 'mariadb' | 'mysql', 'utf8mb4', server.url);
+    database = await createDatabase(engine, 'utf8mb4', server.url);
     root = await createConnection({
       uri: server.url,
       database: (database.options as { database: string }).database,

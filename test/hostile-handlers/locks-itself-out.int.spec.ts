@@ -1,11 +1,11 @@
 import { outsideTransaction } from '../../src/index.js';
 import { CardRow } from '../support/cards.js';
-import { failedTwice, hostileWorker, servers } from '../support/hostile.js';
+import { failedTwice, hostileWorker, describeOnServers } from '../support/hostile.js';
 
 // Property: contention costs nothing in the delivery's own transaction only. A handler that waits elsewhere for a lock of
 // its own would do so for ever. (For SQLite, whose write lock is one for all, see outer-datasource.)
 
-describe.each(servers)('a handler that writes outside of its transaction, on %s', (engine) => {
+describeOnServers('a handler that writes outside of its transaction, on %s', (engine) => {
   const worker = hostileWorker(engine, { options: { statementTimeoutMs: 1_000 } });
 
   it('and waits there for its own lock reaches the dead letters', async () => {

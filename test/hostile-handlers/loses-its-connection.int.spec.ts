@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DeliveryContext, IdempotentConsumer, type PayloadOf } from '../../src/index.js';
 import { startApp } from '../support/app.js';
 import { CardRow, PaymentSucceeded, payment } from '../support/cards.js';
-import { type Engine, createDatabase } from '../support/engines.js';
+import { createDatabase } from '../support/engines.js';
 import {
   type Handler,
   type HostileWorker,
@@ -25,7 +25,7 @@ const failedAtLast = { ...failedTwice, runs: runs(5) };
 type Sql = DeliveryContext['manager'];
 
 describeOnServers('a handler that loses its connection, on %s', (engine) => {
-  const worker = hostileWorker(engine as Engine);
+  const worker = hostileWorker(engine);
 
   const idOf = async (manager: Sql): Promise<number> => {
     const [{ id }] = await manager.query('SELECT CONNECTION_ID() AS id');
@@ -146,7 +146,7 @@ interface Closing {
 }
 
 describeOnServers('a handler that blocks the event loop for longer than two leases, on %s', (engine) => {
-  const worker: HostileWorker = hostileWorker(engine as Engine, { options: { consumers: { leaseMs: 300 } } });
+  const worker: HostileWorker = hostileWorker(engine, { options: { consumers: { leaseMs: 300 } } });
 
   it('goes to the dead letters in the end', async () => {
     const id = worker.newId();
@@ -172,7 +172,7 @@ class SlowIssuing {
 
 describeOnServers('the server that handlers of several leases run on, %s', (engine) => {
   it('takes their connections for dead after two of the longest one', async () => {
-    const database = await createDatabase(engine as Engine);
+    const database = await createDatabase(engine);
     const app = await startApp(database, { providers: [SlowIssuing] });
     try {
       await app.outbox.publish(PaymentSucceeded, payment('P-1'), { standalone: true });

@@ -7,7 +7,7 @@ import {
 } from '../../src/index.js';
 import { type TestApp, startApp } from '../support/app.js';
 import { PaymentSucceeded, payment } from '../support/cards.js';
-import { type Engine, type TestDatabase, createDatabase } from '../support/engines.js';
+import { type TestDatabase, createDatabase } from '../support/engines.js';
 import { describeOnServers } from '../support/hostile.js';
 import { logLines } from '../support/log-lines.js';
 
@@ -30,7 +30,7 @@ describeOnServers('a worker that is kept from its work, on %s', (engine) => {
 
   beforeEach(async () => {
     killed = 0;
-    database = await createDatabase(engine as Engine);
+    database = await createDatabase(engine);
     app = await startApp(database, { providers: [CardIssuing] });
     lines = logLines();
   });

@@ -3,7 +3,7 @@ import { createConnection } from 'mysql2/promise';
 import { AtLeastOnceConsumer, IdempotentConsumer, type IdempotentMqOptions } from '../../src/index.js';
 import { startApp } from '../support/app.js';
 import { PaymentSucceeded } from '../support/cards.js';
-import { type Engine, type TestDatabase, createDatabase, engines } from '../support/engines.js';
+import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
 import { describeOnServers } from '../support/hostile.js';
 
 // Property: pools that are too small for what is to run on them, or too large for the server, are refused when the app
@@ -35,7 +35,7 @@ describeOnServers('the connections of an app, on %s', (engine) => {
   let database: TestDatabase;
 
   beforeEach(async () => {
-    database = await createDatabase(engine as Engine);
+    database = await createDatabase(engine);
   });
 
   afterEach(() => database.drop());

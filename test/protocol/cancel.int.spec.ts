@@ -10,7 +10,7 @@ import {
   startBroker,
   subscribe,
 } from '../support/broker.js';
-import { type Engine, type TestDatabase, createDatabase, engines } from '../support/engines.js';
+import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
 import { describeOnServers } from '../support/hostile.js';
 import { untilLockWaits } from '../support/lock-waits.js';
 import { letPass, tableSizes } from '../support/tables.js';
@@ -80,7 +80,7 @@ describeOnServers('a cancel in an open transaction on %s', (engine) => {
   let runner: QueryRunner;
 
   beforeEach(async () => {
-    database = await createDatabase(engine as Engine);
+    database = await createDatabase(engine);
     app = await startBroker(database);
     await subscribe(app, 'cards');
     await subscribe(app, 'other', 'other.topic');

@@ -12,7 +12,7 @@ import {
 } from '../support/broker.js';
 import { describeOnServers } from '../support/hostile.js';
 import { until } from '../support/until.js';
-import { type Engine, type TestDatabase, createDatabase, engines } from '../support/engines.js';
+import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
 
 // Property: an operator sees what each group has before it, and can hold a group up, in every process.
 
@@ -144,7 +144,7 @@ describe.each(engines)('groups on %s', (engine) => {
 // On SQLite a transaction that writes has the file to itself.
 describeOnServers('groups on %s, under a transaction that publishes and stays open,', (engine) => {
   it('are paused and resumed at once', async () => {
-    const database = await createDatabase(engine as Engine);
+    const database = await createDatabase(engine);
     const app = await startApp(database, { providers: [Cards] });
     try {
       const which = { group: 'cards' };

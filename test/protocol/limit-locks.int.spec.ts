@@ -9,7 +9,7 @@ import {
   startBroker,
   subscribe,
 } from '../support/broker.js';
-import { type Engine, type TestDatabase, createDatabase } from '../support/engines.js';
+import { type TestDatabase, createDatabase } from '../support/engines.js';
 import { describeOnServers } from '../support/hostile.js';
 
 // Property: a limit makes its own group's claims wait for each other, and nobody else. What waits for a lock that the
@@ -22,7 +22,7 @@ describeOnServers('the locks of limits on %s', (engine) => {
   let other: QueryRunner;
 
   beforeEach(async () => {
-    database = await createDatabase(engine as Engine);
+    database = await createDatabase(engine);
     app = await startBroker(database);
     cards = await subscribe(app, 'cards');
     other = app.dataSource.createQueryRunner();

@@ -13,7 +13,7 @@ import {
   startBroker,
   subscribe,
 } from '../support/broker.js';
-import { type Engine, type TestDatabase, createDatabase } from '../support/engines.js';
+import { type TestDatabase, createDatabase } from '../support/engines.js';
 import { describeOnServers } from '../support/hostile.js';
 
 // Property: who publishes under a key and has not committed holds up nothing of what is done with the messages before, and is
@@ -26,7 +26,7 @@ describeOnServers('a publisher that does not commit, on %s,', (engine) => {
   let publisher: QueryRunner;
 
   beforeEach(async () => {
-    database = await createDatabase(engine as Engine);
+    database = await createDatabase(engine);
     app = await startBroker(database);
     cards = await subscribe(app, 'cards');
     publisher = app.dataSource.createQueryRunner();

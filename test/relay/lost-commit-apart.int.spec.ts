@@ -9,7 +9,6 @@ import {
   PaymentTable,
   payment,
 } from '../support/cards.js';
-import type { Engine } from '../support/engines.js';
 import { type CommitFault, type FaultProxy, faultProxy } from '../support/fault-proxy.js';
 import { describeOnServers } from '../support/hostile.js';
 import { until } from '../support/until.js';
@@ -35,7 +34,7 @@ describeOnServers('a COMMIT in the business whose answer is lost, its broker els
   let app: TestApp;
 
   beforeEach(async () => {
-    databases = await twoDatabases(engine as Engine);
+    databases = await twoDatabases(engine);
     proxy = await faultProxy(databases.business);
     app = await startApart(
       { business: proxy.database, broker: databases.broker },

@@ -1,7 +1,7 @@
 import type { DataSource } from 'typeorm';
 import { type LibraryConnections, databaseOf, openBrokerConnections } from '../../src/storage/index.js';
 import { connect } from '../schema/support/tables-of.js';
-import { type Engine, type TestDatabase, createDatabase } from '../support/engines.js';
+import { type TestDatabase, createDatabase } from '../support/engines.js';
 import { describeOnServers } from '../support/hostile.js';
 
 // Property: whoever needs a connection of the library's own, and gets none, hears of it in time and leaves nothing behind.
@@ -15,7 +15,7 @@ describeOnServers('the connections for claims, ACKs and renewals on %s', (engine
   let connections: LibraryConnections;
 
   beforeEach(async () => {
-    database = await createDatabase(engine as Engine);
+    database = await createDatabase(engine);
     dataSource = await connect(database);
     connections = await openBrokerConnections(dataSource, databaseOf(dataSource), {
       scopeConnections: 1,

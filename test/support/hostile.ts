@@ -21,8 +21,10 @@ export type Handler = (paid: Payment, delivery: DeliveryContext) => unknown;
 export const servers = engines.filter((engine) => engine !== 'sqlite');
 
 /** Skipped, under a title that says why, where there is none. */
-export const describeOnServers =
-  servers.length > 0 ? describe.each(servers) : describe.skip.each(['no server: none could be had']);
+export const describeOnServers: (title: string, tests: (engine: Engine) => void) => void =
+  servers.length > 0
+    ? describe.each(servers)
+    : describe.skip.each(['no server: none could be had' as Engine]);
 
 /**
  * How often a handler was run, or is expected to be. Where the suite has deliveries share transactions, one that spoils
