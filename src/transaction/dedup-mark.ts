@@ -17,7 +17,7 @@ import type { SessionWatch } from './session-watch.js';
  */
 export class DedupMark implements MarkedRows {
   readonly scenarioId: number;
-  bizIds: readonly [Buffer, ...Buffer[]];
+  private stillMarked: readonly [Buffer, ...Buffer[]];
   private readonly tokens: [Buffer, ...Buffer[]];
   private hasEnded = false;
   private renewal: Promise<void> | undefined;
@@ -29,8 +29,12 @@ export class DedupMark implements MarkedRows {
     { scenarioId, bizIds, token }: MarkedRows,
   ) {
     this.scenarioId = scenarioId;
-    this.bizIds = bizIds as [Buffer, ...Buffer[]];
+    this.stillMarked = bizIds as [Buffer, ...Buffer[]];
     this.tokens = [token];
+  }
+
+  get bizIds(): readonly [Buffer, ...Buffer[]] {
+    return this.stillMarked;
   }
 
   /** Of the one row, where it is one. */
@@ -68,7 +72,7 @@ export class DedupMark implements MarkedRows {
     const { scenarioId, token } = this;
     const { affected } = await takeBackDedups(this.database, this.on, { scenarioId, bizIds, token });
     const stay = this.bizIds.filter((bizId) => !bizIds.some((one) => one.equals(bizId)));
-    this.bizIds = stay as [Buffer, ...Buffer[]];
+    this.stillMarked = stay as [Buffer, ...Buffer[]];
     return affected === bizIds.length;
   }
 

@@ -16,7 +16,7 @@ export class SessionWatch {
   endedWithin = false;
   /** Something else than a ROLLBACK ended it: what came before that may be durable, even where no dedup row says so. */
   mayBeDurable = false;
-  /** Something ran that may have ended it unseen. */
+  /** A statement ran that may have ended the transaction unseen, such as a CALL. */
   mayHaveEnded = false;
   /** The session commits each statement by itself now: what came since may be durable. */
   autocommitSeen = false;

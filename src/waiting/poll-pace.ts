@@ -9,7 +9,10 @@ const GROWTH = 1.25;
 export class PollPace {
   private waitMs: number;
 
-  /** @param idleMs the longest wait; @param busyMs the shortest */
+  /**
+   * @param idleMs the longest wait, in milliseconds
+   * @param busyMs the shortest one, in milliseconds
+   */
   constructor(
     private readonly idleMs: number,
     private readonly busyMs = BUSY_POLL_MS,

@@ -54,7 +54,7 @@ client.ask, answers = ask, {}
   return spawnSync('python3', ['-B', '-c', before + lines], { encoding: 'utf8' });
 }
 
-(why ? describe.skip : describe)('the client in Python, by itself', () => {
+(why ? describe.skip : describe)(`the client in Python, by itself${why ? `: ${why}` : ''}`, () => {
   it('hands back what a COMMIT that failed may have done', () => {
     const { stdout, stderr } = inClient(`
 class Database(sqlite3.Connection):

@@ -59,9 +59,13 @@ describe('the packed package', () => {
 
   describe.each(OTHER_NODES)('on Node %s', (_, node) => {
     const server = engines.find((engine) => engine !== 'sqlite');
-    const itRuns = server && existsSync(node) ? it : it.skip;
+    const missing = !server
+      ? 'no server'
+      : !existsSync(node) && 'it is not there, npm ci --prefix test/packaging/nodes gets it';
+    const itRuns = missing ? it.skip : it;
+    const why = missing ? ` (skipped: ${missing})` : '';
 
-    itRuns.each(LOADED)('publishes and consumes when it is %s', async (_how, file) => {
+    itRuns.each(LOADED)(`publishes and consumes when it is %s${why}`, async (_how, file) => {
       const database = await createDatabase(server!);
       try {
         const env = { ...process.env, APP_DATABASE: JSON.stringify(database.options) };
