@@ -1,18 +1,20 @@
 import { parseArgs } from 'node:util';
+import { SIZES, type SizeName } from './paid-card/sizes.js';
 import type { KeyOrder } from './support/filled-dedup.js';
 
 export const USAGE = `npm run bench -- NAME [options]
 
-  NAME              old-read-view, dedup-rows, forgetting-beside-load or shapes; bench/README.md says what each of them measures
-  --database URL    mariadb:// or mysql://, of a user who may create databases; left out, old-read-view and shapes take SQLite
-  --rounds N        9 unless given
+  NAME              paid-card, old-read-view, dedup-rows, forgetting-beside-load or shapes; bench/README.md says what each of them measures
+  --database URL    mariadb:// or mysql://, of a user who may create databases; left out, old-read-view and shapes take SQLite. paid-card starts its servers itself
+  --rounds N        9 unless given; of paid-card, as many as its size has
 
+  paid-card               --size small|quick|full  --messages N  --only PART,PART  --out FOLDER  --render FOLDER
   old-read-view           --finished N,N  --backlog N
   dedup-rows              --sizes N,N     --keys ordered,random     --pools MIB,MIB
   forgetting-beside-load  --rows N        --publishers N            --window MS
   shapes                  --payments N`;
 
-const NAMES = ['old-read-view', 'dedup-rows', 'forgetting-beside-load', 'shapes'] as const;
+const NAMES = ['paid-card', 'old-read-view', 'dedup-rows', 'forgetting-beside-load', 'shapes'] as const;
 const KEY_ORDERS = ['ordered', 'random'] as const;
 
 export interface Arguments {
@@ -28,6 +30,14 @@ export interface Arguments {
   publishers: number;
   windowMs: number;
   payments: number;
+  size: SizeName;
+  only: string[];
+  /** As it was given. */
+  messages: number | undefined;
+  out: string | undefined;
+  render: string | undefined;
+  /** As it was given. */
+  givenRounds: number | undefined;
 }
 
 /** @throws Error that says what is wrong */
@@ -37,7 +47,7 @@ export function readArguments(argv: readonly string[]): Arguments {
     allowPositionals: true,
     options: {
       database: { type: 'string' },
-      rounds: { type: 'string', default: '9' },
+      rounds: { type: 'string' },
       finished: { type: 'string', default: '40000,200000' },
       backlog: { type: 'string', default: '10000' },
       sizes: { type: 'string', default: '0,1000000,10000000' },
@@ -47,19 +57,25 @@ export function readArguments(argv: readonly string[]): Arguments {
       publishers: { type: 'string', default: '8' },
       window: { type: 'string', default: '3000' },
       payments: { type: 'string', default: '500' },
+      size: { type: 'string', default: 'full' },
+      only: { type: 'string', default: '' },
+      messages: { type: 'string' },
+      out: { type: 'string' },
+      render: { type: 'string' },
     },
   });
   const name = NAMES.find((each) => each === positionals[0]);
   if (!name || positionals.length > 1) {
     throw new Error(`NAME must be one of ${NAMES.join(', ')} (got ${positionals.join(' ') || 'none'}).`);
   }
-  if (!['old-read-view', 'shapes'].includes(name) && values.database === undefined) {
+  if (!['paid-card', 'old-read-view', 'shapes'].includes(name) && values.database === undefined) {
     throw new Error(`${name} needs --database: it is about a server.`);
   }
   return {
     name,
     url: values.database,
-    rounds: number('--rounds', values.rounds),
+    rounds: number('--rounds', values.rounds ?? '9'),
+    givenRounds: values.rounds === undefined ? undefined : number('--rounds', values.rounds),
     finished: numbers('--finished', values.finished),
     backlog: number('--backlog', values.backlog),
     sizes: numbers('--sizes', values.sizes),
@@ -69,6 +85,11 @@ export function readArguments(argv: readonly string[]): Arguments {
     publishers: number('--publishers', values.publishers),
     windowMs: number('--window', values.window),
     payments: number('--payments', values.payments),
+    size: sizeName(values.size),
+    only: values.only.split(',').filter(Boolean),
+    messages: values.messages === undefined ? undefined : number('--messages', values.messages),
+    out: values.out,
+    render: values.render,
   };
 }
 
@@ -80,6 +101,11 @@ function number(option: string, value: string): number {
 
 function numbers(option: string, list: string): number[] {
   return list === '' ? [] : list.split(',').map((value) => number(option, value));
+}
+
+function sizeName(value: string): SizeName {
+  if (Object.hasOwn(SIZES, value)) return value as SizeName;
+  throw new Error(`--size must be one of ${Object.keys(SIZES).join(', ')} (got ${value || 'nothing'}).`);
 }
 
 function keyOrders(list: string): KeyOrder[] {

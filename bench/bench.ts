@@ -3,6 +3,7 @@ import { type Arguments, USAGE, readArguments } from './arguments.js';
 import { dedupRows } from './dedup-rows.js';
 import { forgettingBesideLoad } from './forgetting-beside-load.js';
 import { oldReadView } from './old-read-view.js';
+import { paidCard } from './paid-card/paid-card.js';
 import { shapes } from './shapes.js';
 
 process.exitCode = await bench(process.argv.slice(2)).catch((error: unknown) => {
@@ -19,12 +20,14 @@ async function bench(argv: readonly string[]): Promise<number> {
     console.error(`${(error as Error).message}\n\n${USAGE}`);
     return 2;
   }
-  await run(args);
-  return 0;
+  return (await run(args)) === false ? 1 : 0;
 }
 
-function run({ name, url, keys: orders, ...args }: Arguments): Promise<void> {
+/** @returns false: what was measured is void */
+function run({ name, url, keys: orders, ...args }: Arguments): Promise<void | boolean> {
   switch (name) {
+    case 'paid-card':
+      return paidCard({ ...args, rounds: args.givenRounds });
     case 'shapes':
       return shapes({ url, ...args });
     case 'old-read-view':

@@ -1,9 +1,11 @@
 import type { DataSource } from 'typeorm';
-import { describeError } from '../errors/index.js';
+import { StatementTimeoutError, describeError } from '../errors/index.js';
 import {
   type LibraryConnections,
   checkSchema,
   databaseOf,
+  isConnectionLost,
+  isUnreachable,
   makeSqliteSafe,
   nameOfDatabase,
   openConnections,
@@ -31,7 +33,7 @@ export class Opened {
       makeSqliteSafe(of, { writeWaitMs });
     }
     fileMustExist(of);
-    if (!of.isInitialized) await connect(of);
+    if (!of.isInitialized) await naming(of, "can't be opened", () => of.initialize());
     this.opened.unshift({ close: () => of.destroy() });
     const connections = await openConnections(of, database, {
       scopeConnections: 1,
@@ -41,8 +43,9 @@ export class Opened {
       idleTimeoutSeconds: 60,
     });
     this.opened.unshift(connections);
-    await connections.control((on) => checkSchema(database, on));
-    return connections;
+    const reached = namingWhatIsLost(connections, of);
+    await reached.control((on) => checkSchema(database, on));
+    return reached;
   }
 
   async close(): Promise<void> {
@@ -51,10 +54,30 @@ export class Opened {
 }
 
 /** Drivers don't say which database it is that they can't reach, and there may be two of them. */
-async function connect(of: DataSource): Promise<void> {
+async function naming<T>(
+  of: DataSource,
+  what: string,
+  work: () => Promise<T>,
+  isMeant: (error: unknown) => boolean = () => true,
+): Promise<T> {
   try {
-    await of.initialize();
+    return await work();
   } catch (cause) {
-    throw new Error(`${nameOfDatabase(of)} can't be opened: ${describeError(cause)}`, { cause });
+    if (!isMeant(cause)) throw cause;
+    throw new Error(`${nameOfDatabase(of)} ${what}: ${describeError(cause)}`, { cause });
   }
+}
+
+/** The same connections; where one of them is lost, the error says to which database. */
+function namingWhatIsLost(connections: LibraryConnections, of: DataSource): LibraryConnections {
+  const named: Pick<LibraryConnections, 'control' | 'controlTransaction'> = {
+    control: (work) => naming(of, 'did not answer', () => connections.control(work), isLost),
+    controlTransaction: (work, options) =>
+      naming(of, 'did not answer', () => connections.controlTransaction(work, options), isLost),
+  };
+  return Object.assign(Object.create(connections) as LibraryConnections, named);
+}
+
+function isLost(error: unknown): boolean {
+  return isConnectionLost(error) || isUnreachable(error) || error instanceof StatementTimeoutError;
 }

@@ -18,6 +18,7 @@ interface HandedOut {
 
 /** The deliveries that the broker has handed out to this process, each as it was the last time. */
 export class DeliveriesHandedOut {
+  readonly close: () => void;
   private readonly ids = InnerMsgIds.ofProcess();
   private readonly all = new Map<string, HandedOut>();
 
@@ -29,16 +30,20 @@ export class DeliveriesHandedOut {
       this.all.delete(key);
       this.all.set(key, { subscription, claimed });
     };
-    interpose(transport, 'claim', (claim) => async (request) => {
+    const undoClaim = interpose(transport, 'claim', (claim) => async (request) => {
       const answer = await claim(request);
       for (const claimed of answer.deliveries) note(request.subscription, claimed);
       return answer;
     });
-    interpose(transport, 'claimAlone', (claimAlone) => async (request) => {
+    const undoClaimAlone = interpose(transport, 'claimAlone', (claimAlone) => async (request) => {
       const claimed = await claimAlone(request);
       if (claimed) note(request.subscription, claimed);
       return claimed;
     });
+    this.close = () => {
+      undoClaim();
+      undoClaimAlone();
+    };
   }
 
   /** Of the transaction of an idempotent handler; the first one, where several share it. */

@@ -6,6 +6,7 @@ import type { UnderWay } from './under-way.js';
 
 /** ACKs that get lost on their way. */
 export class LostAcks {
+  readonly close: () => void;
   private readonly toLose = { 3: 0, 5: 0 };
 
   constructor(
@@ -14,26 +15,29 @@ export class LostAcks {
     underWay: UnderWay,
   ) {
     const { transport, events } = runtime;
-    interpose(transport, 'send', (send) => async (shipment) => {
+    const undoSend = interpose(transport, 'send', (send) => async (shipment) => {
       const answers = await send(shipment);
       if (!this.isLost(3)) return answers;
       throw new Error('The test harness lost this ACK (3): the broker has stored what was sent.');
     });
-    interpose(transport, 'acknowledge', (acknowledge) => async (held) => {
+    const undoAcknowledge = interpose(transport, 'acknowledge', (acknowledge) => async (held) => {
       if (!this.isLost(5)) return acknowledge(held);
       // As if the lease had run out since: due again at once, without a failure.
       await transport.retryLater(held, { failures: 0, lostLeases: 0, errors: null }, 0);
       return false;
     });
-    const { colocated } = transport;
-    if (!colocated) return;
     // In one database it is part of the COMMIT: what can happen is that the delivery comes again after it.
-    events.events$.subscribe((event) => {
-      if (event.type !== 'acknowledged' || !this.isLost(5)) return;
+    const subscription = events.events$.subscribe((event) => {
+      if (!transport.colocated || event.type !== 'acknowledged' || !this.isLost(5)) return;
       const { topic, group, bizId } = event;
       const again = handedOut.redeliver({ topic, group, bizId });
       underWay.during(`${topic} ${bizId} for group ${group}, once more`, again).catch(fail);
     });
+    this.close = () => {
+      undoSend();
+      undoAcknowledge();
+      subscription.unsubscribe();
+    };
   }
 
   lose(step: 3 | 5): void {

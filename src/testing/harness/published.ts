@@ -24,22 +24,31 @@ export interface PublishedExpectation<Payload = unknown> {
 
 /** The messages that this process has published since it began to look. */
 export class Published {
+  readonly close: () => void;
   private readonly committed: PublishedMessage[] = [];
 
   constructor({ dataSource, outbox, transport }: TestedRuntime) {
     const bell = new CommitBell<PublishedMessage[]>(dataSource, (notes) =>
       this.committed.push(...notes.flat()),
     );
-    interpose(outbox ?? transport.colocated!, 'put', (put) => async (runner, topic, messages, timing) => {
-      await put(runner, topic, messages, timing);
-      const noted = messages.map(({ bizId, body, headers }) => ({
-        topic,
-        bizId: bizId.toString('utf8'),
-        payload: decodePayload(body),
-        headers: decodeHeaders(headers),
-      }));
-      bell.expect(runner, noted);
-    });
+    const undo = interpose(
+      outbox ?? transport.colocated!,
+      'put',
+      (put) => async (runner, topic, messages, timing) => {
+        await put(runner, topic, messages, timing);
+        const noted = messages.map(({ bizId, body, headers }) => ({
+          topic,
+          bizId: bizId.toString('utf8'),
+          payload: decodePayload(body),
+          headers: decodeHeaders(headers),
+        }));
+        bell.expect(runner, noted);
+      },
+    );
+    this.close = () => {
+      undo();
+      bell.close();
+    };
   }
 
   of<T extends AnyTopic>({ name }: T): PublishedMessage<PublishedBy<T>>[] {

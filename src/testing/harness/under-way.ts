@@ -15,10 +15,12 @@ const ENDS: ReadonlySet<IdempotentMqEvent['type']> = new Set([
 export class UnderWay {
   /** Counts events, so that whoever looks at several tables one after the other sees whether anything moved meanwhile. */
   seen = 0;
+  readonly close: () => void;
   private readonly running = new Map<string, number>();
 
   constructor(events: IdempotentMqEvents) {
-    events.events$.subscribe((event) => this.note(event));
+    const subscription = events.events$.subscribe((event) => this.note(event));
+    this.close = () => subscription.unsubscribe();
   }
 
   get names(): string[] {

@@ -47,9 +47,9 @@ export async function crashMatrix<Observed>(
   refuseIfNothingConsumes(app, runtime);
   const scopes = new ProbedScopes(runtime);
   const lateStatements = new LateStatements(runtime);
+  const harness = new MqTestHarness(app, { ...(name !== undefined && { name }) });
+  const handedOut = new DeliveriesHandedOut(runtime);
   try {
-    const harness = new MqTestHarness(app, { ...(name !== undefined && { name }) });
-    const handedOut = new DeliveriesHandedOut(runtime);
     const runs = new MatrixRuns(harness, runtime, scopes, { publish, observe }, timeoutMs);
     const reference = await undisturbed(UNDISTURBED, runs, problemOfUndisturbed);
     const another = await undisturbed(ANOTHER, runs, (second) => problemOfAnother(reference, second));
@@ -65,8 +65,8 @@ export async function crashMatrix<Observed>(
     for (const problem of problemsOfLateness(reference, isLater, late)) findings.broke(LATER, problem);
     return findings.report();
   } finally {
-    lateStatements.close();
-    scopes.close();
+    // What was made last is taken away first: each has put the one before it back in its place.
+    for (const part of [handedOut, harness, lateStatements, scopes]) part.close();
   }
 }
 

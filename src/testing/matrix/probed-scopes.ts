@@ -2,6 +2,7 @@ import type { QueryRunner } from 'typeorm';
 import { currentScope } from '../../transaction/index.js';
 import { ConfigurationError } from '../../errors/index.js';
 import type { TestedRuntime } from '../harness/runtime-of.js';
+import { type Connection, rollback } from '../../storage/index.js';
 import { interpose } from '../interpose.js';
 import { failLate } from './hold-back.js';
 import { Probe, type Statement } from './probe.js';
@@ -61,7 +62,7 @@ export class ProbedScopes {
           consumer,
           nth,
           () => connection.destroy(),
-          () => query('ROLLBACK', []),
+          () => rollback({ query: query as Connection['query'] }),
         );
         this.probes.push(probe);
         this.byScope.set(request.name, probe);

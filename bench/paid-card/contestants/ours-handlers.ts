@@ -1,0 +1,34 @@
+import type { Type } from '@nestjs/common';
+import {
+  DeliveryContext,
+  IdempotentConsumer,
+  type IdempotentConsumerOptions,
+  defineTopic,
+} from '../../../src/index.js';
+import { INSERT_CARD } from '../business/mysql.js';
+import type { ConsumerSide } from '../contestant.js';
+import type { Payment } from '../payment.js';
+
+export const PaymentSucceeded = defineTopic<Payment>({
+  name: 'payment.succeeded',
+  bizId: ({ paymentId }) => paymentId,
+});
+
+const GROUP = 'card-issuing';
+
+/** Makes the provider that issues cards. */
+export type HandlerOf = (side: ConsumerSide) => Type;
+
+/** Called with one message each. */
+export function single(settings: Omit<IdempotentConsumerOptions, 'group'>): HandlerOf {
+  return (side) => {
+    class CardIssuing {
+      @IdempotentConsumer(PaymentSucceeded, { group: GROUP, ...settings })
+      async issue({ paymentId }: Payment, { manager }: DeliveryContext): Promise<void> {
+        await side.begin();
+        await manager.query(INSERT_CARD, [paymentId]);
+      }
+    }
+    return CardIssuing;
+  };
+}

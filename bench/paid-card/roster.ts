@@ -1,0 +1,3 @@
+import { allContestants } from './contestants/index.js';
+
+console.log(JSON.stringify((await allContestants()).map(({ name, servers }) => ({ name, servers }))));

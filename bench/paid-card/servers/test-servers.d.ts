@@ -1,0 +1,47 @@
+// What is taken of test/servers, which is JavaScript.
+
+declare module '*/test/servers/index.mjs' {
+  export function startServers(
+    engines: ('mariadb' | 'mysql')[],
+    context: { signal: AbortSignal; log: (line: string) => void },
+  ): Promise<{
+    urls: Partial<Record<'mariadb' | 'mysql', string>>;
+    unavailable: Partial<Record<'mariadb' | 'mysql', string>>;
+    stop: () => Promise<void>;
+  }>;
+}
+
+declare module '*/test/servers/keep.mjs' {
+  export function keep(
+    order: { commands: string[][]; remove?: string },
+    options: { output: number | 'inherit'; env?: NodeJS.ProcessEnv },
+  ): {
+    exited: Promise<{ code: number | null; signal: string | null; error?: string }>;
+    stop: () => Promise<void>;
+  };
+}
+
+declare module '*/test/servers/run.mjs' {
+  export function run(
+    command: string,
+    args: string[],
+    options?: { timeoutMs?: number; env?: NodeJS.ProcessEnv },
+  ): Promise<string>;
+  export function lastLines(text: string, count: number): string;
+}
+
+declare module '*/test/servers/apt.mjs' {
+  export function aptInstall(packages: string[], log: (line: string) => void): Promise<void>;
+}
+
+declare module '*/test/servers/find-binary.mjs' {
+  export function executablesNamed(names: string[]): Promise<string[]>;
+}
+
+declare module '*/test/servers/ports.mjs' {
+  export function freePort(): Promise<number>;
+}
+
+declare module '*/test/servers/user.mjs' {
+  export function isRoot(): boolean;
+}

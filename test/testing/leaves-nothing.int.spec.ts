@@ -1,0 +1,72 @@
+import { Logger } from '@nestjs/common';
+import { type TestedRuntime, runtimeOf } from '../../src/testing/harness/runtime-of.js';
+import { type MatrixRun, crashMatrix } from '../../src/testing/index.js';
+import { type TestApp, startApp } from '../support/app.js';
+import { CardRow, CardTable, PaymentSucceeded, payment } from '../support/cards.js';
+import { AccountTable, Correct } from './seeded-bugs.js';
+import { type Place, SHAPES, createPlace } from './shapes.js';
+
+// Each failure is on purpose.
+Logger.overrideLogger(false);
+jest.setTimeout(180_000);
+
+/** What stands in place of something of the app, or listens to it: where the kit can lay its hands on it. */
+function handsOn(runtime: TestedRuntime) {
+  const { transport, outbox, connections, brokerConnections, caller, logger, events, dataSource } = runtime;
+  const touched = {
+    ...{ transport, colocated: transport.colocated, outbox, connections, brokerConnections },
+    ...{ caller, logger, events },
+  };
+  const methods = Object.entries(touched).flatMap(([name, object]) =>
+    Reflect.ownKeys(object ?? {})
+      .map((key) => ({ key, value: (object as unknown as Record<string | symbol, unknown>)[key] }))
+      .filter(({ key, value }) => typeof key === 'symbol' || typeof value === 'function')
+      .map(({ key, value }) => [name, key, value]),
+  );
+  const { observers } = (events as unknown as { subject: { observers: unknown[] } }).subject;
+  return { methods, listeners: [...observers], subscribers: [...dataSource.subscribers] };
+}
+
+describe.each(SHAPES)('crashMatrix on sqlite, %s', (shape) => {
+  let place: Place;
+  let app: TestApp;
+
+  beforeEach(async () => {
+    place = await createPlace('sqlite', shape);
+  });
+
+  afterEach(async () => {
+    await app.close();
+    await place.drop();
+  });
+
+  const cards = ({ id }: MatrixRun) =>
+    app.dataSource.getRepository(CardRow).countBy({ paymentId: `${id}/card` });
+
+  it.each([
+    ['passed', cards],
+    ['failed', () => 'nothing of the run'],
+  ])('has no hand in the app any more when it has %s', async (verdict, observe) => {
+    app = await startApp(place.database, {
+      entities: [CardTable, AccountTable],
+      providers: [Correct],
+      options: { ...place.options, consumers: { pollMs: 10 } },
+    });
+    const runtime = runtimeOf(app.nest);
+    const before = handsOn(runtime);
+    let during: unknown;
+    const publish = ({ id }: MatrixRun) => {
+      during ??= handsOn(runtime);
+      return app.outbox.publish(PaymentSucceeded, payment(id), { standalone: true });
+    };
+
+    const ended = await crashMatrix<unknown>(app.nest, { publish, observe }).then(
+      () => 'passed',
+      () => 'failed',
+    );
+
+    expect(ended).toBe(verdict);
+    expect(during).not.toEqual(before);
+    expect(handsOn(runtime)).toEqual(before);
+  });
+});
