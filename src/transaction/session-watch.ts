@@ -1,7 +1,12 @@
 import type { QueryResult } from 'typeorm';
 import { ScopeDoomedError } from '../errors/index.js';
 import { type Database, isConnectionLost, sessionStates } from '../storage/index.js';
-import { beginsAnew, isPlainRollback, outlastsTransaction } from './transaction-control.js';
+import {
+  beginsAnew,
+  hidesItsStatements,
+  isPlainRollback,
+  outlastsTransaction,
+} from './transaction-control.js';
 
 /** What is known of the session that a scope's transaction runs in, from the answers to its statements. */
 export class SessionWatch {
@@ -11,6 +16,8 @@ export class SessionWatch {
   endedWithin = false;
   /** Something else than a ROLLBACK ended it: what came before that may be durable, even where no dedup row says so. */
   mayBeDurable = false;
+  /** Something ran that may have ended it unseen. */
+  mayHaveEnded = false;
   /** The session commits each statement by itself now: what came since may be durable. */
   autocommitSeen = false;
   /** The session is not as it was, so nobody else may have the connection. */
@@ -32,6 +39,7 @@ export class SessionWatch {
   /** @returns the statement's number */
   beforeStatement(sql: string): number {
     this.changed ||= outlastsTransaction(sql);
+    this.mayHaveEnded ||= hidesItsStatements(sql);
     return ++this.sent;
   }
 

@@ -31,6 +31,13 @@ export function isPlainRollback(sql: string): boolean {
   return PLAIN_ROLLBACK.test(sql.replace(SERVER_NOISE, ''));
 }
 
+const HIDES_ITS_STATEMENTS = /(?:^|;)\s*(?:CALL|EXECUTE|BEGIN\s+NOT\s+ATOMIC)\b/i;
+
+/** A procedure may have committed and written on, which neither its text nor the server's answer shows. */
+export function hidesItsStatements(sql: string): boolean {
+  return HIDES_ITS_STATEMENTS.test(sql.replace(SERVER_NOISE, ''));
+}
+
 /**
  * What neither COMMIT nor ROLLBACK ends, and the server doesn't report as a change: locks, and variables that a query
  * assigns. What a procedure leaves behind no text shows.

@@ -235,6 +235,31 @@ describe.each(engines)('deliveries that share a transaction on %s', (engine) => 
     expect(transactions()).toBe(1 + IDS.length - 5);
   });
 
+  it('are not torn where one calls a procedure that commits unseen and writes on, and then fails: that one is', async () => {
+    await app.dataSource.query(
+      "CREATE PROCEDURE commit_and_write() BEGIN COMMIT; INSERT INTO card (paymentId, issuedBy) VALUES ('unseen', 'cards'); END",
+    );
+    once('P-4', async (_, { manager }) => {
+      await manager.query('CALL commit_and_write()');
+      throw new Error('in the middle');
+    });
+    await publish(IDS);
+    await app.events('acknowledged', IDS.length);
+    await app.events('dead-lettered');
+    expect(seen('dead-lettered')).toEqual(['P-4']);
+    expect(await cards()).toEqual(each);
+    expect([calls('P-3'), calls('P-4'), calls('P-5')]).toEqual([1, 1, 1]);
+  });
+
+  it('are run alone after one that calls a procedure, which may have ended the transaction unseen', async () => {
+    await app.dataSource.query('CREATE PROCEDURE nothing() BEGIN DO 1; END');
+    once('P-4', async (_, { manager }) => void (await manager.query('CALL nothing()')));
+    await publish(IDS);
+    await allAcknowledged();
+    expect(await cards()).toEqual(each);
+    expect(transactions()).toBe(1 + IDS.length - 5);
+  });
+
   it('are run alone where one before them has rolled the transaction back', async () => {
     once('P-4', async (_, { manager }) => void (await manager.query('ROLLBACK')));
     await publish(IDS);

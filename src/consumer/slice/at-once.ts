@@ -37,7 +37,8 @@ export function atOnce(
       const limit = { name, timeoutMs: settings.timeoutMs, consequence: ROLLED_BACK };
       await withinTimeLimit(work, together, limit).finally(() => verdicts.close());
       scope.throwIfDoomed();
-      if (!session.endedWithin) for (const member of members) member.progress = 'whole';
+      const mayBeInPart = session.endedWithin || session.mayHaveEnded;
+      if (!mayBeInPart) for (const member of members) member.progress = 'whole';
       return members;
     },
     afterFailure({ session: { doomedBy } }, members) {

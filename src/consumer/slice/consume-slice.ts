@@ -125,9 +125,12 @@ async function upToTheCommit(attempt: Attempt, readable: Member[]): Promise<read
   } catch (error) {
     for (const { held } of members) held.settling = false;
     await scope.rollback();
-    if (!isDurableInPart(scope)) return manner.afterFailure(scope, members, error);
-    const outcomes = await sortOut(deps, path, { mark, name: scope.name, cause: error }, members);
-    return { outcomes, next: [] };
+    const { outcomes, next } = manner.afterFailure(scope, members, error);
+    const isDurable = isDurableInPart(scope);
+    if (!isDurable && !scope.session.mayHaveEnded) return { outcomes, next };
+    const sorted = await sortOut(deps, path, { mark, name: scope.name, cause: error, isDurable }, members);
+    const unsorted = next.map((group) => group.filter((held) => !sorted.has(held)));
+    return { outcomes: new Map([...outcomes, ...sorted]), next: unsorted.filter(({ length }) => length > 0) };
   }
 }
 

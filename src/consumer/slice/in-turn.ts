@@ -43,7 +43,7 @@ export function inTurn(
         await runOne(member, scope);
         run.push(member);
         // Nobody is to run in what is left of a transaction that another one has ended.
-        if (scope.session.endedWithin) break;
+        if (scope.session.endedWithin || scope.session.mayHaveEnded) break;
         member.progress = 'whole';
       }
       await letSubscribersWrite(run.at(-1)!, scope);

@@ -23,25 +23,26 @@ export interface Broken {
 }
 
 /**
- * One of the handlers has committed by itself, and then something failed: what had been written until then is durable,
- * with the dedup rows of all. Whoever was through by then has had its effect; who had not begun has none, and its dedup row
- * must go; of the others nobody knows.
+ * One of the handlers has committed by itself, or may have within a procedure, and then something failed: what had been
+ * written until then is durable, with the dedup rows of all. Whoever was through by then has had its effect; who had not
+ * begun has none, and its dedup row must go; of the others nobody knows.
  *
+ * @param isDurable whether something is for certain; else a row that is there says so
  * @returns what became of each; who is missing is to be run alone
  */
 export async function sortOut(
   deps: ConsumptionDeps,
   path: AckPath,
-  { mark, name, cause }: { mark: DedupMark; name: string; cause: unknown },
+  { mark, name, cause, isDurable }: { mark: DedupMark; name: string; cause: unknown; isDurable: boolean },
   all: readonly Broken[],
 ): Promise<Map<HeldDelivery, Outcome>> {
   const outcomes = new Map<HeldDelivery, Outcome>();
-  const torn = tornError(name, cause);
+  const torn: Outcome = { kind: 'torn', error: tornError(name, cause) };
   for (const one of all) {
     const outcome =
-      one.progress === 'begun'
-        ? ({ kind: 'torn', error: torn } as const)
-        : await standingOf(deps, path, mark, one).catch(
+      one.progress === 'begun' && isDurable
+        ? torn
+        : await standingOf(deps, path, { mark, torn }, one).catch(
             (error: unknown) => ({ kind: 'not-run', error }) as const,
           );
     if (outcome) outcomes.set(one.held, outcome);
@@ -53,15 +54,16 @@ export async function sortOut(
 async function standingOf(
   { connections, transport }: ConsumptionDeps,
   path: AckPath,
-  mark: DedupMark,
+  { mark, torn }: { mark: DedupMark; torn: Outcome },
   { held, origin, bizId, progress }: Broken,
 ): Promise<Outcome | undefined> {
   const { database } = connections;
   const key = { scenarioId: mark.scenarioId, bizId };
   const rows = { scenarioId: mark.scenarioId, bizIds: [bizId] };
   const row = await connections.control((on) => readDedup(database, on, key));
-  const isDurable = row !== undefined && isOwnRow(row, origin) && mark.isOn(row);
-  if (!isDurable) return undefined;
+  const isThere = row !== undefined && isOwnRow(row, origin) && mark.isOn(row);
+  if (!isThere) return undefined;
+  if (progress === 'begun') return torn;
   if (progress === 'untouched') {
     await connections.control((on) => takeBackDedups(database, on, { ...rows, token: row.token }));
     return undefined;
