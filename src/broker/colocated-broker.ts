@@ -5,9 +5,11 @@ import {
   type Lease,
   type LibraryConnections,
   type Timing,
+  type WriteResult,
   acknowledge,
   acknowledgeAllWithEffects,
   acknowledgeWithEffect,
+  byPlace,
 } from '../storage/index.js';
 import { CommitBell, PublishingTransactions } from '../transaction/index.js';
 import type { Cancelling } from './cancel.js';
@@ -20,6 +22,12 @@ interface Landed {
   parked: number;
   keyed: boolean;
 }
+
+/**
+ * Deliveries with ordering keys in one statement. No index leads from their dedup rows to them, so a server compares each
+ * with each.
+ */
+const KEYED_ACKS = 50;
 
 /** The broker in the business's own database: its steps ride on the business's transactions. */
 export class ColocatedBroker {
@@ -76,11 +84,17 @@ export class ColocatedBroker {
 
   async acknowledgeAllWithEffects(
     on: Connection,
-    held: readonly Lease[],
-    dedup: { scenarioId: number; bizIds: readonly Buffer[]; token: Buffer },
+    held: readonly (Lease & { bizId: Buffer })[],
+    dedup: { scenarioId: number; token: Buffer },
   ) {
-    const { affected, session } = await acknowledgeAllWithEffects(this.connections.database, on, held, dedup);
-    return { acknowledged: affected, autocommit: session?.autocommit ?? false };
+    const { database } = this.connections;
+    const answers: WriteResult[] = [];
+    for (const those of byPlace(held, KEYED_ACKS))
+      answers.push(await acknowledgeAllWithEffects(database, on, those, dedup));
+    return {
+      acknowledged: answers.reduce((sum, { affected }) => sum + affected, 0),
+      autocommit: answers.some(({ session }) => session?.autocommit),
+    };
   }
 
   close(): void {

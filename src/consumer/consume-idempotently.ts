@@ -1,7 +1,7 @@
 import type { DataSource } from 'typeorm';
 import { AckMissingError } from '../errors/index.js';
 import type { DedupKey, LibraryConnections } from '../storage/index.js';
-import { decodePayload, fingerprintOf, validatePayload } from '../topic/index.js';
+import { decodePayload, fingerprintOf } from '../topic/index.js';
 import { type DedupMark, GuardedScope } from '../transaction/index.js';
 import type { Transport } from '../transport/port.js';
 import type { DiscoveredConsumer } from './consumer.explorer.js';
@@ -9,14 +9,17 @@ import { absorbDuplicate } from './absorb-duplicate.js';
 import type { ScenarioSources, SourceIdentity } from './forgetting/scenario-sources.js';
 import { findTooOld } from './judge-age.js';
 import { type AckPath, ackPathOf, notProven } from './ack-path.js';
+import { idempotentBatch } from './batch/batch.js';
+import { Verdicts } from './batch/verdicts.js';
 import { idempotentDelivery } from './delivery.js';
 import type { HandlerCaller } from './handler-caller.js';
 import type { HeldDelivery } from './held-delivery.js';
 import { noteUnderWay } from './keys-under-way.js';
 import { type Outcome, outcomeOfError, outcomeOfHandler } from './outcome.js';
 import type { Scenarios } from './scenario.js';
-import { COMES_AGAIN, ROLLED_BACK, untilAbandoned, withinTimeLimit } from './time-limit.js';
+import { ROLLED_BACK, untilAbandoned, withinTimeLimit } from './time-limit.js';
 import { type DedupOrigin, tornOutcome } from './torn.js';
+import { validated } from './validated.js';
 
 export interface ConsumptionDeps {
   dataSource: DataSource;
@@ -47,16 +50,10 @@ export async function consumeIdempotently(
   let source: SourceIdentity;
   let scope: GuardedScope;
   try {
-    const { name, settings } = consumer;
     const body = decodePayload(held.claimed.body);
     // Of the body as published, and before a schema has had it in its hands.
-    if (settings.fingerprint) fingerprint = fingerprintOf(body);
-    const validated = validatePayload(consumer.topic, body);
-    payload = await withinTimeLimit(validated, held, {
-      name: `The schema of ${name}`,
-      timeoutMs: settings.timeoutMs,
-      consequence: COMES_AGAIN,
-    });
+    if (consumer.settings.fingerprint) fingerprint = fingerprintOf(body);
+    payload = await validated(consumer, held, body);
   } catch (error) {
     // A rolling deploy may have brought the newer publisher first: it comes again.
     return { kind: 'failed', error };
@@ -124,7 +121,7 @@ async function openScope(
 }
 
 async function runHandler(
-  { caller }: ConsumptionDeps,
+  deps: ConsumptionDeps,
   consumer: DiscoveredConsumer,
   held: HeldDelivery,
   payload: unknown,
@@ -133,20 +130,48 @@ async function runHandler(
   const { timeoutMs } = consumer.settings;
   // It may have waited for its connection, or the write lock, until after a shutdown had cut off the others.
   held.signal.throwIfAborted();
-  const delivery = idempotentDelivery(consumer, held, payload, scope.manager);
+  const { call, mayCommit } = handlerCall(deps, consumer, { held, payload }, scope);
   held.abandon = (cause) => scope.abandon(cause);
-  const work = scope
-    .run(() => caller.call(consumer, payload, delivery.context))
-    .then(() => {
-      if (consumer.kind === 'idempotent' && consumer.options.ack === 'manual' && !delivery.wasAcked()) {
-        throw new AckMissingError(
-          `${consumer.name} returned without delivery.ack(), so it was rolled back (its consumer says ack: 'manual').`,
-        );
-      }
-      return scope.beforeCommit();
-    });
+  const work = scope.run(call).then(() => {
+    mayCommit();
+    return scope.beforeCommit();
+  });
   // Also what it left running is waited for no longer than that.
   await withinTimeLimit(work, held, { name: consumer.name, timeoutMs, consequence: ROLLED_BACK });
+}
+
+/** How its handler is called, with a batch of one where it gets batches. `mayCommit` throws where it has not said yes. */
+function handlerCall(
+  { caller, onStray }: ConsumptionDeps,
+  consumer: DiscoveredConsumer,
+  one: { held: HeldDelivery; payload: unknown },
+  { manager }: GuardedScope,
+): { call: () => Promise<unknown>; mayCommit: () => void } {
+  const { name, options, settings } = consumer;
+  const { held, payload } = one;
+  if (settings.batch) {
+    const verdicts = new Verdicts(onStray);
+    const batch = idempotentBatch(consumer, [one], { manager, signal: held.signal, verdicts });
+    const mayCommit = () => verdicts.throwFirst();
+    const call = async () => {
+      try {
+        return await caller.call(consumer, [payload], batch);
+      } finally {
+        verdicts.close();
+        // What it has said of it tells more than what it throws then.
+        mayCommit();
+      }
+    };
+    return { call, mayCommit };
+  }
+  const delivery = idempotentDelivery(consumer, held, payload, manager);
+  const mayCommit = () => {
+    if (options.ack !== 'manual' || delivery.wasAcked()) return;
+    throw new AckMissingError(
+      `${name} returned without delivery.ack(), so it was rolled back (its consumer says ack: 'manual').`,
+    );
+  };
+  return { call: () => caller.call(consumer, payload, delivery.context), mayCommit };
 }
 
 async function commitAndAck(

@@ -1,5 +1,6 @@
 import { InvalidOptionError } from '../errors/index.js';
 import { NAME_RULE, isName } from '../topic/index.js';
+import { type BatchOptions, type ResolvedBatchOptions, resolveBatchOptions } from './batch/batch-options.js';
 
 export interface RetryOptions {
   /** Failures after which the delivery goes to the dead letters. @default 20 */
@@ -42,7 +43,14 @@ export interface ConsumerOptions extends ConsumerSettings {
   globalInterceptors?: boolean;
 }
 
-export type AtLeastOnceConsumerOptions = ConsumerOptions;
+export interface AtLeastOnceConsumerOptions extends ConsumerOptions {
+  batch?: undefined;
+}
+
+/** For a handler that gets several messages at once. */
+export interface AtLeastOnceBatchConsumerOptions extends ConsumerOptions {
+  batch: BatchOptions;
+}
 
 /** What can be set for all idempotent consumers and for each, beside {@link ConsumerSettings}. */
 export interface IdempotentSettings {
@@ -76,7 +84,24 @@ export interface IdempotentConsumerOptions extends ConsumerOptions, IdempotentSe
   scenario?: string;
   /** `manual`: a handler that returns without `delivery.ack()` is rolled back and comes again. @default 'return' */
   ack?: 'return' | 'manual';
+  batch?: undefined;
 }
+
+/**
+ * For a handler that gets several messages at once, which have one transaction. What it has returned from is done: it says
+ * otherwise of single ones through its {@link BatchContext}.
+ */
+export interface IdempotentBatchConsumerOptions extends Omit<
+  IdempotentConsumerOptions,
+  'ack' | 'perTransaction' | 'batch'
+> {
+  batch: BatchOptions;
+}
+
+/** Of all kinds, and of what JavaScript may bring. */
+export type AnyConsumerOptions = Omit<IdempotentConsumerOptions, 'batch'> & {
+  batch?: BatchOptions | undefined;
+};
 
 /** All settings of a consumer, with defaults filled in. */
 export interface ResolvedConsumerOptions {
@@ -85,6 +110,8 @@ export interface ResolvedConsumerOptions {
   timeoutMs: number;
   fingerprint: boolean;
   perTransaction: number;
+  /** Undefined where each call has one message. */
+  batch: ResolvedBatchOptions | undefined;
   retry: Required<RetryOptions>;
 }
 
@@ -94,6 +121,7 @@ export const CONSUMER_DEFAULTS: ResolvedConsumerOptions = {
   timeoutMs: 60_000,
   fingerprint: false,
   perTransaction: 1,
+  batch: undefined,
   retry: { attempts: 20, delayMs: 1_000, maxDelayMs: 300_000, retryIf: () => true },
 };
 
@@ -106,7 +134,7 @@ const MIN_LEASE_MS = 100;
 /** @throws InvalidOptionError naming the option and what came */
 export function resolveConsumerOptions(
   where: string,
-  given: ConsumerSettings & IdempotentSettings,
+  given: ConsumerSettings & IdempotentSettings & { batch?: BatchOptions | undefined },
   defaults: ResolvedConsumerOptions = CONSUMER_DEFAULTS,
 ): ResolvedConsumerOptions {
   const { retry = {} } = given;
@@ -172,6 +200,7 @@ export function resolveConsumerOptions(
       defaults.perTransaction,
       MAX_PER_TRANSACTION,
     ),
+    batch: resolveBatchOptions(where, given.batch),
     retry: {
       attempts: positive('retry.attempts', retry.attempts, defaults.retry.attempts, 10_000),
       delayMs,

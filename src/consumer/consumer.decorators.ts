@@ -1,9 +1,12 @@
 import 'reflect-metadata';
 import { ConfigurationError, InvalidOptionError } from '../errors/index.js';
 import { type AnyTopic, type PayloadOf, checkTopic } from '../topic/index.js';
+import type { AtLeastOnceBatch, BatchContext } from './batch/batch-context.js';
 import {
+  type AnyConsumerOptions,
+  type AtLeastOnceBatchConsumerOptions,
   type AtLeastOnceConsumerOptions,
-  type ConsumerOptions,
+  type IdempotentBatchConsumerOptions,
   type IdempotentConsumerOptions,
   checkName,
   resolveConsumerOptions,
@@ -14,9 +17,11 @@ import { defineHandlerParameters } from './handler-parameters.js';
 /** A string, not a symbol of this copy: the ESM and the CommonJS copy of the library read each other's decorators. */
 const CONSUMER_METADATA = 'nestjs-idempotent-mq:consumer';
 
-export type ConsumerMetadata =
-  | { kind: 'idempotent'; topic: AnyTopic; options: IdempotentConsumerOptions }
-  | { kind: 'at-least-once'; topic: AnyTopic; options: AtLeastOnceConsumerOptions };
+export interface ConsumerMetadata {
+  kind: 'idempotent' | 'at-least-once';
+  topic: AnyTopic;
+  options: AnyConsumerOptions;
+}
 
 /** A method decorator that only fits methods of this type. */
 type HandlerDecorator<Handler> = <H extends Handler>(
@@ -35,6 +40,7 @@ const SHARED_OPTIONS = [
   'leaseMs',
   'timeoutMs',
   'retry',
+  'batch',
 ];
 
 /**
@@ -44,11 +50,22 @@ const SHARED_OPTIONS = [
  *
  * Returning says that the business is done. Throw `RetryLaterError` or `RejectMessageError` to say something else; any
  * other error counts as a failure and comes again with backoff.
+ *
+ * With `batch`, the method gets an array of payloads and a {@link BatchContext}, and all of them are one commit. No biz-id
+ * is in it twice, and none that took effect before.
  */
 export function IdempotentConsumer<T extends AnyTopic>(
   topic: T,
+  options: IdempotentBatchConsumerOptions,
+): HandlerDecorator<(payloads: PayloadOf<T>[], batch: BatchContext<PayloadOf<T>>) => unknown>;
+export function IdempotentConsumer<T extends AnyTopic>(
+  topic: T,
   options: IdempotentConsumerOptions,
-): HandlerDecorator<(payload: PayloadOf<T>, delivery: DeliveryContext) => unknown> {
+): HandlerDecorator<(payload: PayloadOf<T>, delivery: DeliveryContext) => unknown>;
+export function IdempotentConsumer(
+  topic: AnyTopic,
+  options: AnyConsumerOptions,
+): HandlerDecorator<(...args: never[]) => unknown> {
   check('@IdempotentConsumer', topic, options, [
     ...SHARED_OPTIONS,
     'scenario',
@@ -67,6 +84,7 @@ export function IdempotentConsumer<T extends AnyTopic>(
       "1, or left out, with ack: 'manual': a handler's own ACK is for its own transaction",
     );
   }
+  checkAlone('@IdempotentConsumer', options);
   return decorate({ kind: 'idempotent', topic, options });
 }
 
@@ -74,13 +92,37 @@ export function IdempotentConsumer<T extends AnyTopic>(
  * The method handles each message of the topic for its group, at least once: no dedup row is written, and after a lost
  * ACK the message comes again. For effects that a repeat does no harm to. The ACK is the handler's own call, and what it
  * has to return.
+ *
+ * With `batch`, the method gets an array of payloads and an {@link AtLeastOnceBatch}.
  */
 export function AtLeastOnceConsumer<T extends AnyTopic>(
   topic: T,
+  options: AtLeastOnceBatchConsumerOptions,
+): HandlerDecorator<
+  (payloads: PayloadOf<T>[], batch: AtLeastOnceBatch<PayloadOf<T>>) => Acked | Promise<Acked>
+>;
+export function AtLeastOnceConsumer<T extends AnyTopic>(
+  topic: T,
   options: AtLeastOnceConsumerOptions,
-): HandlerDecorator<(payload: PayloadOf<T>, delivery: AtLeastOnceDelivery) => Acked | Promise<Acked>> {
+): HandlerDecorator<(payload: PayloadOf<T>, delivery: AtLeastOnceDelivery) => Acked | Promise<Acked>>;
+export function AtLeastOnceConsumer(
+  topic: AnyTopic,
+  options: AnyConsumerOptions,
+): HandlerDecorator<(...args: never[]) => unknown> {
   check('@AtLeastOnceConsumer', topic, options, SHARED_OPTIONS);
   return decorate({ kind: 'at-least-once', topic, options });
+}
+
+/** @throws InvalidOptionError for what a handler of batches has no use for */
+function checkAlone(decorator: string, { batch, ack, perTransaction }: AnyConsumerOptions): void {
+  if (batch === undefined) return;
+  if (ack === 'manual') {
+    const expected = "'return', or left out, with batch: single deliveries are rejected, postponed or failed";
+    throw new InvalidOptionError(`${decorator} ack`, ack, expected);
+  }
+  if (perTransaction === undefined) return;
+  const expected = 'left out with batch, whose max deliveries have one transaction';
+  throw new InvalidOptionError(`${decorator} perTransaction`, perTransaction, expected);
 }
 
 /** The consumers that a method was decorated as. */
@@ -119,7 +161,12 @@ function checkMethod(
   }
 }
 
-function check(decorator: string, topic: AnyTopic, options: ConsumerOptions, known: readonly string[]): void {
+function check(
+  decorator: string,
+  topic: AnyTopic,
+  options: AnyConsumerOptions,
+  known: readonly string[],
+): void {
   checkTopic(`${decorator}(topic)`, topic);
   if (typeof options !== 'object' || options === null) {
     throw new InvalidOptionError(`${decorator}(${topic.name}) options`, options, 'an object with a group');

@@ -91,7 +91,8 @@ function settingsOf(
   defaults: ResolvedConsumerOptions,
 ): ResolvedConsumerOptions {
   const settings = resolveConsumerOptions(name, consumer.options, defaults);
-  const mayShare = consumer.kind === 'idempotent' && consumer.options.ack !== 'manual';
+  const { kind, options } = consumer;
+  const mayShare = kind === 'idempotent' && options.ack !== 'manual' && options.batch === undefined;
   return mayShare ? settings : { ...settings, perTransaction: 1 };
 }
 

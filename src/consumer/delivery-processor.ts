@@ -11,12 +11,14 @@ import type { IdempotentMqEvents, DeadLetterReason } from '../events/index.js';
 import { backoffMs } from '../waiting/index.js';
 import { ping, withDeadline } from '../storage/index.js';
 import { errorsAtNoCost, withError } from './attempt-history.js';
+import { consumeBatchAtLeastOnce } from './batch/consume-batch-at-least-once.js';
 import { consumeAtLeastOnce } from './consume-at-least-once.js';
 import { type ConsumptionDeps, consumeIdempotently } from './consume-idempotently.js';
 import type { DiscoveredConsumer } from './consumer.explorer.js';
 import type { HeldDelivery } from './held-delivery.js';
 import type { Outcome } from './outcome.js';
 import { consumeSlice } from './slice/consume-slice.js';
+import type { SliceResult } from './slice/manner.js';
 import { contentionDelayMs, isWorthRetrying, type RetryIfMisbehaviour } from './retry-policy.js';
 
 export interface ProcessorDeps extends ConsumptionDeps {
@@ -62,24 +64,43 @@ export class DeliveryProcessor {
   }
 
   /**
-   * One attempt of several deliveries in one transaction, and then of each alone that it has left: together they cost no
-   * more than one.
+   * One attempt of several deliveries together, and then of those that it has left: in smaller company, and in the end
+   * alone. All that is one attempt of each.
    *
    * @returns whether all could be run, or were rightly not
    */
   async processSlice(slice: readonly HeldDelivery[], options: ProcessOptions): Promise<boolean> {
-    const inTime = slice.filter((held) => !held.isExpired);
-    for (const held of inTime) this.tellDelivered(held);
-    const outcomes = await consumeSlice(this.deps, this.consumer, inTime);
+    for (const held of slice) if (!held.isExpired) this.tellDelivered(held);
+    const results = await this.runTogether(slice, options);
+    const failure = results.find(({ status }) => status === 'rejected');
+    if (failure?.status === 'rejected') throw failure.reason;
+    return results.every((result) => result.status === 'fulfilled' && result.value);
+  }
+
+  private async runTogether(
+    group: readonly HeldDelivery[],
+    options: ProcessOptions,
+  ): Promise<PromiseSettledResult<boolean>[]> {
+    const [first, ...others] = group;
+    if (!first) return [];
+    if (others.length === 0) return Promise.allSettled([this.runAlone(first, options)]);
+    const inTime = group.filter((held) => !held.isExpired);
+    const { outcomes, next } = await this.attemptOf(inTime);
     // The broker may not be told of one: that keeps nobody else from being settled.
     const results = await Promise.allSettled(
       [...outcomes].map(([held, outcome]) => this.settleAttempt(held, outcome, options)),
     );
-    for (const held of slice.filter((one) => !outcomes.has(one)))
-      results.push(...(await Promise.allSettled([this.runAlone(held, options)])));
-    const failure = results.find(({ status }) => status === 'rejected');
-    if (failure?.status === 'rejected') throw failure.reason;
-    return results.every((result) => result.status === 'fulfilled' && result.value);
+    const again = new Set(next.flat());
+    const alone = group.filter((held) => !outcomes.has(held) && !again.has(held));
+    for (const those of [...next, ...alone.map((held) => [held])])
+      results.push(...(await this.runTogether(those, options)));
+    return results;
+  }
+
+  private attemptOf(several: readonly HeldDelivery[]): Promise<SliceResult> {
+    return this.consumer.kind === 'idempotent'
+      ? consumeSlice(this.deps, this.consumer, several)
+      : consumeBatchAtLeastOnce(this.deps, this.consumer, several);
   }
 
   /** Sends a delivery to the dead letters whose process died too often. */
@@ -146,10 +167,12 @@ export class DeliveryProcessor {
     return !NOT_RUN.has(outcome.kind);
   }
 
-  private attempt(held: HeldDelivery): Promise<Outcome> {
-    return this.consumer.kind === 'idempotent'
-      ? consumeIdempotently(this.deps, this.consumer, held)
-      : consumeAtLeastOnce(this.deps, this.consumer, held);
+  private async attempt(held: HeldDelivery): Promise<Outcome> {
+    const { kind, settings } = this.consumer;
+    if (kind === 'idempotent') return consumeIdempotently(this.deps, this.consumer, held);
+    if (!settings.batch) return consumeAtLeastOnce(this.deps, this.consumer, held);
+    const { outcomes } = await consumeBatchAtLeastOnce(this.deps, this.consumer, [held]);
+    return outcomes.get(held)!;
   }
 
   private async settle(held: HeldDelivery, outcome: Outcome, settling: Settling): Promise<void> {

@@ -5,18 +5,25 @@ import type { DiscoveredConsumer } from './consumer.explorer.js';
 import { type Acked, AtLeastOnceDelivery, DeliveryContext } from './delivery-context.js';
 import type { HeldDelivery } from './held-delivery.js';
 
-const ACKED = Object.freeze({}) as Acked;
+export const ACKED = Object.freeze({}) as Acked;
 
-/** What the handlers of both kinds see of a delivery. inner-msg-id is not among it. */
-function commonParts({ topic, options }: DiscoveredConsumer, held: HeldDelivery, payload: unknown) {
+/** What all handlers see of a delivery. inner-msg-id is not among it. */
+export function partsOf(held: HeldDelivery) {
   return {
-    topic: topic.name,
-    group: options.group,
     bizId: held.bizId,
     attempt: held.attempt,
     orderingKey: held.orderingKey,
     headers: held.headers,
     publishedAt: held.claimed.landedAt,
+  };
+}
+
+/** What the handlers of both kinds see of one that comes alone. */
+function commonParts({ topic, options }: DiscoveredConsumer, held: HeldDelivery, payload: unknown) {
+  return {
+    ...partsOf(held),
+    topic: topic.name,
+    group: options.group,
     signal: held.signal,
     payloadOf: <T extends AnyTopic>(of: T) =>
       of.name === topic.name ? (payload as PayloadOf<T>) : undefined,
@@ -60,13 +67,17 @@ export function atLeastOnceDelivery(
     ack: () => {
       const acked = acknowledge().then((wasHeld) => {
         if (wasHeld) return ACKED;
-        throw new LeaseLostError(
-          `The ACK of ${held.bizId} came too late: its lease ran out, and the delivery belongs to somebody else by now.`,
-        );
+        throw ackTooLate(held);
       });
       // A handler that doesn't await it hears nothing of a failure, but the delivery comes again.
       acked.catch(() => undefined);
       return acked;
     },
   });
+}
+
+export function ackTooLate({ bizId }: HeldDelivery): LeaseLostError {
+  return new LeaseLostError(
+    `The ACK of ${bizId} came too late: its lease ran out, and the delivery belongs to somebody else by now.`,
+  );
 }

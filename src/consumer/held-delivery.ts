@@ -37,10 +37,15 @@ export class HeldDelivery extends Stoppable {
     return decodeHeaders(this.claimed.headers);
   }
 
+  /** Since its claim was answered, in milliseconds. */
+  get heldForMs(): number {
+    return performance.now() - this.claimedAt.monotonicMs;
+  }
+
   /** Counts on from what the broker said at the claim, by a clock that nobody sets. */
   get isExpired(): boolean {
     const { expiresInMs = Infinity } = this.claimed;
-    return performance.now() - this.claimedAt.monotonicMs >= expiresInMs;
+    return this.heldForMs >= expiresInMs;
   }
 
   /** Since it landed, in milliseconds. By two clocks, because the one stands still while the machine sleeps, and the other may be set back. */

@@ -1,3 +1,5 @@
+export * from './batch/batch-context.js';
+export type { BatchOptions } from './batch/batch-options.js';
 export * from './consumer-options.js';
 export * from './consumer.decorators.js';
 export * from './consumer.explorer.js';

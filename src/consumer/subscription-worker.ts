@@ -4,13 +4,14 @@ import type { IdempotentMqEvents } from '../events/index.js';
 import { inCleanContext } from '../transaction/index.js';
 import type { ClaimedDelivery, Subscription, Suspect, Transport } from '../transport/port.js';
 import { ClaimCursor, PollPace, WakeUp } from '../waiting/index.js';
+import type { ResolvedBatchOptions } from './batch/batch-options.js';
 import type { DiscoveredConsumer } from './consumer.explorer.js';
 import type { DeliveryProcessor } from './delivery-processor.js';
 import { HeldDelivery } from './held-delivery.js';
 import type { IsolationGate } from './isolation-gate.js';
 import { KeyRounds } from './key-rounds.js';
 import { LeaseKeeper } from './lease-keeper.js';
-import { nextSlice } from './slice/next-slice.js';
+import { nextSlice, worthWaitingMs } from './slice/next-slice.js';
 
 export interface WorkerOptions {
   /** How often an idle worker asks the broker, in milliseconds. */
@@ -35,6 +36,8 @@ const FAST_HANDLER_MS = 500;
 const SHOWN = 20;
 /** Suspects that run alone before the others get their turn again. */
 const SUSPECTS_A_TURN = 20;
+/** Deliveries of one claim, whose bodies are in memory together. */
+const MAX_CLAIM = 1_000;
 
 /** What came of a claim. */
 interface Claimed {
@@ -53,6 +56,8 @@ export class SubscriptionWorker {
   private readonly running = new Set<Promise<void>>();
   /** Deliveries that these have. */
   private handled = 0;
+  /** Until what is in the queue has waited for more for long enough. */
+  private filling: NodeJS.Timeout | undefined;
   private isolating: Promise<void> | undefined;
   private loop: Promise<void> | undefined;
   /** Ends every wait for the other workers of the process. */
@@ -108,6 +113,7 @@ export class SubscriptionWorker {
     this.stopped.abort(reason);
     this.stopListening?.();
     this.wake.ring();
+    clearTimeout(this.filling);
     for (const held of this.leases.held) held.abort('shutdown', reason);
     const force = setTimeout(() => {
       this.warnOfThoseThatGoOn(timeoutMs);
@@ -165,7 +171,7 @@ export class SubscriptionWorker {
       const worthIt = (!lookedBack && eager) || (await this.poll());
       // Less by now, where the group has got a limit.
       const room = this.room();
-      const claimed = worthIt && room > 0 ? await this.claim(room) : NOTHING;
+      const claimed = worthIt && room > 0 ? await this.claim(Math.min(room, MAX_CLAIM)) : NOTHING;
       if (claimed.some && !rang) this.pace.foundUnasked();
       failed = false;
       return claimed.mayBeMore;
@@ -221,9 +227,13 @@ export class SubscriptionWorker {
   }
 
   private runNext(): void {
-    const { concurrency, perTransaction: max } = this.consumer.settings;
+    const { concurrency, perTransaction, batch } = this.consumer.settings;
     while (!this.stopping && this.running.size < concurrency && this.queue.length > 0) {
-      const slice = nextSlice(this.queue, { max, freePlaces: concurrency - this.running.size });
+      if (batch && this.isFilling(batch)) return;
+      const freePlaces = concurrency - this.running.size;
+      const slice = batch
+        ? nextSlice(this.queue, { max: batch.max, freePlaces: 1, ofAnyKind: true })
+        : nextSlice(this.queue, { max: perTransaction, freePlaces, ofAnyKind: false });
       const work = this.runSlice(slice);
       this.running.add(work);
       this.handled += slice.length;
@@ -238,7 +248,15 @@ export class SubscriptionWorker {
     }
   }
 
-  /** One delivery, or several that share a transaction. */
+  /** Whether what is there waits for more. */
+  private isFilling({ max, waitMs }: ResolvedBatchOptions): boolean {
+    clearTimeout(this.filling);
+    const ms = worthWaitingMs(this.queue, { max, waitMs, ofAnyKind: true });
+    if (ms > 0) this.filling = setTimeout(() => this.runNext(), Math.ceil(ms));
+    return ms > 0;
+  }
+
+  /** One delivery, or several that are run together. */
   private async runSlice(slice: readonly HeldDelivery[]): Promise<void> {
     const begun = performance.now();
     try {
@@ -323,10 +341,12 @@ export class SubscriptionWorker {
 
   /** How many more deliveries this worker may hold. */
   private room(): number {
-    const { concurrency, perTransaction } = this.consumer.settings;
+    const { concurrency, perTransaction, batch } = this.consumer.settings;
     const isFast = !this.limited && this.handlerMs < FAST_HANDLER_MS;
-    const capacity = isFast ? concurrency * perTransaction : concurrency;
-    const ahead = isFast ? capacity * this.options.prefetch : 0;
+    // A batch is asked for, however long it takes, and there is enough in it that no other waits behind it.
+    const together = batch?.max ?? (isFast ? perTransaction : 1);
+    const capacity = concurrency * together;
+    const ahead = isFast && !batch ? capacity * this.options.prefetch : 0;
     const free = Math.max(0, capacity + ahead - this.queue.length - this.handled);
     // Not one at a time: a claim costs as much for one delivery as for many.
     return ahead === 0 || free >= capacity ? free : 0;

@@ -280,11 +280,11 @@ export interface ColocatedBroker extends PublishTarget {
     dedup: { scenarioId: number; bizId: Buffer; token: Buffer },
   ): Promise<{ acknowledged: boolean; autocommit: boolean }>;
 
-  /** The same for several without ordering keys. @returns how many it acknowledged: all, or nothing may be committed */
+  /** The same for several of one subscription. @returns how many it acknowledged: all, or nothing may be committed */
   acknowledgeAllWithEffects(
     on: StatementRunner,
-    held: readonly Lease[],
-    dedup: { scenarioId: number; bizIds: readonly Buffer[]; token: Buffer },
+    held: readonly (Lease & { readonly bizId: Buffer })[],
+    dedup: { scenarioId: number; token: Buffer },
   ): Promise<{ acknowledged: number; autocommit: boolean }>;
 
   /** Step 5 for a duplicate, in the transaction that found it to be one. @returns false when the lease was lost */

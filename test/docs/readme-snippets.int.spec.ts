@@ -6,6 +6,7 @@ import { TypeOrmModule, getDataSourceToken } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { AccountViews, Accounts } from '../../examples/readme/accounts.js';
 import { AppModule } from '../../examples/readme/app.module.js';
+import { BonusPoints } from '../../examples/readme/bonus-points.js';
 import { CardPrinter } from '../../examples/readme/card-printer.js';
 import { CardApp, PaymentApp } from '../../examples/readme/broker-by-url.js';
 import { brokerDatabase, startBroker } from '../../examples/readme/broker-service.js';
@@ -94,6 +95,21 @@ describe.each(engines)('the code of the README, on %s', (engine) => {
       const [{ n }] = await app.get(DataSource).query('SELECT COUNT(*) AS n FROM mq_message WHERE seq > 1');
       expect(Number(n)).toBe(0);
     });
+  });
+
+  it('credits points for a batch of payments, once each, and rejects the one that is worth nothing', async () => {
+    const app = await startApp(database, { entities: [Points], providers: [BonusPoints] });
+    try {
+      const payments = [7, 0, 8, 7].map((amount) => ({ paymentId: `P-${amount}`, userId: 'u-1', amount }));
+      await app.outbox.publishAll(PaymentSucceeded, payments, { standalone: true });
+      expect(await app.events('dead-lettered')).toMatchObject([{ bizId: 'P-0', reason: 'rejected' }]);
+      await app.events('acknowledged', 2);
+      await app.events('duplicate-absorbed');
+      const credited = await app.dataSource.getRepository(Points).find();
+      expect(credited.map(({ points }) => points)).toEqual([7, 8]);
+    } finally {
+      await app.close();
+    }
   });
 
   it('issues a card in one database for a payment in another, through a broker in a third', async () => {

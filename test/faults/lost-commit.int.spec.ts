@@ -2,7 +2,13 @@ import { type TestApp, startApp } from '../support/app.js';
 import { CardTable, PaymentRow, PaymentSucceeded, PaymentTable, payment } from '../support/cards.js';
 import { type TestDatabase, createDatabase } from '../support/engines.js';
 import { type CommitFault, type FaultProxy, faultProxy } from '../support/fault-proxy.js';
-import { CardIssuing, cardedPayments, paymentIds, untilAllIsThrough } from '../support/faults.js';
+import {
+  BatchIssuing,
+  CardIssuing,
+  cardedPayments,
+  paymentIds,
+  untilAllIsThrough,
+} from '../support/faults.js';
 import { describeOnServers } from '../support/hostile.js';
 
 // Property: where the answer to a COMMIT is lost, whether or not it was done, each payment has one card in the end.
@@ -54,6 +60,29 @@ describeOnServers('a COMMIT whose answer is lost, on %s', (engine) => {
       expect(app.seen.filter(({ type }) => type === 'commit-unknown').length).toBe(proxy.faults);
       expect(app.seen.filter(({ type }) => type === 'dead-lettered')).toEqual([]);
       // Nothing was counted as a failure of the handler.
+      expect(app.seen.filter(({ type }) => type === 'retry-scheduled')).toEqual([]);
+    },
+    90_000,
+  );
+
+  it.each(FAULTS)(
+    'of a consumer of batches (%s) leaves one card a payment',
+    async (fault) => {
+      await app.close();
+      app = await startApp(proxy.database, {
+        entities: [PaymentTable, CardTable],
+        providers: [BatchIssuing],
+        options: { statementTimeoutMs: 500, consumers: { leaseMs: 3_000, concurrency: 2 } },
+      });
+      proxy.decide((wrote) => (/INSERT INTO .?card/i.test(wrote) && proxy.faults < 2 ? fault : undefined));
+      const ids = paymentIds(COUNT);
+      await app.outbox.publishAll(PaymentSucceeded, ids.map(payment), { standalone: true });
+      await untilAllIsThrough(app);
+      expect(await cardedPayments(app)).toEqual(ids);
+      expect(proxy.faults).toBe(2);
+      // Each of a batch: six at least, as the first two are full.
+      expect(app.seen.filter(({ type }) => type === 'commit-unknown').length).toBeGreaterThan(6);
+      expect(app.seen.filter(({ type }) => type === 'dead-lettered')).toEqual([]);
       expect(app.seen.filter(({ type }) => type === 'retry-scheduled')).toEqual([]);
     },
     90_000,

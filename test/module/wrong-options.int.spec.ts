@@ -277,6 +277,35 @@ describe('a consumer’s decorator refuses', () => {
     );
   });
 
+  it('batches without a size, of another one than it can have, that wait for ever, or for something else', () => {
+    const batched = (batch: unknown) => () =>
+      IdempotentConsumer(PaymentSucceeded, { group: 'g', batch } as never);
+    const where = '@IdempotentConsumer\\(payment.succeeded\\)';
+    for (const [batch, complaint] of [
+      [{}, 'batch.max must be a whole number from 1 to 1000 \\(got undefined\\)'],
+      [{ max: 0 }, 'batch.max must be .* \\(got the number 0\\)'],
+      [{ max: 1_001 }, 'batch.max must be .* \\(got the number 1001\\)'],
+      [{ max: '50' }, 'batch.max must be .* \\(got the string "50"\\)'],
+      [{ max: 50, waitMs: -1 }, 'batch.waitMs must be .* from 0 to 60000 \\(got the number -1\\)'],
+      [{ max: 50, waitMs: 60_001 }, 'batch.waitMs must be .* \\(got the number 60001\\)'],
+      [{ max: 50, size: 5 }, 'batch.size must be left out: .* Known are max, waitMs'],
+      [50, 'batch must be an object, such as { max: 100 } \\(got the number 50\\)'],
+      [null, 'batch must be an object, such as { max: 100 } \\(got null\\)'],
+    ] as const)
+      expect(batched(batch)).toThrow(new RegExp(`${where}.${complaint}`));
+    expect(batched({ max: 1_000, waitMs: 60_000 })).not.toThrow();
+  });
+
+  it('batches together with what is said of one message, or of shared transactions', () => {
+    const batched = (more: object) => () =>
+      IdempotentConsumer(PaymentSucceeded, { group: 'g', batch: { max: 50 }, ...more });
+    expect(batched({ ack: 'manual' })).toThrow(/ack must be 'return', or left out, with batch/);
+    expect(batched({ perTransaction: 5 })).toThrow(
+      /perTransaction must be left out with batch, .* \(got the number 5\)/,
+    );
+    expect(batched({ ack: 'return' })).not.toThrow();
+  });
+
   it('a topic that is only a name', () => {
     expect(() => IdempotentConsumer('payment.succeeded' as never, { group: 'g' })).toThrow(
       /a topic made by defineTopic\(\) \(got the string "payment.succeeded"\)/,

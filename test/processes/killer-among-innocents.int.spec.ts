@@ -10,7 +10,12 @@ const INNOCENTS = 500;
 const KILLER = 'P-KILLER';
 
 /** A message that kills its process reaches the dead letters, and takes none of its neighbours along. */
-describe.each(engines)('one killer among 500 innocents, on %s', (engine) => {
+const ways = engines.flatMap((engine) => [
+  { engine, way: '', batch: undefined },
+  { engine, way: ', in batches', batch: '25' },
+]);
+
+describe.each(ways)('one killer among 500 innocents, on $engine$way', ({ engine, batch }) => {
   let database: TestDatabase;
   let app: TestApp;
   let worker: ChildProcess | undefined;
@@ -57,7 +62,11 @@ describe.each(engines)('one killer among 500 innocents, on %s', (engine) => {
   /** Restarts what was killed, as a supervisor would. */
   async function runWorkerUntilItDiesOrIsDone(): Promise<void> {
     worker = spawn(process.execPath, ['--import', 'tsx', join(__dirname, 'worker.ts')], {
-      env: { ...process.env, WORKER_DATABASE: JSON.stringify(database.options) },
+      env: {
+        ...process.env,
+        WORKER_DATABASE: JSON.stringify(database.options),
+        ...(batch && { WORKER_BATCH: batch }),
+      },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const exited = once(worker, 'exit') as Promise<[number | null, string | null]>;

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import {
   AtLeastOnceConsumer,
   AtLeastOnceDelivery,
+  BatchContext,
   DeliveryContext,
   IdempotentConsumer,
   type PayloadOf,
@@ -32,6 +33,16 @@ class CardIssuing {
     await delivery.manager.query("INSERT INTO card (paymentId, issuedBy) VALUES (?, 'cards')", [
       paid.paymentId,
     ]);
+  }
+}
+
+@Injectable()
+class BatchIssuing {
+  @IdempotentConsumer(PaymentSucceeded, { group: 'card-issuing', batch: { max: 10 } })
+  async issue(paid: PayloadOf<typeof PaymentSucceeded>[], { manager }: BatchContext) {
+    const values = paid.map(() => "(?, 'cards')").join(', ');
+    const ids = paid.map(({ paymentId }) => paymentId);
+    await manager.query(`INSERT INTO card (paymentId, issuedBy) VALUES ${values}`, ids);
   }
 }
 
@@ -95,7 +106,7 @@ describe.each(engines)('statements on %s', (engine) => {
 
   /** Its polls are too rare to come between. The first delivery sets up connections, so it is not counted. */
   async function startConsuming(
-    provider: typeof CardIssuing | typeof Texting,
+    provider: typeof CardIssuing | typeof BatchIssuing | typeof Texting,
     { fingerprint = false, perTransaction = 1 } = {},
   ): Promise<void> {
     app = await startApp(recording.database, {
@@ -264,6 +275,34 @@ describe.each(engines)('statements on %s', (engine) => {
       'INSERT card',
       'INSERT card',
       'DELETE mq_delivery mq_dedup',
+      'COMMIT',
+    ]);
+  });
+
+  it.each([
+    ['', undefined, ['DELETE mq_delivery mq_dedup']],
+    [' with ordering keys', (id: string) => id, ['DELETE mq_delivery_keyed mq_dedup']],
+    [
+      ' of which some have an ordering key',
+      (id: string) => (id === 'P-1' ? id : undefined),
+      ['DELETE mq_delivery mq_dedup', 'DELETE mq_delivery_keyed mq_dedup'],
+    ],
+  ])('a consume of a batch%s is as many as of one message', async (_, keyOf, acks) => {
+    await startConsuming(BatchIssuing);
+    const publish = () =>
+      app.dataSource.transaction(async (manager) => {
+        for (const id of ['P-1', 'P-2', 'P-3']) {
+          const orderingKey = keyOf?.(id);
+          await app.outbox.publish(PaymentSucceeded, payment(id), {
+            manager,
+            ...(orderingKey && { orderingKey }),
+          });
+        }
+      });
+    expect(await consumedBy(publish, 2, /^INSERT INTO .mq_dedup/)).toEqual([
+      'INSERT mq_dedup',
+      'INSERT card',
+      ...acks,
       'COMMIT',
     ]);
   });

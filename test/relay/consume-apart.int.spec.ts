@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import {
   AtLeastOnceConsumer,
   AtLeastOnceDelivery,
+  BatchContext,
   type DeliveryContext,
   IdempotentConsumer,
   type Lease,
@@ -39,6 +40,16 @@ class Cards {
 }
 
 @Injectable()
+class BatchCards {
+  @IdempotentConsumer(PaymentSucceeded, { group: 'cards', batch: { max: 10 } })
+  async issue(paid: Payment[], { manager }: BatchContext) {
+    runs++;
+    const rows = paid.map(({ paymentId }) => ({ paymentId, issuedBy: 'cards' }));
+    await manager.insert(CardRow, rows);
+  }
+}
+
+@Injectable()
 class Mails {
   @AtLeastOnceConsumer(PaymentSucceeded, { group: 'mails' })
   async mail(_paid: Payment, delivery: AtLeastOnceDelivery) {
@@ -68,7 +79,7 @@ describe.each(engines)('a consumer whose broker has another database, on %s,', (
       call: number,
       ...args: Parameters<Transport['acknowledge']>
     ) => Promise<boolean>,
-    provider: typeof Cards | typeof Mails = Cards,
+    provider: typeof Cards | typeof BatchCards | typeof Mails = Cards,
     leaseMs = 300,
   ) => {
     let calls = 0;
@@ -108,6 +119,25 @@ describe.each(engines)('a consumer whose broker has another database, on %s,', (
     await Promise.race([app.events('acknowledged'), app.events('duplicate-absorbed')]);
     expect(await cards()).toBe(1);
     expect(runs).toBe(1);
+  });
+
+  it('acknowledges each of a batch after the COMMIT: one whose ACK gets lost comes again, and is absorbed', async () => {
+    const lost = async (broker: Transport, call: number, held: Lease) => {
+      if (call !== 2) return broker.acknowledge(held);
+      // As if the lease had run out: it is somebody else's by now.
+      await broker.giveBack(held, 0);
+      return false;
+    };
+    await start(lost, BatchCards, 30_000);
+    await app.outbox.publishAll(
+      PaymentSucceeded,
+      ['P-1', 'P-2', 'P-3'].map((id) => payment(id)),
+      { standalone: true },
+    );
+    await app.events('duplicate-absorbed');
+    await app.events('acknowledged', 2);
+    expect([await cards(), runs, types('ack-lost')]).toEqual([3, 1, 1]);
+    expect(await dedup()).toEqual(Array(3).fill({ result: Buffer.alloc(0) }));
   });
 
   it('takes an ACK 5 for done that was passed on, although its answer got lost', async () => {

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { DeliveryContext, IdempotentConsumer, type PayloadOf } from '../../src/index.js';
+import { BatchContext, DeliveryContext, IdempotentConsumer, type PayloadOf } from '../../src/index.js';
 import type { TestApp } from './app.js';
 import { CardRow, PaymentSucceeded } from './cards.js';
 import { outboxSize, tableSizes } from './tables.js';
@@ -20,6 +20,18 @@ export class CardIssuing {
   @IdempotentConsumer(PaymentSucceeded, { group: 'card-issuing' })
   async issue({ paymentId }: PayloadOf<typeof PaymentSucceeded>, delivery: DeliveryContext): Promise<void> {
     await delivery.manager.insert(CardRow, { paymentId, issuedBy: delivery.group });
+  }
+}
+
+/** The same for several at once. */
+@Injectable()
+export class BatchIssuing {
+  @IdempotentConsumer(PaymentSucceeded, { group: 'card-issuing', batch: { max: 6 } })
+  async issue(paid: PayloadOf<typeof PaymentSucceeded>[], { manager, group }: BatchContext): Promise<void> {
+    await manager.insert(
+      CardRow,
+      paid.map(({ paymentId }) => ({ paymentId, issuedBy: group })),
+    );
   }
 }
 

@@ -4,8 +4,10 @@
  */
 import { z } from 'zod';
 import {
+  AtLeastOnceBatch,
   AtLeastOnceConsumer,
   AtLeastOnceDelivery,
+  BatchContext,
   DeliveryContext,
   IdempotentConsumer,
   type OutboxPublisher,
@@ -75,6 +77,78 @@ export class Fits {
   async sms(_paid: Payment, delivery: AtLeastOnceDelivery) {
     return delivery.ack();
   }
+}
+
+export class BatchesFit {
+  @IdempotentConsumer(PaymentSucceeded, { group: 'batch', batch: { max: 100, waitMs: 50 } })
+  async full(paid: Payment[], batch: BatchContext<Payment>) {
+    for (const delivery of batch.deliveries) if (delivery.payload.amount > 0) delivery.reject('nothing');
+    return paid.length;
+  }
+
+  @IdempotentConsumer(PaymentSucceeded, { group: 'batch-only-read', batch: { max: 100 } })
+  onlyRead(_paid: readonly { paymentId: string }[], _batch: BatchContext) {}
+
+  @IdempotentConsumer(PaymentSucceeded, { group: 'batch-stacked', batch: { max: 100 } })
+  @IdempotentConsumer(PaymentRefunded, { group: 'batch-stacked', batch: { max: 100 } })
+  stacked(_bodies: PayloadOf<typeof PaymentSucceeded>[] | PayloadOf<typeof PaymentRefunded>[]) {}
+
+  @IdempotentConsumer(Ordered, { group: 'batch-schema-output', batch: { max: 100 } })
+  output(orders: PayloadOf<typeof Ordered>[], batch: BatchContext<PayloadOf<typeof Ordered>>) {
+    return orders[0]!.at.getTime() + batch.deliveries[0]!.payload.at.getTime();
+  }
+
+  @AtLeastOnceConsumer(PaymentSucceeded, { group: 'batch-sms', batch: { max: 100 } })
+  async sms(_paid: Payment[], batch: AtLeastOnceBatch<Payment>) {
+    await batch.deliveries[0]!.ack();
+    return batch.ack();
+  }
+}
+
+export class BatchesDoNotFit {
+  // @ts-expect-error one payload where an array comes
+  @IdempotentConsumer(PaymentSucceeded, { group: 'one', batch: { max: 100 } })
+  one(_paid: Payment) {}
+
+  // @ts-expect-error an array where one payload comes
+  @IdempotentConsumer(PaymentSucceeded, { group: 'no-batch' })
+  noBatch(_paid: Payment[]) {}
+
+  // @ts-expect-error another payload
+  @IdempotentConsumer(PaymentSucceeded, { group: 'other-payload', batch: { max: 100 } })
+  otherPayload(_paid: { orderId: string }[]) {}
+
+  // @ts-expect-error a batch of another payload
+  @IdempotentConsumer(PaymentSucceeded, { group: 'other-batch', batch: { max: 100 } })
+  otherBatch(_paid: Payment[], _batch: BatchContext<{ orderId: string }>) {}
+
+  // @ts-expect-error the delivery of one
+  @IdempotentConsumer(PaymentSucceeded, { group: 'delivery', batch: { max: 100 } })
+  delivery(_paid: Payment[], _delivery: DeliveryContext) {}
+
+  // @ts-expect-error the batch of the other kind of consumer
+  @IdempotentConsumer(PaymentSucceeded, { group: 'other-kind', batch: { max: 100 } })
+  otherKind(_paid: Payment[], _batch: AtLeastOnceBatch<Payment>) {}
+
+  // @ts-expect-error the schema's input where its output comes
+  @IdempotentConsumer(Ordered, { group: 'schema-input', batch: { max: 100 } })
+  input(_orders: PublishedBy<typeof Ordered>[]) {}
+
+  // @ts-expect-error how many at most has to be said
+  @IdempotentConsumer(PaymentSucceeded, { group: 'no-max', batch: {} })
+  noMax(_paid: Payment[]) {}
+
+  // @ts-expect-error a batch has one transaction
+  @IdempotentConsumer(PaymentSucceeded, { group: 'shared', batch: { max: 100 }, perTransaction: 10 })
+  shared(_paid: Payment[]) {}
+
+  // @ts-expect-error single ones are spoken of in the batch
+  @IdempotentConsumer(PaymentSucceeded, { group: 'manual', batch: { max: 100 }, ack: 'manual' })
+  manual(_paid: Payment[]) {}
+
+  // @ts-expect-error forgets the ACK
+  @AtLeastOnceConsumer(PaymentSucceeded, { group: 'forgets', batch: { max: 100 } })
+  async forgets(_paid: Payment[], _batch: AtLeastOnceBatch<Payment>) {}
 }
 
 export class DoesNotFit {

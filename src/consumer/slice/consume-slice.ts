@@ -1,108 +1,167 @@
-import { randomBytes } from 'node:crypto';
 import { findTakenBizIds } from '../../storage/index.js';
-import { decodePayload, fingerprintOf, validatePayload } from '../../topic/index.js';
 import { type DedupMark, GuardedScope } from '../../transaction/index.js';
 import { type AckPath, ackPathOf, notProven } from '../ack-path.js';
+import { Together } from '../batch/together.js';
 import type { ConsumptionDeps } from '../consume-idempotently.js';
 import type { DiscoveredConsumer } from '../consumer.explorer.js';
-import { idempotentDelivery } from '../delivery.js';
 import type { HeldDelivery } from '../held-delivery.js';
+import { JUDGED_FROM_MS, isAnyTooOld } from '../judge-age.js';
 import { noteUnderWay } from '../keys-under-way.js';
-import { type Outcome, outcomeOfHandler } from '../outcome.js';
-import { COMES_AGAIN, ROLLED_BACK, untilAbandoned, withinTimeLimit } from '../time-limit.js';
-import { type Broken, sortOut } from './sort-out.js';
+import type { Outcome } from '../outcome.js';
+import { untilAbandoned } from '../time-limit.js';
+import { atOnce } from './at-once.js';
+import { inTurn } from './in-turn.js';
+import type { Manner, SliceResult } from './manner.js';
+import { type Member, readMembers } from './member.js';
+import { sortOut } from './sort-out.js';
 
-/** A delivery of the slice that can be handled. */
-interface Member extends Broken {
-  payload: unknown;
-  /** One for all: the witness knows them by it. */
-  token: Buffer;
-  fingerprint: Buffer | undefined;
+/** What one attempt of a slice works with. */
+interface Attempt {
+  deps: ConsumptionDeps;
+  consumer: DiscoveredConsumer;
+  path: AckPath;
+  scope: GuardedScope;
+  scenarioId: number;
+  together: Together;
+  manner: Manner;
 }
 
-/** What became of each; who is missing is to be run alone, as if this had not been. */
-export type SliceOutcomes = ReadonlyMap<HeldDelivery, Outcome>;
-
-const ALL_ALONE: SliceOutcomes = new Map();
+const ALL_ALONE: SliceResult = { outcomes: new Map(), next: [] };
 
 /**
- * One attempt of several deliveries of a subscription in one transaction: the dedup rows in one statement, the handlers
- * one after the other, one witness for all, one COMMIT. All or nothing: whatever goes wrong, nothing of it is left, and
- * each is run alone, where it is seen whose fault it was.
+ * One attempt of several deliveries of a subscription in one transaction: the dedup rows in one statement, the handlers,
+ * one witness for all, one COMMIT. All or nothing: whatever goes wrong, nothing of it is left, and they are run again
+ * apart, where it is seen whose fault it was.
  */
 export async function consumeSlice(
   deps: ConsumptionDeps,
   consumer: DiscoveredConsumer,
   slice: readonly HeldDelivery[],
-): Promise<SliceOutcomes> {
-  const { database } = deps.connections;
-  const path = ackPathOf(deps.transport, database, consumer.settings.leaseMs);
-  let scenarioId: number;
-  let readable: Member[];
-  let scope: GuardedScope;
-  try {
-    readable = await readAll(deps, consumer, slice);
-    if (readable.length < 2) return tooLong(slice);
-    scenarioId = await deps.scenarios.idOf(consumer.scenario);
-    scope = await openScope(deps, consumer, readable);
-  } catch {
-    return ALL_ALONE;
-  }
-  let run: Member[] = [];
-  try {
-    const members = await insertRows(deps, path, scope, scenarioId, readable);
-    if (members.length === 0) return await leaveAlone(scope);
-    const mark = markRows(deps, scope, scenarioId, members);
-    try {
-      run = await runAll(deps, consumer, scope, members);
-      await leaveOut(mark, scope, members.slice(run.length));
-      await prove(path, scope, mark, run);
-    } catch (error) {
-      for (const { held } of members) held.settling = false;
-      await scope.rollback();
-      const late = tooLong(slice, () => outcomeOfHandler(database.dialect, error, scope.session.doomedBy));
-      const isDurable = isDurableInPart(scope);
-      if (!isDurable && !scope.session.mayHaveEnded) return late;
-      const broken = { mark, name: scope.name, cause: error, isDurable };
-      return new Map([...late, ...(await sortOut(deps, path, broken, members))]);
-    }
-  } catch {
-    return await leaveAlone(scope);
-  } finally {
-    // From here on the connection may be somebody else's.
-    for (const { held } of readable) held.abandon = undefined;
-  }
-  return new Map([...tooLong(slice), ...(await commitAndAck(deps, path, scope, run))]);
+): Promise<SliceResult> {
+  const readable = await readMembers(deps, consumer, slice);
+  const { outcomes, next } =
+    readable.length < 2 ? ALL_ALONE : await consumeReadable(deps, consumer, readable);
+  return { outcomes: new Map([...stopped(slice), ...outcomes]), next };
 }
 
-function markRows(
-  { connections: { database } }: ConsumptionDeps,
-  scope: GuardedScope,
-  scenarioId: number,
+/** Their signals are aborted, so alone they could not run. */
+function stopped(slice: readonly HeldDelivery[]): [HeldDelivery, Outcome][] {
+  const those = slice.filter(({ abortedBy }) => abortedBy !== undefined);
+  return those.map((held) => [held, { kind: 'failed', error: held.signal.reason as unknown }]);
+}
+
+async function consumeReadable(
+  deps: ConsumptionDeps,
+  consumer: DiscoveredConsumer,
+  readable: Member[],
+): Promise<SliceResult> {
+  const { connections, transport } = deps;
+  const path = ackPathOf(transport, connections.database, consumer.settings.leaseMs);
+  const together = new Together(readable.map(({ held }) => held));
+  const manner = consumer.settings.batch ? atOnce(deps, consumer, together) : inTurn(deps, consumer);
+  let attempt: Attempt;
+  try {
+    const scenarioId = await deps.scenarios.idOf(consumer.scenario);
+    const scope = await openScope(deps, consumer, readable, together);
+    attempt = { deps, consumer, path, scope, scenarioId, together, manner };
+  } catch (error) {
+    together.part();
+    // What stopped one of them says nothing of the others.
+    if (together.abortedBy) return ALL_ALONE;
+    return { outcomes: new Map(readable.map(({ held }) => [held, { kind: 'not-run', error }])), next: [] };
+  }
+  let ready: readonly Member[] | SliceResult;
+  try {
+    ready = await upToTheCommit(attempt, readable);
+  } catch {
+    await attempt.scope.rollback();
+    return ALL_ALONE;
+  } finally {
+    // From here on the connection may be somebody else's.
+    together.part();
+  }
+  return 'next' in ready ? ready : commitAndAck(attempt, ready);
+}
+
+async function openScope(
+  { connections, dataSource, statementTimeoutMs, onStray }: ConsumptionDeps,
+  { name }: DiscoveredConsumer,
   members: readonly Member[],
-): DedupMark {
+  together: Together,
+): Promise<GuardedScope> {
+  const [{ held }] = members as [Member];
+  const scope = await GuardedScope.open(connections, {
+    name: `${name} for ${held.bizId} and ${members.length - 1} more`,
+    kind: 'handler',
+    waitMs: statementTimeoutMs,
+    signal: together.signal,
+    dataSource,
+    statementTimeoutMs,
+    onStray,
+  });
+  together.abandon = (cause) => scope.abandon(cause);
+  return scope;
+}
+
+/** @returns those that are proven and can be committed; or what is to be done where nothing can */
+async function upToTheCommit(attempt: Attempt, readable: Member[]): Promise<readonly Member[] | SliceResult> {
+  const { deps, path, scope, manner } = attempt;
+  let members: Member[];
+  try {
+    members = await insertRows(attempt, readable);
+  } catch {
+    await scope.rollback();
+    return { outcomes: new Map(), next: manner.regroup(readable.map(({ held }) => held)) };
+  }
+  if (members.length === 0) return leaveAlone(scope);
+  if (await isAnyTooOld(deps.connections.database, scope.own, attempt.scenarioId, members))
+    return withoutTheOld(scope, members);
+  const mark = markRows(attempt, members);
+  try {
+    const run = await manner.run(scope, members);
+    await leaveOut(mark, scope, members.slice(run.length));
+    await prove(path, scope, mark, run);
+    return run;
+  } catch (error) {
+    for (const { held } of members) held.settling = false;
+    await scope.rollback();
+    const { outcomes, next } = manner.afterFailure(scope, members, error);
+    const isDurable = isDurableInPart(scope);
+    if (!isDurable && !scope.session.mayHaveEnded) return { outcomes, next };
+    const sorted = await sortOut(deps, path, { mark, name: scope.name, cause: error, isDurable }, members);
+    const unsorted = next.map((group) => group.filter((held) => !sorted.has(held)));
+    return { outcomes: new Map([...outcomes, ...sorted]), next: unsorted.filter(({ length }) => length > 0) };
+  }
+}
+
+/** @returns those whose rows are in: without the repeats of what took effect before, which are absorbed alone */
+async function insertRows(
+  { deps, path, scope, scenarioId, together }: Attempt,
+  members: Member[],
+): Promise<Member[]> {
+  const insert = (those: readonly Member[]) => {
+    const rows = those.map(({ bizId, token, fingerprint, origin }) => ({
+      bizId,
+      token,
+      fingerprint,
+      ...origin,
+    }));
+    together.abandon = (cause) => scope.abandon(cause);
+    // It waits for whoever has one of the biz-ids under way.
+    return untilAbandoned(path.beginAll(scope, scenarioId, rows), together);
+  };
+  if (await insert(members)) return members;
+  const bizIds = members.map(({ bizId }) => bizId);
+  const taken = await findTakenBizIds(deps.connections.database, scope.own, scenarioId, bizIds);
+  const first = members.filter(({ bizId }) => !taken.some((one) => one.equals(bizId)));
+  return first.length > 1 && (await insert(first)) ? first : [];
+}
+
+function markRows({ deps, scope, scenarioId }: Attempt, members: readonly Member[]): DedupMark {
+  const { database } = deps.connections;
   const bizIds = members.map(({ bizId }) => bizId);
   for (const bizId of bizIds) noteUnderWay(scope, database, { scenarioId, bizId });
   return scope.markedBy({ scenarioId, bizIds, token: members[0]!.token });
-}
-
-/** @returns those that were run: nobody is to run in what is left of a transaction that another one has ended */
-async function runAll(
-  deps: ConsumptionDeps,
-  consumer: DiscoveredConsumer,
-  scope: GuardedScope,
-  members: readonly Member[],
-): Promise<Member[]> {
-  const run: Member[] = [];
-  for (const member of members) {
-    member.progress = 'begun';
-    await runHandler(deps, consumer, member, scope);
-    run.push(member);
-    if (scope.session.endedWithin || scope.session.mayHaveEnded) break;
-    member.progress = 'whole';
-  }
-  await letSubscribersWrite(consumer, run.at(-1)!.held, scope);
-  return run;
 }
 
 /** Those that were not run have no effect, whatever has made their rows durable. */
@@ -131,117 +190,16 @@ async function prove(
   scope.throwIfDoomed();
 }
 
-/** Those that took too long: it was their own fault, and their signals are aborted, so alone they could not run. */
-function tooLong(slice: readonly HeldDelivery[], outcomeOf = failed): SliceOutcomes {
-  const late = slice.filter(({ abortedBy }) => abortedBy === 'timeout');
-  return new Map(late.map((held) => [held, outcomeOf(held)]));
-}
-
-function failed({ signal }: HeldDelivery): Outcome {
-  return { kind: 'failed', error: signal.reason };
-}
-
-/** Without those whose body can't be read: alone, they say why. */
-async function readAll(
-  { sources }: ConsumptionDeps,
-  consumer: DiscoveredConsumer,
-  slice: readonly HeldDelivery[],
-): Promise<Member[]> {
-  const token = randomBytes(16);
-  const { settings, scenario, topic, name } = consumer;
-  const read = async (held: HeldDelivery): Promise<Member[]> => {
-    try {
-      const { bizId, seq, subscriptionId } = held.claimed;
-      const body = decodePayload(held.claimed.body);
-      const fingerprint = settings.fingerprint ? fingerprintOf(body) : undefined;
-      const payload = await withinTimeLimit(validatePayload(topic, body), held, {
-        name: `The schema of ${name}`,
-        timeoutMs: settings.timeoutMs,
-        consequence: COMES_AGAIN,
-      });
-      const { id: sourceId } = sources.of(scenario, subscriptionId);
-      return [{ held, payload, bizId, token, fingerprint, origin: { seq, sourceId }, progress: 'untouched' }];
-    } catch {
-      return [];
-    }
-  };
-  return (await Promise.all(slice.map(read))).flat();
-}
-
-async function openScope(
-  { connections, dataSource, statementTimeoutMs, onStray }: ConsumptionDeps,
-  { name }: DiscoveredConsumer,
-  members: readonly Member[],
-): Promise<GuardedScope> {
-  const [{ held }] = members as [Member];
-  const scope = await GuardedScope.open(connections, {
-    name: `${name} for ${held.bizId} and ${members.length - 1} more`,
-    kind: 'handler',
-    waitMs: statementTimeoutMs,
-    signal: held.signal,
-    dataSource,
-    statementTimeoutMs,
-    onStray,
-  });
-  for (const member of members) member.held.abandon = (cause) => scope.abandon(cause);
-  return scope;
-}
-
-/** @returns those whose rows are in: without the repeats of what took effect before, which are absorbed alone */
-async function insertRows(
-  { connections: { database } }: ConsumptionDeps,
-  path: AckPath,
-  scope: GuardedScope,
-  scenarioId: number,
-  members: Member[],
-): Promise<Member[]> {
-  const insert = (those: readonly Member[]) => {
-    const rows = those.map(({ bizId, token, fingerprint, origin }) => ({
-      bizId,
-      token,
-      fingerprint,
-      ...origin,
-    }));
-    // It waits for whoever has one of the biz-ids under way.
-    return untilAbandoned(path.beginAll(scope, scenarioId, rows), those[0]!.held);
-  };
-  if (await insert(members)) return members;
-  const bizIds = members.map(({ bizId }) => bizId);
-  const taken = await findTakenBizIds(database, scope.own, scenarioId, bizIds);
-  const first = members.filter(({ bizId }) => !taken.some((one) => one.equals(bizId)));
-  return first.length > 1 && (await insert(first)) ? first : [];
-}
-
-async function runHandler(
-  { caller }: ConsumptionDeps,
-  consumer: DiscoveredConsumer,
-  { held, payload }: Member,
-  scope: GuardedScope,
-): Promise<void> {
-  held.signal.throwIfAborted();
-  // It may have waited for those before it.
-  if (held.isExpired) throw new Error(`The time of ${held.bizId} was over before its turn came.`);
-  const { context } = idempotentDelivery(consumer, held, payload, scope.manager);
-  held.abandon = (cause) => scope.abandon(cause);
-  const work = scope.run(() => caller.call(consumer, payload, context));
-  const { timeoutMs } = consumer.settings;
-  await withinTimeLimit(work, held, { name: consumer.name, timeoutMs, consequence: ROLLED_BACK });
-  scope.throwIfDoomed();
-}
-
-async function letSubscribersWrite(
-  { name, settings: { timeoutMs } }: DiscoveredConsumer,
-  last: HeldDelivery,
-  scope: GuardedScope,
-): Promise<void> {
-  last.abandon = (cause) => scope.abandon(cause);
-  await withinTimeLimit(scope.beforeCommit(), last, { name, timeoutMs, consequence: ROLLED_BACK });
-  scope.throwIfDoomed();
-}
-
-async function leaveAlone(scope: GuardedScope): Promise<SliceOutcomes> {
+async function leaveAlone(scope: GuardedScope): Promise<SliceResult> {
   await scope.rollback();
   return ALL_ALONE;
+}
+
+/** Those that landed long ago have to be looked at one by one. */
+async function withoutTheOld(scope: GuardedScope, members: readonly Member[]): Promise<SliceResult> {
+  await scope.rollback();
+  const young = members.map(({ held }) => held).filter(({ ageMs }) => ageMs < JUDGED_FROM_MS);
+  return { outcomes: new Map(), next: [young] };
 }
 
 function isDurableInPart({ session }: GuardedScope): boolean {
@@ -249,21 +207,22 @@ function isDurableInPart({ session }: GuardedScope): boolean {
 }
 
 async function commitAndAck(
-  { connections: { database } }: ConsumptionDeps,
-  path: AckPath,
-  scope: GuardedScope,
+  { deps, path, scope }: Attempt,
   members: readonly Member[],
-): Promise<SliceOutcomes> {
+): Promise<SliceResult> {
   try {
     await scope.commit();
   } catch (error) {
     // SQLite answers for itself: an error of its COMMIT is a no.
-    if (database.dialect.engine === 'sqlite') return ALL_ALONE;
-    return new Map(members.map(({ held }) => [held, { kind: 'commit-unknown', error }]));
+    if (deps.connections.database.dialect.engine === 'sqlite') return ALL_ALONE;
+    return {
+      outcomes: new Map(members.map(({ held }) => [held, { kind: 'commit-unknown', error }])),
+      next: [],
+    };
   }
   const acked = members.map(async ({ held }): Promise<[HeldDelivery, Outcome]> => [
     held,
     await path.afterCommit(held),
   ]);
-  return new Map(await Promise.all(acked));
+  return { outcomes: new Map(await Promise.all(acked)), next: [] };
 }

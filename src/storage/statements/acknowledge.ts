@@ -54,35 +54,36 @@ export async function acknowledgeWithEffect(
 }
 
 /**
- * The witness of several deliveries without ordering keys whose effects are one transaction. As many rows as there are
+ * The witness of several deliveries, all in one table, whose effects are one transaction. As many rows as there are
  * deliveries mean: all that, and the COMMIT, stand or fall together. A dedup row belongs to the delivery whose number it has.
  */
 export async function acknowledgeAllWithEffects(
-  { dialect, tables }: Database,
+  database: Database,
   on: Connection,
-  held: readonly Lease[],
-  { scenarioId, bizIds, token }: MarkedRows,
+  held: readonly (Lease & { bizId: Buffer })[],
+  { scenarioId, token }: Pick<MarkedRows, 'scenarioId' | 'token'>,
 ): Promise<WriteResult> {
-  const [{ subscriptionId }] = held as [Lease];
-  const isSqlite = dialect.engine === 'sqlite';
-  const d = isSqlite ? tables.delivery : 'd';
+  const { subscriptionId } = held[0]!;
+  const isSqlite = database.dialect.engine === 'sqlite';
+  const { table, where, values } = placeOfAll(database, subscriptionId, held, isSqlite ? '' : 'd');
+  const d = isSqlite ? table : 'd';
+  const { dedup } = database.tables;
+  const dedupRow = `k.scenario_id = ? AND k.biz_id IN (${placeholders(held.length)}) AND k.token = ? AND k.seq = ${d}.seq`;
+  const dedupValues = [scenarioId, ...held.map(({ bizId }) => bizId), token];
   const tokens = [...new Map(held.map((one) => [one.token.toString('hex'), one.token])).values()];
-  const dedupRow = `k.scenario_id = ? AND k.biz_id IN (${placeholders(bizIds.length)}) AND k.token = ? AND k.seq = ${d}.seq`;
-  const dedupValues = [scenarioId, ...bizIds, token];
-  const where = `${d}.subscription_id = ? AND ${d}.seq IN (${placeholders(held.length)}) AND ${d}.token IN (${placeholders(tokens.length)})`;
-  const values = [subscriptionId, ...held.map(({ seq }) => seq), ...tokens];
+  const isHeld = `${where} AND ${d}.token IN (${placeholders(tokens.length)})`;
+  const heldValues = [...values, ...tokens];
   if (isSqlite) {
     return write(
       on,
-      `DELETE FROM ${tables.delivery} WHERE ${where} AND EXISTS (SELECT 1 FROM ${tables.dedup} k WHERE ${dedupRow})`,
-      [...values, ...dedupValues],
+      `DELETE FROM ${table} WHERE ${isHeld} AND EXISTS (SELECT 1 FROM ${dedup} k WHERE ${dedupRow})`,
+      [...heldValues, ...dedupValues],
     );
   }
-  return write(
-    on,
-    `DELETE d FROM ${tables.delivery} d JOIN ${tables.dedup} k ON ${dedupRow} WHERE ${where}`,
-    [...dedupValues, ...values],
-  );
+  return write(on, `DELETE d FROM ${table} JOIN ${dedup} k ON ${dedupRow} WHERE ${isHeld}`, [
+    ...dedupValues,
+    ...heldValues,
+  ]);
 }
 
 export interface HeldDeliveries {

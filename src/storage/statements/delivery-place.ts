@@ -32,15 +32,19 @@ export function placeOf(
 /**
  * The same of several that are in one table. By its other index, which servers like for a short one, a statement would also
  * meet the rows behind these, and wait for who is publishing them.
+ *
+ * @param alias of the table, where the statement names others beside it; not on SQLite
  */
 export function placeOfAll(
   { dialect, tables: { delivery, delivery_keyed } }: Database,
   subscriptionId: number,
   those: readonly DeliveryKey[],
+  alias = '',
 ): DeliveryPlace {
+  const [d, as] = alias ? [`${alias}.`, ` ${alias}`] : ['', ''];
   if (!those[0]?.orderingKey) {
-    const where = `subscription_id = ? AND seq IN (${placeholders(those.length)})`;
-    return { table: delivery, where, values: [subscriptionId, ...those.map(({ seq }) => seq)] };
+    const where = `${d}subscription_id = ? AND ${d}seq IN (${placeholders(those.length)})`;
+    return { table: `${delivery}${as}`, where, values: [subscriptionId, ...those.map(({ seq }) => seq)] };
   }
   if (dialect.engine === 'sqlite') {
     // Without statistics it takes a list of conditions for dearer than all rows of the subscription.
@@ -52,10 +56,10 @@ export function placeOfAll(
       values: [subscriptionId, JSON.stringify(keys)],
     };
   }
-  const any = those.map(() => '(ordering_key = ? AND seq = ?)').join(' OR ');
+  const any = those.map(() => `(${d}ordering_key = ? AND ${d}seq = ?)`).join(' OR ');
   return {
-    table: `${delivery_keyed} FORCE INDEX (PRIMARY)`,
-    where: `subscription_id = ? AND (${any})`,
+    table: `${delivery_keyed}${as} FORCE INDEX (PRIMARY)`,
+    where: `${d}subscription_id = ? AND (${any})`,
     values: [subscriptionId, ...those.flatMap(({ orderingKey, seq }) => [orderingKey, seq])],
   };
 }
@@ -64,12 +68,11 @@ export function placeOfAll(
 const MOST_KEYED = 500;
 
 /** In lists that one statement can take, each of one table. */
-export function byPlace<T extends DeliveryKey>(deliveries: readonly T[]): T[][] {
+export function byPlace<T extends DeliveryKey>(deliveries: readonly T[], mostKeyed = MOST_KEYED): T[][] {
   const lists: T[][] = [];
   const plain = deliveries.filter(({ orderingKey }) => !orderingKey);
   if (plain.length > 0) lists.push(plain);
   const keyed = deliveries.filter(({ orderingKey }) => orderingKey);
-  for (let from = 0; from < keyed.length; from += MOST_KEYED)
-    lists.push(keyed.slice(from, from + MOST_KEYED));
+  for (let from = 0; from < keyed.length; from += mostKeyed) lists.push(keyed.slice(from, from + mostKeyed));
   return lists;
 }

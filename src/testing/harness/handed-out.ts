@@ -46,8 +46,9 @@ export class DeliveriesHandedOut {
     };
   }
 
-  /** Of the transaction of an idempotent handler. */
-  ofScope(name: string): ClaimedDelivery | undefined {
+  /** Of the transaction of an idempotent handler; the first one, where several share it. */
+  ofScope(scopeName: string): ClaimedDelivery | undefined {
+    const name = scopeName.replace(/ and \d+ more$/, '');
     // After the topic come the instance, or the end: a topic may be the beginning of another one.
     const isOf = ({ subscription: { group, topic }, claimed }: HandedOut) =>
       [')', ', instance '].some((end) => name.includes(`(group ${group}, topic ${topic}${end}`)) &&
