@@ -27,8 +27,8 @@ export async function bundleProcess(
     plugins: [packages, ...(judgesEarly ? [judgeEarly] : [])],
     keepNames: true,
     minifyWhitespace: true,
-    define: { 'import.meta.url': 'fileUrl' },
-    banner: { js: 'const fileUrl = require("node:url").pathToFileURL(__filename).href;' },
+    // Nest's TypeORM module asks for what older ones of TypeORM had: from there it finds no TypeORM to load once more.
+    define: { 'import.meta.url': '"file:///"' },
     tsconfig: join(ROOT, 'tsconfig.json'),
   });
   const start = join(folder, 'start.cjs');
