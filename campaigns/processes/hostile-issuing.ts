@@ -4,12 +4,11 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { type DeliveryContext, IdempotentConsumer } from '../../src/index.js';
 import { BEHAVIOURS } from '../conducts/behaviours.js';
 import { conductFor } from '../conducts/conduct.js';
-import type { Engine } from '../databases/create.js';
 import { Seeded } from '../seeded.js';
 import type { Line } from './history.js';
 import { issueCard } from './issuing.js';
 import { type Payment, PaymentSucceeded } from './payment.js';
-import { GROUPS, HISTORY, TASK, type Task } from './task.js';
+import { GROUPS, HISTORY, TASK, type Task, engineOfTask } from './task.js';
 
 /** So few that what fails for ever becomes a dead letter soon; and more than a neighbour that blocks can cost. */
 export const HOSTILE_RETRY = { attempts: 4, delayMs: 50, maxDelayMs: 200 };
@@ -44,8 +43,4 @@ export class HostileIssuing {
     this.write({ event: conduct });
     return BEHAVIOURS[conduct]({ ...card, attempt, manager, outer: this.dataSource, issue });
   }
-}
-
-function engineOfTask({ business }: Task): Engine {
-  return business.type === 'better-sqlite3' ? 'sqlite' : (business.type as Engine);
 }
