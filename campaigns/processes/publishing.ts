@@ -9,8 +9,9 @@ import { PaymentSucceeded } from './payment.js';
 /** How fast a business is. */
 interface Pace {
   lanes: number;
-  /** Those that pay under an ordering key of their own, with `burst` transactions before they pause. */
+  /** Those that pay under ordering keys of their own, in turn, with `burst` transactions before they pause. */
   keyedLanes: number;
+  keys: number;
   burst: number;
   /** Longest pause between two transactions of a lane, in milliseconds. */
   pauseMs: number;
@@ -23,7 +24,7 @@ const TWICE = 0.1;
 
 /** A business that takes payments, and writes down before each what it is about to do, and after it what it was told. */
 export class Publishing {
-  protected readonly pace: Pace = { lanes: 4, keyedLanes: 2, burst: 4, pauseMs: 250, together: 1 };
+  protected readonly pace: Pace = { lanes: 4, keyedLanes: 2, keys: 1, burst: 4, pauseMs: 250, together: 1 };
   private readonly lanes: Promise<void>[] = [];
   private stopped = false;
   /** Nobody pays until consumers have caught up. */
@@ -41,9 +42,7 @@ export class Publishing {
 
   start(): void {
     for (let lane = 0; lane < this.pace.lanes; lane++) {
-      this.lanes.push(
-        lane < this.pace.keyedLanes ? this.keepPayingInOrder(`${this.name}/${lane}`) : this.keepPaying(),
-      );
+      this.lanes.push(lane < this.pace.keyedLanes ? this.keepPayingInOrder(lane) : this.keepPaying());
     }
   }
 
@@ -60,12 +59,20 @@ export class Publishing {
   }
 
   /** Each after the other has been told of, or given up. The checker knows the key by the payment's id. */
-  private async keepPayingInOrder(account: string): Promise<void> {
-    const { burst, pauseMs } = this.pace;
-    for (let number = 1; !this.stopped;) {
+  private async keepPayingInOrder(lane: number): Promise<void> {
+    const { burst, pauseMs, keys } = this.pace;
+    const accounts = Array.from({ length: keys }, (_, key) => `${this.name}/${lane * keys + key}`);
+    const numbers = new Map(accounts.map((account) => [account, 0]));
+    const next = (account: string) => {
+      const number = numbers.get(account)! + 1;
+      numbers.set(account, number);
+      return `${account}-${number}`;
+    };
+    for (let turn = 0; !this.stopped; turn++) {
+      const account = accounts[turn % keys]!;
       for (let i = 0; i < burst && !this.held && !this.stopped; i++) {
         await this.pay(
-          this.some(() => `${account}-${number++}`),
+          this.some(() => next(account)),
           this.withKeys ? account : undefined,
         );
       }
@@ -105,5 +112,12 @@ export class Publishing {
 
 /** A business with as much to do as a machine can. */
 export class BusyPublishing extends Publishing {
-  protected override readonly pace = { lanes: 8, keyedLanes: 4, burst: 1, pauseMs: 60, together: 20 };
+  protected override readonly pace = {
+    lanes: 8,
+    keyedLanes: 4,
+    keys: 10,
+    burst: 1,
+    pauseMs: 60,
+    together: 20,
+  };
 }

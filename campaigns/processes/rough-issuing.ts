@@ -62,7 +62,7 @@ export class RoughIssuing {
     const issue = (by = manager) => issueCard(by, card);
     if (!chance.chance(ROUGH)) return issue();
     const conduct = chance.pick(this.conducts);
-    this.write({ event: ROUGH_EVENT, about: conduct });
+    this.write({ event: ROUGH_EVENT, about: `${conduct}: ${paymentId}, ${group}` });
     return BEHAVIOURS[conduct]({ ...card, attempt, manager, outer, issue });
   }
 }
