@@ -10,8 +10,8 @@ import type { Scene, Stage } from './stage.js';
 const MESSAGES_A_DEATH = 1_000;
 const MESSAGES_A_LOSS = 5_000;
 const MESSAGES_A_PAUSE = 2_500;
-/** One for each role. */
-const PAUSES = 6;
+/** Two for each turn of the roles: that a lease runs out meanwhile is chance. */
+const PAUSES = 12;
 /** One server, the other, and both. */
 const SERVER_KILLS = 3;
 
