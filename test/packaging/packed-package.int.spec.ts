@@ -10,6 +10,7 @@ const repository = resolve(__dirname, '../..');
 const BUILT_FROM = [
   'package.json',
   'README.md',
+  'README.zh-CN.md',
   'CHANGELOG.md',
   'LICENSE',
   'docs',
@@ -120,6 +121,7 @@ describe('the packed package', () => {
       'CHANGELOG.md',
       'LICENSE',
       'README.md',
+      'README.zh-CN.md',
       'dist',
       'docs',
       'package.json',
