@@ -11,6 +11,7 @@ const GROUPS: Record<string, () => Promise<readonly Contestant[]>> = {
     return [
       ours('mariadb', 'one', 'one-by-one'),
       ours('mariadb', 'one', 'shared'),
+      ours('mariadb', 'one', 'batch'),
       ours('mariadb', 'apart', 'one-by-one'),
       ours('mariadb', 'apart', 'shared'),
       ours('mariadb', 'service', 'one-by-one'),
@@ -32,6 +33,7 @@ const GROUPS: Record<string, () => Promise<readonly Contestant[]>> = {
     return [
       ours('mysql', 'one', 'one-by-one'),
       ours('mysql', 'one', 'shared'),
+      ours('mysql', 'one', 'batch'),
       ours('mysql', 'apart', 'one-by-one'),
       ours('mysql', 'service', 'one-by-one'),
     ];

@@ -18,7 +18,7 @@ import {
   statements,
 } from '../business/mysql.js';
 import { type Contestant, type OpenOptions, type Opened, type Place, brokerNameOf } from '../contestant.js';
-import { type HandlerOf, PaymentSucceeded, single } from './ours-handlers.js';
+import { type HandlerOf, PaymentSucceeded, batched, single } from './ours-handlers.js';
 
 /** One database; an outbox with a relay and the broker in a database of its own; a broker that is a service. */
 type Shape = 'one' | 'apart' | 'service';
@@ -49,6 +49,11 @@ const WAYS = {
     settings:
       'perTransaction 20, in 4 places at once: all or nothing per transaction, and each alone where one fails',
     handler: single({ perTransaction: 20, concurrency: 4 }),
+  },
+  batch: {
+    label: 'batch handler',
+    settings: 'batches of up to 100, in 2 places at once, with one INSERT for all cards of a batch',
+    handler: batched({ batch: { max: 100 }, concurrency: 2 }),
   },
 } satisfies Record<string, Way>;
 
@@ -162,5 +167,5 @@ function brokerOption({ place, kind, shape }: Omit<App, 'handler'>): Pick<Idempo
 function dataSource({ urls, name }: Place, kind: SqlKind, poolSize = 10): DataSourceOptions {
   const { hostname, port, username, password } = new URL(urls[kind]!);
   const address = { host: hostname, port: Number(port), username, password };
-  return { type: kind, ...address, database: name, poolSize };
+  return { type: kind, ...address, database: name, poolSize, trace: false };
 }
