@@ -4,7 +4,8 @@ import type { Contestant } from '../contestant.js';
 const GROUPS: Record<string, () => Promise<readonly Contestant[]>> = {
   'raw-mariadb': async () => {
     const { raw } = await import('./raw.js');
-    return [raw('mariadb', 'stacked'), raw('mariadb', 'same'), raw('mariadb', 'naive')];
+    const { typeorm } = await import('./typeorm.js');
+    return [raw('mariadb', 'stacked'), raw('mariadb', 'same'), raw('mariadb', 'naive'), typeorm('mariadb')];
   },
   'ours-mariadb': async () => {
     const { ours } = await import('./ours.js');
@@ -12,6 +13,7 @@ const GROUPS: Record<string, () => Promise<readonly Contestant[]>> = {
       ours('mariadb', 'one', 'one-by-one'),
       ours('mariadb', 'one', 'shared'),
       ours('mariadb', 'one', 'batch'),
+      ours('mariadb', 'one', 'entities'),
       ours('mariadb', 'apart', 'one-by-one'),
       ours('mariadb', 'apart', 'shared'),
       ours('mariadb', 'service', 'one-by-one'),

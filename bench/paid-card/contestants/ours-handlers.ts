@@ -7,6 +7,7 @@ import {
   type IdempotentConsumerOptions,
   defineTopic,
 } from '../../../src/index.js';
+import { CardRow } from '../business/entities.js';
 import { INSERT_CARD, INSERT_CARDS } from '../business/mysql.js';
 import type { ConsumerSide } from '../contestant.js';
 import type { Payment } from '../payment.js';
@@ -29,6 +30,20 @@ export function single(settings: Omit<IdempotentConsumerOptions, 'group'>): Hand
       async issue({ paymentId }: Payment, { manager }: DeliveryContext): Promise<void> {
         await side.begin();
         await manager.query(INSERT_CARD, [paymentId]);
+      }
+    }
+    return CardIssuing;
+  };
+}
+
+/** The same under TypeORM, as most handlers are written. */
+export function withEntities(settings: Omit<IdempotentConsumerOptions, 'group'>): HandlerOf {
+  return (side) => {
+    class CardIssuing {
+      @IdempotentConsumer(PaymentSucceeded, { group: GROUP, ...settings })
+      async issue({ paymentId }: Payment, { manager }: DeliveryContext): Promise<void> {
+        await side.begin();
+        await manager.insert(CardRow, { paymentId });
       }
     }
     return CardIssuing;
