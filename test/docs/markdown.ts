@@ -15,7 +15,7 @@ export function filesBelow(folder: string): string[] {
 /** Every document of the project that is written for people. */
 export const documents = (): string[] => [
   'README.md',
-  'README.zh-CN.md',
+  'README-zh-CN.md',
   'CHANGELOG.md',
   'CONTRIBUTING.md',
   ...filesBelow('docs').filter((path) => path.endsWith('.md')),

@@ -52,7 +52,7 @@ describe('the code of the README and of the guides', () => {
   });
 
   it('is the same in the Chinese README', () => {
-    expect(codeBlocks(read('README.zh-CN.md'), 'ts')).toEqual(codeBlocks(read('README.md'), 'ts'));
+    expect(codeBlocks(read('README-zh-CN.md'), 'ts')).toEqual(codeBlocks(read('README.md'), 'ts'));
   });
 });
 

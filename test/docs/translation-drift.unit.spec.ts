@@ -2,18 +2,18 @@ import { codeBlocks, read } from './markdown.js';
 import { sectionsOf } from './sections.js';
 import { driftOf, fingerprintOf } from './translation-drift.js';
 
-/** README.zh-CN.md says what README.md says; a change of the one without the other is found. */
+/** README-zh-CN.md says what README.md says; a change of the one without the other is found. */
 
 const document = (path: string) => ({ path, text: read(path) });
 
-describe('README.zh-CN.md', () => {
+describe('README-zh-CN.md', () => {
   it('has not drifted from README.md', () => {
-    expect(driftOf(document('README.md'), document('README.zh-CN.md'))).toEqual([]);
+    expect(driftOf(document('README.md'), document('README-zh-CN.md'))).toEqual([]);
   });
 
   it('has each of its sections', () => {
-    expect(sectionsOf(read('README.zh-CN.md')).length).toBeGreaterThan(10);
-    expect(codeBlocks(read('README.zh-CN.md'), 'ts').length).toBeGreaterThan(10);
+    expect(sectionsOf(read('README-zh-CN.md')).length).toBeGreaterThan(10);
+    expect(codeBlocks(read('README-zh-CN.md'), 'ts').length).toBeGreaterThan(10);
   });
 });
 
