@@ -18,12 +18,14 @@ export const USAGE = `npm run campaign -- NAME --seed S --size N [options]
                   duplicates: each payment is published up to 50 times at once; N counts messages beyond the first
                   wire: the network to the broker service fails, and processes are killed; N counts each kind of fault
                   hostile: handlers behave badly in every way; N counts payments
+                  all: kills, pauses, lost COMMITs, duplicates, hostile handlers, dead letters that are requeued, and with
+                  --database mariadb or mysql servers that are killed, beside as many messages as there can be; N counts messages
                   forgetting: biz-ids are forgotten after seconds, beside repeats that come late; N counts messages
   --seed S        what is drawn by chance, is drawn from this
   --size N        faults, messages or duplicates, for each shape
-  --shape 1|2     1: one database; 2: business and broker apart (both unless given; order, instances, wire: 2)
+  --shape 1|2     1: one database; 2: business and broker apart (both unless given; order, instances, wire, all: 2)
   --database URL  mariadb://user:password@host:port/ or mysql://…; SQLite unless given
-                  server: mariadb or mysql, to start some that it may kill; failover: mariadb
+                  server, all: mariadb or mysql, to start some that it may kill; failover: mariadb
   --chunk K       of N in each pair of databases (N unless given)
   --per-transaction K
                   up to K deliveries share a transaction
@@ -110,14 +112,14 @@ const OWN_SERVERS: Partial<Record<CampaignName, readonly string[]>> = {
 
 function checkServers(url: string | undefined, campaign: CampaignName): void {
   const own = OWN_SERVERS[campaign];
-  if (own ? own.includes(url ?? '') : !isEngineOfServers(url)) return;
+  if (campaign === 'all' || (own ? own.includes(url ?? '') : !isEngineOfServers(url))) return;
   throw new Error(`${campaign} has --database ${own?.join(' or ') ?? 'a URL'} (got ${url ?? 'none'}).`);
 }
 
 function shapesOf(value: string | undefined, campaign: CampaignName): readonly Shape[] {
   const needsService = campaign === 'instances' || campaign === 'wire';
   if (needsService && value === '1') throw new Error(`${campaign} has --shape 2: the broker apart.`);
-  if (value === undefined) return campaign === 'order' || needsService ? [2] : [1, 2];
+  if (value === undefined) return campaign === 'order' || campaign === 'all' || needsService ? [2] : [1, 2];
   if (value === '1') return [1];
   if (value === '2') return [2];
   throw new Error(`--shape must be 1 or 2 (got ${value}).`);

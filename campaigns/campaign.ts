@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { rmSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { type Arguments, USAGE, readArguments } from './arguments.js';
 import { runChunk } from './chunk.js';
 import { type ChunkId, Log, commitOfCode } from './log.js';
@@ -39,7 +40,7 @@ async function campaign(argv: readonly string[]): Promise<number> {
   try {
     for (const id of chunks) verdicts.push(await chunkOf(id, args, { log, commit, program }));
   } finally {
-    rmSync(program, { force: true });
+    rmSync(dirname(program), { recursive: true, force: true });
   }
   console.log(`\n${summary(verdicts)}`);
   return statusOf(verdicts);

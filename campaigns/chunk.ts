@@ -1,12 +1,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { doEverything, lossesOfAll, messages as messagesOfAll } from './all.js';
 import type { Findings } from './checker/check.js';
 import { type Histories, readHistories } from './checker/histories.js';
 import type { Judged } from './checker/judge-order.js';
 import type { Longest } from './checker/judge-waits.js';
 import { readRows } from './checker/rows.js';
 import { breakCommits, dieAtCommits } from './commit.js';
+import { isEngineOfServers } from './databases/create.js';
 import { type Pair, type Shape, createPair } from './databases/pair.js';
 import { DRAIN_MS, drain } from './drain.js';
 import { failoverStage } from './failover.js';
@@ -63,7 +65,7 @@ export interface ChunkOutcome {
 }
 
 /** Deliveries and outbox rows that may wait: a backlog only makes the end longer. */
-const MOST_WAITING = 100;
+const MOST_WAITING = 1_000;
 
 /** One run on fresh databases: faults, then none, then a look at what is there. */
 export async function runChunk(plan: ChunkPlan): Promise<ChunkOutcome> {
@@ -72,7 +74,7 @@ export async function runChunk(plan: ChunkPlan): Promise<ChunkOutcome> {
   const folder = mkdtempSync(join(tmpdir(), 'mq-histories-'));
   let kept: string | undefined;
   try {
-    if (plan.campaign === 'hostile') await prepareForHostiles(pair);
+    if (plan.campaign === 'hostile' || plan.campaign === 'all') await prepareForHostiles(pair);
     await variantNamed(plan.variant)?.spoil?.(pair);
     const { faults, drainMs, accidents, meetings } = await play(plan, { pair, stage, folder });
     const [histories, rows] = [readHistories(folder), await readRows(pair)];
@@ -102,7 +104,8 @@ export async function runChunk(plan: ChunkPlan): Promise<ChunkOutcome> {
 /** For campaigns that have servers of their own. */
 async function stageFor({ campaign, url, shape, variant }: ChunkPlan): Promise<Stage | undefined> {
   const { serverOptions = [], withoutSemiSync = false } = variantNamed(variant) ?? {};
-  if (campaign === 'server') return serverStage(url, shape, serverOptions);
+  const hasServers = campaign === 'server' || (campaign === 'all' && isEngineOfServers(url));
+  if (hasServers) return serverStage(url, shape, serverOptions);
   return campaign === 'failover' ? failoverStage(shape, !withoutSemiSync) : undefined;
 }
 
@@ -133,16 +136,24 @@ async function play(plan: ChunkPlan, { pair, stage, folder }: { pair: Pair; stag
 
 /** What `size` counts, where it is counted by what is published. */
 const COUNTED: Partial<Record<CampaignName, (pair: Pair) => Promise<number>>> = {
+  all: messagesOfAll,
   order: published,
   hostile: published,
   forgetting: published,
   duplicates,
 };
 
+/** How many COMMITs are lost, of each kind at each place. */
+const LOST_IN: Partial<Record<CampaignName, (size: number) => number>> = {
+  commit: (size) => size,
+  order: lossesFor,
+  all: lossesOfAll,
+};
+
 /** What a proxy does to COMMITs: nothing on SQLite, where it stands in nobody's way. */
 function lossesOf({ campaign, shape, seed, size }: ChunkPlan, pair: Pair): CommitFaults | undefined {
-  if (pair.business.engine === 'sqlite' || (campaign !== 'commit' && campaign !== 'order')) return undefined;
-  const ofEach = campaign === 'order' ? lossesFor(size) : size;
+  const ofEach = LOST_IN[campaign]?.(size);
+  if (pair.business.engine === 'sqlite' || ofEach === undefined) return undefined;
   return new CommitFaults(shape, ofEach, new Seeded(seed).child('commits'));
 }
 
@@ -163,6 +174,7 @@ function meetFaults(
   { pair, stage, losses, wire, ...scene }: Scene & Around,
 ): Promise<FaultCounts> {
   const { fleet, size, chance } = scene;
+  if (campaign === 'all') return doEverything(scene, pair, losses, stage);
   if (stage) return stage.disturb(scene);
   if (campaign === 'hostile') return untilPublished(pair, size).then(() => new Map());
   if (wire) return breakWire(fleet, wire, size, chance);
@@ -176,8 +188,8 @@ function meetFaults(
 }
 
 /** It is no fault, but a run in which it never happened shows nothing of it. */
-function sharingOf({ perTransaction }: ChunkPlan, { events }: Histories): [string, number][] {
-  return perTransaction ? [[SHARED, events.get(SHARED) ?? 0]] : [];
+function sharingOf({ campaign, perTransaction }: ChunkPlan, { events }: Histories): [string, number][] {
+  return perTransaction || campaign === 'all' ? [[SHARED, events.get(SHARED) ?? 0]] : [];
 }
 
 function countOutcomes({ publishes }: Histories): ChunkOutcome['publishes'] {

@@ -56,11 +56,12 @@ export async function dieAtCommits(
   const dying = fleet.slots.map(async (slot) => {
     const own = chance.child(slot.name);
     const slots = fleet.of(slot.role);
+    // Some take longer than others: each process dies all of its role's deaths.
     const mine = all
       .filter(({ place }) => WHO[place] === slot.role)
-      .filter((_, i) => slots[i % slots.length] === slot);
+      .filter((_, i) => slots[(i + Math.floor(i / slots.length)) % slots.length] === slot);
     for (const { place, when } of mine) {
-      const death: Death = { place, when, nth: 1 + Math.floor(own.between(0, 10)) };
+      const death: Death = { place, when, nth: 1 + Math.floor(own.between(0, 4)) };
       if (await dieAs(slot, death)) counts.set(`${place} ${when}`, counts.get(`${place} ${when}`)! + 1);
     }
     if (mine.length > 0) {

@@ -25,9 +25,10 @@ export class Dying {
     private readonly pair: Pair,
     size: number,
     private readonly chance: Seeded,
+    messagesADeath = MESSAGES_A_DEATH,
   ) {
     const roles = this.roles;
-    this.turns = Math.max(roles.length + 1, Math.ceil(size / MESSAGES_A_DEATH));
+    this.turns = Math.max(roles.length + 1, Math.ceil(size / messagesADeath));
     const ways = this.onSqlite ? ['plain', ...WHEN] : KINDS;
     this.counts = new Map([...roles, ...ways].map((what) => [`kill ${what}`, 0]));
   }

@@ -12,6 +12,7 @@ import type { Pair } from './databases/pair.js';
 import { conductsSeen } from './hostile.js';
 import type { FaultCounts } from './kill.js';
 import { LEASE_MS } from './processes/options.js';
+import { ROUGH_EVENT } from './processes/rough-issuing.js';
 import { SLACK_MS, retentionMs } from './processes/retention.js';
 import { ATTEMPTS, GROUPS } from './processes/task.js';
 import type { DedupMeetings } from './proxy/dedup-meetings.js';
@@ -51,6 +52,8 @@ export async function judge(campaign: CampaignName, left: Left): Promise<Judgeme
       return judgeForgetting(left);
     case 'hostile':
       return judgeHostile(left);
+    case 'all':
+      return { findings: checkAll(left), faults: allOf(left) };
     default:
       return { findings: checkAll(left) };
   }
@@ -150,6 +153,19 @@ function troublesOf({ attempts, requeues }: Histories, { deaths }: Rows): FaultC
     ['dead letter, failed', deaths.filter(({ reason }) => reason === 'failed').length],
     ['dead letter, rejected', deaths.filter(({ reason }) => reason === 'rejected').length],
     ['requeued', requeues.filter(({ acknowledgedAt }) => acknowledgedAt < Infinity).length],
+  ]);
+}
+
+/** What handlers, publishers, the operator and those who stood still did in campaign `all`. */
+function allOf({ histories, rows }: Left): FaultCounts {
+  const { publishes, requeues, events } = histories;
+  return new Map([
+    ['told of twice', [...publishes.values()].filter(({ copies }) => copies > 1).length],
+    ['duplicate-absorbed', events.get('duplicate-absorbed') ?? 0],
+    [ROUGH_EVENT, events.get(ROUGH_EVENT) ?? 0],
+    ['dead letter', rows.deaths.length],
+    ['requeued', requeues.length],
+    ...pausesOf(histories),
   ]);
 }
 

@@ -15,6 +15,8 @@ const TURNS: readonly Role[] = ['consumer', 'sweeper', 'consumer', 'relay', 'con
 const STILL_MS = { usual: { least: 1_600, most: 5_000 }, relay: { least: 18_100, most: 21_000 } };
 /** How long somebody works before that, in milliseconds. */
 const WORK_MS = { least: 100, most: 1_500 };
+/** How many hours the clock of whoever is woken is ahead, in turn. */
+const CLOCKS = [1, -1, 0];
 const AN_HOUR_MS = 3_600_000;
 
 /** On a server. SQLite's COMMITs go by no wire where one could see them. */
@@ -51,14 +53,14 @@ export async function pauseSome(
   const turns = turnsOf(fleet, roles, size, ways);
   const pausing = fleet.slots.map(async (slot) => {
     const own = chance.child(slot.name);
-    for (const { way } of turns.filter((turn) => turn.slot === slot)) {
+    for (const { way, clock } of turns.filter((turn) => turn.slot === slot)) {
       await wait(own.between(WORK_MS.least, WORK_MS.most));
       if (way !== 'at any time' && !(await slot.sight.next(({ answered }) => !answered, STALL_MS))) continue;
       if (way === 'after a COMMIT') await wait(own.between(AFTER_MS.least, AFTER_MS.most));
       if (!slot.freeze()) continue;
       const { least, most } = STILL_MS[slot.role === 'relay' ? 'relay' : 'usual'];
       await wait(own.between(least, most));
-      slot.tell({ clockMs: own.pick([-1, 0, 1]) * AN_HOUR_MS });
+      slot.tell({ clockMs: clock * AN_HOUR_MS });
       slot.thaw();
       count(`pause ${slot.role}`);
       count(way);
@@ -71,13 +73,13 @@ export async function pauseSome(
   return counts;
 }
 
-/** Each role has its share, and each place of it is filled in each way. */
+/** Each role has its share, and each place of it is filled in each way. Each clock has its turn. */
 function turnsOf(
   fleet: Fleet,
   roles: readonly Role[],
   size: number,
   ways: readonly When[],
-): { slot: Slot; way: When }[] {
+): { slot: Slot; way: When; clock: number }[] {
   const had = new Map<Role, number>();
   return Array.from({ length: size }, (_, turn) => {
     const role = roles[turn % roles.length]!;
@@ -87,6 +89,7 @@ function turnsOf(
     const round = Math.floor(nth / slots.length);
     const commits = Object.values(WHO).includes(role);
     const way = commits ? ways[(nth + round) % ways.length]! : 'at any time';
-    return { slot: slots[nth % slots.length]!, way };
+    const clock = CLOCKS[(turn + Math.floor(turn / TURNS.length)) % CLOCKS.length]!;
+    return { slot: slots[nth % slots.length]!, way, clock };
   });
 }

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { DataSource, EntityManager } from 'typeorm';
 import { RejectMessageError } from '../../src/index.js';
 import { LEASE_MS } from '../processes/options.js';
+import type { Seeded } from '../seeded.js';
 import type { ConductName } from './conduct.js';
 import { oddThing } from './odd-things.js';
 
@@ -9,6 +10,7 @@ import { oddThing } from './odd-things.js';
 export interface Call {
   paymentId: string;
   group: string;
+  chance: Seeded;
   /** From 1. */
   attempt: number;
   manager: EntityManager;
@@ -27,7 +29,7 @@ export const BEHAVIOURS: Record<ConductName, (call: Call) => Promise<unknown>> =
   'throws after its effect': (call) => call.issue().then(fail),
   'throws something odd': async (call) => {
     await call.issue();
-    throw oddThing();
+    throw oddThing(call.chance);
   },
   'throws at its first attempt': (call) => (call.attempt === 1 ? call.issue().then(fail) : call.issue()),
   'rejects after its effect': async (call) => {
@@ -77,11 +79,11 @@ export const BEHAVIOURS: Record<ConductName, (call: Call) => Promise<unknown>> =
   },
   'swallows an error 1213, and writes on': async (call) => {
     // It costs no attempt, so there is none to know it by.
-    if (Math.random() < 0.5) await call.manager.query('CALL raises_1213()').catch(() => undefined);
+    if (call.chance.chance(0.5)) await call.manager.query('CALL raises_1213()').catch(() => undefined);
     await call.issue();
   },
   'runs into others, and swallows what comes of it': async (call) => {
-    const ids = Math.random() < 0.5 ? [1, 2] : [2, 1];
+    const ids = call.chance.chance(0.5) ? [1, 2] : [2, 1];
     for (const id of ids) {
       await pause(RUNS_INTO_MS);
       await call.manager.query('UPDATE locked SET n = n + 1 WHERE id = ?', [id]).catch(() => undefined);

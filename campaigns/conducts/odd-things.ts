@@ -1,3 +1,5 @@
+import type { Seeded } from '../seeded.js';
+
 const ODD_THINGS: readonly (() => unknown)[] = [
   () => undefined,
   () => null,
@@ -30,6 +32,6 @@ const ODD_THINGS: readonly (() => unknown)[] = [
 ];
 
 /** What nobody should throw. */
-export function oddThing(): unknown {
-  return ODD_THINGS[Math.floor(Math.random() * ODD_THINGS.length)]!();
+export function oddThing(chance: Seeded): unknown {
+  return chance.pick(ODD_THINGS)();
 }

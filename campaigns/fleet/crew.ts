@@ -24,11 +24,30 @@ const WITH_SERVICE: Crew = { instance: 2, consumer: 4, relay: 2, publisher: 2 };
 /** So many that somebody is left who takes over. */
 const SOME: Crew = { consumer: 3, relay: 3, sweeper: 2, publisher: 3 };
 
+/** A lost COMMIT costs a relay most: it waits for answers, and what it had for its lease. */
+const LOSING: Crew = { relay: 6, consumer: 3, sweeper: 1, publisher: 3 };
+
+/** As many as two cores have work for. */
+const BUSY: Crew = { relay: 3, consumer: 4, sweeper: 1, operator: 1, publisher: 3 };
+
 const OWN: Partial<Record<CampaignName, Crew>> = {
+  all: BUSY,
+  commit: LOSING,
   duplicates: REPEATING,
   forgetting: FORGETTING,
   pause: SOME,
 };
+
+const SHARED_BY_TWO = 10;
+
+/** How many deliveries share a transaction of that process; undefined: none do. In `all` every other consumer does it. */
+export function perTransactionOf(
+  { campaign, perTransaction }: { campaign: CampaignName; perTransaction: number | undefined },
+  role: Role,
+  place: number,
+): number | undefined {
+  return campaign === 'all' && role === 'consumer' && place % 2 === 0 ? SHARED_BY_TWO : perTransaction;
+}
 
 export function crewOf(campaign: CampaignName, shape: Shape, size: number): Crew {
   if (campaign === 'instances' || campaign === 'wire') return WITH_SERVICE;

@@ -4,7 +4,7 @@ import type { Role } from '../processes/task.js';
 import { Balancer } from '../proxy/balancer.js';
 import type { SeenCommit } from '../proxy/commit-sight.js';
 import type { WireFaults } from '../proxy/wire-faults.js';
-import type { Crew } from './crew.js';
+import { type Crew, perTransactionOf } from './crew.js';
 import { Slot, type Surroundings } from './slot.js';
 
 /** Everybody who takes part in a chunk. */
@@ -85,7 +85,10 @@ async function startAll(slots: readonly Slot[]): Promise<void> {
 async function openSlots(around: Surroundings, crew: Crew): Promise<Slot[]> {
   const slots: Slot[] = [];
   for (const [role, count] of Object.entries(crew) as [Role, number][]) {
-    for (let i = 1; i <= count; i++) slots.push(await Slot.open(role, `${role}-${i}`, around));
+    for (let i = 1; i <= count; i++) {
+      const own = { ...around, perTransaction: perTransactionOf(around, role, i) };
+      slots.push(await Slot.open(role, `${role}-${i}`, own));
+    }
   }
   return slots;
 }

@@ -27,9 +27,10 @@ export function keepPace(fleet: Fleet, pair: Pair, most: number): () => Promise<
   };
 }
 
+/** Without what a relay has: where that is dead, its lease takes so long that many would be counted for nothing. */
 async function waiting({ rawBusiness, rawBroker }: Pair): Promise<number> {
   const [outbox] = await rawBusiness.query(
-    'SELECT (SELECT COUNT(*) FROM mq_outbox) + (SELECT COUNT(*) FROM mq_outbox_keyed) AS n',
+    'SELECT (SELECT COUNT(*) FROM mq_outbox WHERE token IS NULL) + (SELECT COUNT(*) FROM mq_outbox_keyed WHERE token IS NULL) AS n',
   );
   const [deliveries] = await rawBroker.query(
     'SELECT (SELECT COUNT(*) FROM mq_delivery) + (SELECT COUNT(*) FROM mq_delivery_keyed) AS n',

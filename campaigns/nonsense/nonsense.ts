@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { bundleProcess } from '../processes/bundle.js';
 import { driveNonsense } from './drive.js';
@@ -10,8 +10,8 @@ const { values } = parseArgs({
   options: { seed: { type: 'string', default: '1' }, size: { type: 'string', default: '100000' } },
 });
 const folder = mkdtempSync(join(tmpdir(), 'mq-nonsense-'));
+const file = await bundleProcess(join(import.meta.dirname, 'service-process.ts'));
 try {
-  const file = await bundleProcess(join(import.meta.dirname, 'service-process.ts'));
   const findings = await driveNonsense(file, join(folder, 'broker.sqlite'), {
     seed: values.seed,
     size: Number(values.size),
@@ -19,5 +19,5 @@ try {
   console.log(JSON.stringify(findings, null, 2));
   process.exitCode = findings.wrong.length > 0 ? 1 : 0;
 } finally {
-  rmSync(folder, { recursive: true, force: true });
+  for (const made of [folder, dirname(file)]) rmSync(made, { recursive: true, force: true });
 }

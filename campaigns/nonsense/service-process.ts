@@ -37,4 +37,4 @@ async function main(database: string): Promise<void> {
   process.send!({ url: testing.get(IdempotentMqBrokerModule).url });
 }
 
-await main(process.argv[2]!);
+void main(process.argv[2]!);

@@ -1,4 +1,5 @@
 import { basename, dirname, join } from 'node:path';
+import { copyFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { type Plugin, build } from 'esbuild';
 import { JUDGED_FROM_MS } from './retention.js';
@@ -6,32 +7,48 @@ import { JUDGED_FROM_MS } from './retention.js';
 const ROOT = join(import.meta.dirname, '../..');
 
 /**
- * Makes one file of what a process loads. Loading it takes a third of the time that `tsx` takes for the sources, and a
- * campaign starts hundreds of processes.
+ * Makes one file of a process and of the packages that it loads. A campaign starts hundreds of processes: one is up in a
+ * third of the time that it takes to load the packages, and that in a third of what `tsx` takes for the sources.
+ *
+ * @returns the file to start, in a folder of its own
  */
 export async function bundleProcess(
   entry = join(import.meta.dirname, 'main.ts'),
   { judgesEarly = false } = {},
 ): Promise<string> {
-  // Packages are found from where the file is.
-  const outfile = join(
-    ROOT,
-    'node_modules/.cache/campaigns',
-    `${basename(dirname(entry))}-${process.pid}.mjs`,
-  );
+  // Packages that can't be bundled are found from where the file is.
+  const folder = join(ROOT, 'node_modules/.cache/campaigns', `${basename(dirname(entry))}-${process.pid}`);
   await build({
     entryPoints: [entry],
-    outfile,
+    outfile: join(folder, 'program.cjs'),
     bundle: true,
     platform: 'node',
-    format: 'esm',
-    packages: 'external',
-    plugins: judgesEarly ? [judgeEarly] : [],
+    format: 'cjs',
+    plugins: [packages, ...(judgesEarly ? [judgeEarly] : [])],
     keepNames: true,
+    minifyWhitespace: true,
+    // Nest's TypeORM module asks for what older ones of TypeORM had: from there it finds no TypeORM to load once more.
+    define: { 'import.meta.url': '"file:///"' },
     tsconfig: join(ROOT, 'tsconfig.json'),
   });
-  return outfile;
+  const start = join(folder, 'start.cjs');
+  copyFileSync(join(import.meta.dirname, 'start.cjs'), start);
+  return start;
 }
+
+const NATIVE = 'better-sqlite3';
+
+/** Nest and TypeORM ask for many that are not there, and do without them. */
+const packages: Plugin = {
+  name: 'packages',
+  setup: (building) => {
+    building.onResolve({ filter: /^[^./]/ }, async ({ path, pluginData, ...from }) => {
+      if (pluginData === packages) return undefined;
+      const found = await building.resolve(path, { ...from, pluginData: packages });
+      return path === NATIVE || found.errors.length > 0 ? { path, external: true } : found;
+    });
+  },
+};
 
 const HALF_AN_HOUR = 'JUDGED_FROM_MS = 30 * 60 * 1000';
 

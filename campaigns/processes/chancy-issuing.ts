@@ -47,7 +47,7 @@ export class ChancyIssuing {
     { manager, group, publishedAt }: DeliveryContext,
   ): Promise<void> {
     const { campaign, name } = this.task;
-    await issueCard(manager, { paymentId, group, name, landedAt: publishedAt });
+    await issueCard(manager, { paymentId, group, name, chance: this.chance, landedAt: publishedAt });
     const mishap = MISHAPS[campaign];
     if (!mishap || !this.chance.chance(mishap.share)) return;
     this.write({ event: mishap.event });

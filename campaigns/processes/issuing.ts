@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Inject } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { type DeliveryContext, IdempotentConsumer } from '../../src/index.js';
+import { Seeded } from '../seeded.js';
 import { type Payment, PaymentSucceeded } from './payment.js';
 import { GROUPS, TASK, type Task } from './task.js';
 
@@ -16,6 +17,8 @@ export interface Card {
   group: string;
   /** Of the process. */
   name: string;
+  /** What its handler draws from how long it takes. */
+  chance: Seeded;
   /** When its message landed, where the checker is to know. */
   landedAt?: Date;
 }
@@ -28,28 +31,32 @@ export const sharing = { met: new WeakSet<EntityManager>(), note: (): void => un
 /** The effect: a row for each card. */
 export async function issueCard(
   manager: EntityManager,
-  { paymentId, group, name, landedAt }: Card,
+  { paymentId, group, name, chance, landedAt }: Card,
 ): Promise<void> {
   if (sharing.met.has(manager)) sharing.note();
   sharing.met.add(manager);
-  await work(manager);
+  await work(manager, chance);
   await manager.query('INSERT INTO card (payment_id, issued_by, process, landed_at) VALUES (?, ?, ?, ?)', [
     paymentId,
     group,
     name,
     landedAt === undefined ? null : landedAt.getTime() * 1_000,
   ]);
-  await work(manager);
+  await work(manager, chance);
 }
 
-function work({ dataSource }: EntityManager): Promise<void> {
+function work({ dataSource }: EntityManager, chance: Seeded): Promise<void> {
   const onSqlite = dataSource.options.type === 'better-sqlite3';
-  return pause(Math.random() * WORK_MS[onSqlite ? 'sqlite' : 'server']);
+  return pause(chance.between(0, WORK_MS[onSqlite ? 'sqlite' : 'server']));
 }
 
 /** The library as it is meant to be used. */
 export class CardIssuing {
-  constructor(@Inject(TASK) private readonly task: Task) {}
+  private readonly chance: Seeded;
+
+  constructor(@Inject(TASK) private readonly task: Task) {
+    this.chance = new Seeded(`${task.seed}/handlers`);
+  }
 
   @IdempotentConsumer(PaymentSucceeded, { group: GROUPS[0] })
   print(payment: Payment, delivery: DeliveryContext): Promise<void> {
@@ -62,6 +69,6 @@ export class CardIssuing {
   }
 
   private issue({ paymentId }: Payment, { manager, group }: DeliveryContext): Promise<void> {
-    return issueCard(manager, { paymentId, group, name: this.task.name });
+    return issueCard(manager, { paymentId, group, name: this.task.name, chance: this.chance });
   }
 }

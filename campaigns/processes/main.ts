@@ -10,4 +10,5 @@ const run = task.role === 'instance' ? runInstance : runClient;
 
 // With whoever started it goes also what it has started.
 process.on('disconnect', () => process.exit(1));
-await run(task, historyIn(task.history), (said: Said) => process.send?.(said));
+/** Whoever started it may look when it is. */
+export const started = run(task, historyIn(task.history), (said: Said) => process.send?.(said));

@@ -20,6 +20,7 @@ export const LEASE_MS = {
   wire: 3_000,
   hostile: 1_000,
   forgetting: 1_500,
+  all: 1_500,
 };
 
 /** How long clients in campaign `wire` wait for an answer of the broker service, in milliseconds: two of these fit into a lease. */
@@ -50,7 +51,7 @@ export function optionsFor(task: Task): IdempotentMqOptions {
     }),
     ...(campaign === 'forgetting' && { retention: retentionFor(task.shape) }),
     relay: {
-      batch: 10,
+      batch: campaign === 'all' ? 50 : 10,
       ackTimeoutMs: timeoutMs ?? 3_000,
       pollMs: 50,
       delayMs: 50,

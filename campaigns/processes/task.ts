@@ -1,4 +1,5 @@
 import type { DataSourceOptions } from 'typeorm';
+import type { Engine } from '../databases/create.js';
 import type { Shape } from '../databases/pair.js';
 import type { Place } from '../proxy/transaction-watch.js';
 import type { CampaignName } from '../variants/variant.js';
@@ -29,6 +30,10 @@ export interface Task {
   history: string;
   /** SQLite has no wire between an app and its COMMIT, so the process dies right before or after one instead. */
   death: Death | undefined;
+}
+
+export function engineOfTask({ business }: Task): Engine {
+  return business.type === 'better-sqlite3' ? 'sqlite' : (business.type as Engine);
 }
 
 export interface Death {

@@ -10,8 +10,9 @@ import type { Line } from './history.js';
 import { HostileIssuing } from './hostile-issuing.js';
 import { CardIssuing } from './issuing.js';
 import { LatePayments } from './late-payments.js';
-import { Publishing } from './publishing.js';
+import { BusyPublishing, Publishing } from './publishing.js';
 import { RepeatedPayments } from './repeated-payments.js';
+import { RoughIssuing } from './rough-issuing.js';
 import type { Telling } from './task.js';
 import { TroubledIssuing } from './troubled-issuing.js';
 
@@ -45,6 +46,7 @@ interface Trades {
 const PLAIN: Trades = { Issuing: CardIssuing, Paying: Publishing };
 const OWN: Partial<Record<CampaignName, Trades>> = {
   order: { Issuing: TroubledIssuing, Paying: AccountPayments },
+  all: { Issuing: RoughIssuing, Paying: BusyPublishing },
   hostile: { Issuing: HostileIssuing, Paying: Publishing },
   forgetting: { Issuing: ChancyIssuing, Paying: LatePayments },
   duplicates: { Issuing: ChancyIssuing, Paying: RepeatedPayments },

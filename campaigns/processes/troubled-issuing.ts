@@ -41,7 +41,7 @@ export class TroubledIssuing {
     this.write({ attempt, handles: paymentId, group });
     let ended: Ended = 'broken';
     try {
-      await issueCard(manager, { paymentId, group, name: this.task.name });
+      await issueCard(manager, { paymentId, group, name: this.task.name, chance: this.chance });
       ended = this.endOf(paymentId);
     } finally {
       this.write({ attempt, ended, aborted: signal.aborted });

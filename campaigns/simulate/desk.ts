@@ -40,10 +40,10 @@ export class Desk {
   private async issue(payment: Payment, delivery: DeliveryContext): Promise<void> {
     const { paymentId, message, account } = payment as Charge;
     const { manager, group } = delivery;
-    const { faults } = this.simulation;
+    const { faults, chance } = this.simulation;
     if (faults.hits('message rejected')) throw new RejectMessageError('not today');
     if (faults.hits('handler failed before its effect')) throw new Error('not yet');
-    await issueCard(manager, { paymentId, group, name: message });
+    await issueCard(manager, { paymentId, group, name: message, chance });
     if (faults.hits('handler swallowed an error')) {
       await manager.query('INSERT OR ROLLBACK INTO publish SELECT id FROM publish').catch(() => undefined);
     }

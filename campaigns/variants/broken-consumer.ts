@@ -7,12 +7,14 @@ import {
   type AtLeastOnceConsumerOptions,
   type AtLeastOnceDelivery,
 } from '../../src/index.js';
+import type { Card } from '../processes/issuing.js';
 import { type Payment, PaymentSucceeded } from '../processes/payment.js';
 import { GROUPS, TASK, type Task } from '../processes/task.js';
+import { Seeded } from '../seeded.js';
 
 export interface Attempt {
   dataSource: DataSource;
-  card: { paymentId: string; group: string; name: string };
+  card: Card;
   delivery: AtLeastOnceDelivery;
 }
 
@@ -22,10 +24,14 @@ export function brokenConsumer(
   settings: Pick<AtLeastOnceConsumerOptions, 'retry'> = {},
 ): Type {
   class Broken {
+    private readonly chance: Seeded;
+
     constructor(
       @Inject(TASK) private readonly task: Task,
       @Inject(getDataSourceToken()) private readonly dataSource: DataSource,
-    ) {}
+    ) {
+      this.chance = new Seeded(`${task.seed}/handlers`);
+    }
 
     @AtLeastOnceConsumer(PaymentSucceeded, { group: GROUPS[0], ...settings })
     print(payment: Payment, delivery: AtLeastOnceDelivery): Promise<Acked> {
@@ -38,7 +44,7 @@ export function brokenConsumer(
     }
 
     private issue({ paymentId }: Payment, delivery: AtLeastOnceDelivery): Promise<Acked> {
-      const card = { paymentId, group: delivery.group, name: this.task.name };
+      const card = { paymentId, group: delivery.group, name: this.task.name, chance: this.chance };
       return handle({ dataSource: this.dataSource, card, delivery });
     }
   }

@@ -5,7 +5,7 @@ import type { Variant } from './variant.js';
 export const noDedup: Variant = {
   name: 'no-dedup',
   damage: 'doubled',
-  campaigns: ['kill', 'commit', 'instances', 'server', 'duplicates', 'wire'],
+  campaigns: ['kill', 'commit', 'instances', 'server', 'duplicates', 'wire', 'all'],
   shapes: [1, 2],
   engines: ['sqlite', 'mariadb', 'mysql'],
   consumer: brokenConsumer(async ({ dataSource, card, delivery }) => {

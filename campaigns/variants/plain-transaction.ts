@@ -15,14 +15,17 @@ export const plainTransaction: Variant = {
   engines: ['mariadb', 'mysql'],
   consumer: brokenConsumer(
     async ({ dataSource, card, delivery }) => {
-      const { paymentId, group } = card;
       const { attempt } = delivery;
       await dataSource.transaction(async (manager) => {
         if (!(await insertOwnDedup(manager, card))) return;
         const issue = (by = manager) => issueCard(by, card);
-        const conduct = conductFor(dataSource.options.type as 'mariadb' | 'mysql', group, paymentId);
+        const conduct = conductFor(
+          dataSource.options.type as 'mariadb' | 'mysql',
+          card.group,
+          card.paymentId,
+        );
         await (conduct
-          ? BEHAVIOURS[conduct]({ paymentId, group, attempt, manager, outer: dataSource, issue })
+          ? BEHAVIOURS[conduct]({ ...card, attempt, manager, outer: dataSource, issue })
           : issue());
       });
       return delivery.ack();

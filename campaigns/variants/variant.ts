@@ -17,6 +17,7 @@ export const CAMPAIGNS = [
   'wire',
   'hostile',
   'forgetting',
+  'all',
 ] as const;
 export type CampaignName = (typeof CAMPAIGNS)[number];
 export type Damage = 'lost' | 'doubled' | 'landedTwice' | 'disordered' | 'overlapped' | 'late';

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { DataSource } from 'typeorm';
 import { AckMissingError } from '../errors/index.js';
 import type { DedupKey, LibraryConnections } from '../storage/index.js';
@@ -65,8 +66,9 @@ export async function consumeIdempotently(
   } catch (error) {
     return { kind: 'not-run', error };
   }
-  const { seq, token } = held.claimed;
-  const origin = { seq, sourceId: source.id };
+  const origin = { seq: held.claimed.seq, sourceId: source.id };
+  // Not the lease's: two copies that came with one claim have the same, and one would take the other's row for its own.
+  const token = randomBytes(16);
   try {
     const inserted = path.begin(scope, key, { ...origin, token, fingerprint });
     // It waits for whoever has the same biz-id under way.

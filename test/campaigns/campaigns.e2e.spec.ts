@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { variants } from '../../campaigns/variants/index.js';
 import { CAMPAIGNS } from '../../campaigns/variants/variant.js';
 import { inLanes } from '../support/in-lanes.js';
 
@@ -15,25 +16,32 @@ const AT_A_TIME = 3;
 const mariadb = process.env.MQ_TEST_MARIADB_URL;
 const onMariadb = mariadb ? ['--database', mariadb.replace(/^mysql:/, 'mariadb:')] : undefined;
 const mysql = process.env.MQ_TEST_MYSQL_URL;
+/** So many kills with each engine, in both shapes. */
+const KILLS = ['kill', '--size', '50'];
+/** So many COMMITs of each kind, at each of the protocol's places: all of these there are in shape 2. */
+const COMMITS = ['commit', '--size', '100', '--shape', '2'];
 /** So many messages that each fault happens, and that a variant's damage is not left to chance. */
 const inOrder = ['order', '--size', '250'];
 
+// What takes longest comes first.
 const asItIs = [
-  { title: 'on SQLite when processes are killed', args: ['kill', '--size', '4', '--shape', '2'] },
+  { title: 'on SQLite when processes die at their COMMITs', args: COMMITS },
+  { title: 'on SQLite when processes are killed', args: KILLS },
   { title: 'on SQLite when payments come again and again', args: ['duplicates', '--size', '600'] },
   ...(onMariadb
     ? [
         {
-          title: 'on MariaDB when processes are killed',
-          args: ['kill', '--size', '4', '--shape', '2', ...onMariadb],
-        },
-        {
           title: 'on MariaDB when COMMITs are lost',
-          args: ['commit', '--size', '1', '--shape', '2', ...onMariadb],
+          args: [...COMMITS, ...onMariadb],
         },
+        { title: 'on MariaDB when processes are killed', args: [...KILLS, ...onMariadb] },
         {
           title: 'on MariaDB when COMMITs of shared transactions are lost',
-          args: ['commit', '--size', '2', '--shape', '1', '--per-transaction', '10', ...onMariadb],
+          args: ['commit', '--size', '10', '--shape', '1', '--per-transaction', '10', ...onMariadb],
+        },
+        {
+          title: 'on MariaDB when all of it happens at once',
+          args: ['all', '--size', '2000', '--database', 'mariadb'],
         },
         { title: 'on MariaDB under ordering keys', args: [...inOrder, ...onMariadb] },
         {
@@ -70,6 +78,8 @@ const asItIs = [
     : []),
   ...(mysql
     ? [
+        { title: 'on MySQL when COMMITs are lost', args: [...COMMITS, '--database', mysql] },
+        { title: 'on MySQL when processes are killed', args: [...KILLS, '--database', mysql] },
         { title: 'on MySQL under ordering keys', args: [...inOrder, '--database', mysql] },
         {
           title: 'on MySQL when payments come again and again',
@@ -119,6 +129,23 @@ const broken = [
     title: 'new-id-each-send',
     args: ['commit', '--size', '1', '--shape', '2', '--variant', 'new-id-each-send'],
   },
+  // A relay dies right after the COMMIT of step 2, and the broker has forgotten by then what it has.
+  {
+    title: 'no-accepted-ids',
+    args: ['commit', '--size', '1', '--shape', '2', '--variant', 'no-accepted-ids'],
+  },
+  // A relay dies right before the COMMIT of step 2, and what it sent is in no outbox any more.
+  {
+    title: 'delete-before-ack',
+    args: ['commit', '--size', '2', '--shape', '2', '--variant', 'delete-before-ack'],
+  },
+  // A worker dies right after the COMMIT of its dedup row.
+  {
+    title: 'dedup-in-its-own-transaction',
+    args: ['commit', '--size', '2', '--shape', '1', '--variant', 'dedup-in-its-own-transaction'],
+  },
+  // What was at the front of its line comes back behind it.
+  { title: 'requeue-waits', args: [...inOrder, '--variant', 'requeue-waits'] },
   // ACK 5 is lost on the way.
   { title: 'no-dedup on the wire', args: ['wire', '--size', '3', '--variant', 'no-dedup'] },
   ...(onMariadb
@@ -127,6 +154,21 @@ const broken = [
         {
           title: 'plain-transaction',
           args: ['hostile', '--size', '60', '--shape', '1', '--variant', 'plain-transaction', ...onMariadb],
+        },
+        // The answer to the COMMIT of an effect is lost.
+        {
+          title: 'blind-retry',
+          args: ['commit', '--size', '2', '--shape', '1', '--variant', 'blind-retry', ...onMariadb],
+        },
+        // An instance dies, and what it had leased for a claim that is asked for again waits.
+        {
+          title: 'forgets-claims',
+          args: ['instances', '--size', '6', '--variant', 'forgets-claims', ...onMariadb],
+        },
+        // As in each of the others, and a run with everything in it must see it as well.
+        {
+          title: 'no-dedup among all of it',
+          args: ['all', '--size', '500', '--variant', 'no-dedup', ...onMariadb],
         },
       ]
     : []),
@@ -200,6 +242,15 @@ describe('a short campaign', () => {
       status: 0,
       output: expect.stringContaining(NOTHING),
     });
+  });
+
+  it('has each variant there is that the engines at hand can show', () => {
+    const shown = broken.map(({ args }) => args[args.indexOf('--variant') + 1]);
+    // A control runs beside the library as it is.
+    const possible = variants.filter(({ control, engines }) => {
+      return !control && (onMariadb !== undefined || engines.includes('sqlite'));
+    });
+    expect(possible.map(({ name }) => name).filter((name) => !shown.includes(name))).toEqual([]);
   });
 
   it.each(broken)('catches $title', ({ title }) => {

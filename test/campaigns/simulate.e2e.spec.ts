@@ -26,8 +26,8 @@ describe('the simulation', () => {
   it(
     'finds nothing in the library as it is, and each fault happens',
     async () => {
-      const { status, output } = await simulate('--seed', '1', '--size', '1000');
-      expect(output).toContain('OK: 0 of 1000 damaged, 0 not repeated');
+      const { status, output } = await simulate('--seed', '1', '--size', '2000');
+      expect(output).toContain('OK: 0 of 2000 damaged, 0 not repeated');
       expect(status).toBe(0);
     },
     PATIENCE_MS,

@@ -37,9 +37,9 @@ export function isOk({ line }: HttpMessage): boolean {
 }
 
 /** Its head, and at least a byte of its body, but not all of it. */
-export function beginningOf({ bytes, body }: HttpMessage): Buffer {
+export function beginningOf({ bytes, body }: HttpMessage, random = Math.random): Buffer {
   const head = bytes.length - body.length;
-  return bytes.subarray(0, head + 1 + Math.floor(Math.random() * (body.length - 1)));
+  return bytes.subarray(0, head + 1 + Math.floor(random() * (body.length - 1)));
 }
 
 function firstOf(bytes: Buffer): HttpMessage | undefined {

@@ -78,10 +78,12 @@ export class Line {
         this.cut();
         return true;
       case 'request-cut':
-        return this.writeAndCut(this.broker, beginningOf(request));
+        return this.writeAndCut(this.broker, beginningOf(request, this.deps.faults.random));
       case 'answer-cut': {
         const answer = await this.ask(operation, request);
-        return answer !== undefined && this.writeAndCut(this.client, beginningOf(answer));
+        return (
+          answer !== undefined && this.writeAndCut(this.client, beginningOf(answer, this.deps.faults.random))
+        );
       }
       case 'ack-3-lost':
       case 'ack-5-answer-lost': {
@@ -99,7 +101,7 @@ export class Line {
 
   private async delay(operation: string, request: HttpMessage): Promise<boolean> {
     this.holds = true;
-    await pause(Math.random() * LONGEST_DELAY * this.deps.patienceMs);
+    await pause(this.deps.faults.random() * LONGEST_DELAY * this.deps.patienceMs);
     if (this.client.destroyed) this.deps.faults.late++;
     const answer = await this.ask(operation, request);
     this.holds = false;
@@ -110,7 +112,7 @@ export class Line {
 
   private async swallow(operation: string, request: HttpMessage): Promise<boolean> {
     const since = performance.now();
-    if (Math.random() < 0.5) void this.ask(operation, request);
+    if (this.deps.faults.random() < 0.5) void this.ask(operation, request);
     if (!this.client.destroyed) await new Promise((resolve) => this.client.once('close', resolve));
     return performance.now() - since >= OF_PATIENCE * this.deps.patienceMs;
   }

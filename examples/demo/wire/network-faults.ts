@@ -36,7 +36,8 @@ export class NetworkFaults {
   /** @param wanted of each kind */
   constructor(
     readonly wanted: number,
-    private readonly random: () => number = Math.random,
+    /** From 0 up to 1. */
+    readonly random: () => number = Math.random,
   ) {}
 
   get isEnough(): boolean {

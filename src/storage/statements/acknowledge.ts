@@ -32,7 +32,7 @@ export async function acknowledgeWithEffect(
   held: Lease,
   dedup: { scenarioId: number; bizId: Buffer; token: Buffer },
 ): Promise<WriteResult> {
-  // The number stands beside the token, because one claim's deliveries share a token and may share a biz-id.
+  // The number says of which of two copies it is.
   const dedupRow = 'k.scenario_id = ? AND k.biz_id = ? AND k.token = ? AND k.seq = ?';
   const dedupValues = [dedup.scenarioId, dedup.bizId, dedup.token, held.seq];
   const alias = dialect.engine === 'sqlite' ? '' : 'd.';
