@@ -1,0 +1,11 @@
+/** A RabbitMQ for one test alone, which says over IPC what is to be done to it: `kill`, `startAgain`. Ends with its parent. */
+import { startRabbitmq } from './rabbitmq.mjs';
+
+const server = await startRabbitmq();
+
+process.on('message', (call) => {
+  const calls = { kill: () => server.kill(), startAgain: () => server.startAgain() };
+  void calls[/** @type {keyof calls} */ (call)]().then(() => process.send?.({ done: call }));
+});
+process.on('disconnect', () => void server.stop().then(() => process.exit(0)));
+process.send?.({ url: server.url });
