@@ -44,7 +44,8 @@ export class RabbitmqConnection {
   }
 
   /** @throws BrokerUnreachableError when it is not there, or takes nothing from publishers */
-  refuseBlocked(): void {
+  refuseUnready(): void {
+    if (!this.model) throw this.unreachable(this.lastError);
     if (this.blocked === undefined) return;
     throw this.unreachable(new Error(`it takes nothing from publishers for now: ${this.blocked}`));
   }

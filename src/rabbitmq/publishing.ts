@@ -29,7 +29,7 @@ export class Publishing {
   ) {}
 
   async publish(messages: readonly EngineMessage[]): Promise<SendAnswer[]> {
-    this.connection.refuseBlocked();
+    this.connection.refuseUnready();
     await this.registry.read();
     // As known now: a queue that comes later was bound before it was written down.
     const wanted = this.queuesFor(messages);

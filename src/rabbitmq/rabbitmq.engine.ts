@@ -67,6 +67,10 @@ export class RabbitmqEngine implements MessageEngine {
     return this.parts.registry.identify();
   }
 
+  async expectPublish(): Promise<void> {
+    this.parts.publishing.refuseUnready();
+  }
+
   publish(messages: readonly EngineMessage[]) {
     return this.parts.publisher.publish(messages);
   }

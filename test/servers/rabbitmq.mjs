@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { keep } from './keep.mjs';
 import { freePort } from './ports.mjs';
-import { lastLines } from './run.mjs';
+import { lastLines, run } from './run.mjs';
 import { librariesOf, unpackedPackage } from './unpacked-package.mjs';
 
 const READY_WITHIN_MS = 60_000;
@@ -18,6 +18,7 @@ const READY_WITHIN_MS = 60_000;
  * @property {() => Promise<number | undefined>} pid
  * @property {() => Promise<void>} kill        kill -9: what it has not written down is gone
  * @property {() => Promise<void>} startAgain  on the same data
+ * @property {(...call: string[]) => Promise<void>} control  rabbitmqctl
  * @property {() => Promise<void>} stop
  */
 
@@ -101,6 +102,9 @@ export async function startRabbitmq() {
     },
     async startAgain() {
       kept = await begin();
+    },
+    async control(...call) {
+      await run(join(lib, home, 'sbin/rabbitmqctl'), call, { timeoutMs: 60_000, env });
     },
     async stop() {
       await kept.stop();

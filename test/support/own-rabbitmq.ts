@@ -27,6 +27,15 @@ export class OwnRabbitmq {
     return this.call('startAgain');
   }
 
+  /** It takes nothing from publishers any more, as when its memory has run out. */
+  runFull(): Promise<void> {
+    return this.call('runFull');
+  }
+
+  runFree(): Promise<void> {
+    return this.call('runFree');
+  }
+
   async close(): Promise<void> {
     const gone = once(this.keeper, 'exit');
     this.keeper.disconnect();

@@ -6,8 +6,11 @@ import { type RabbitmqOptions, rabbitmq } from '../../src/rabbitmq/index.js';
 /** The server that the test command could bring up; what it couldn't, it says itself. */
 export const rabbitmqUrl = process.env.MQ_TEST_RABBITMQ_URL;
 
-/** Its specs are skipped, and say so by their name, where there is no server. */
-export const describeRabbitmq = rabbitmqUrl ? describe : describe.skip;
+/** A spec of it is skipped where there is no server. */
+export function describeRabbitmq(name: string, specs: () => void): void {
+  if (rabbitmqUrl) describe(name, specs);
+  else describe.skip(`${name} (MQ_TEST_RABBITMQ_URL is not set: no server could be had)`, specs);
+}
 
 /** A broker of a test's own on the server of all tests, told from others by its prefix. */
 export interface TestRabbitmq {

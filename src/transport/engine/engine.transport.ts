@@ -106,6 +106,7 @@ export function engineTransport({
       ),
 
     async acceptance() {
+      await engine.expectPublish();
       const broker = await engine.identify();
       const { now } = await local.identify();
       return { now, broker, windowMs, floor: undefined, knownClaims: 0 };

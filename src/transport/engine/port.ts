@@ -77,6 +77,13 @@ export interface MessageEngine {
   identify(): Promise<Buffer>;
 
   /**
+   * Asked before a relay takes anything from its outbox.
+   *
+   * @throws where it is away, or takes nothing from publishers for now
+   */
+  expectPublish(): Promise<void>;
+
+  /**
    * Steps 1 to 3. Answers `landed` only when each group that is subscribed has the message safe; `refused` where nobody
    * can have it yet. In the order given, for those of one key.
    */
