@@ -9,7 +9,7 @@ const rooms = {
   broker: ['storage', 'transaction', 'topic', 'events', 'errors'],
   transport: ['topic', 'errors'],
   wire: ['transport', 'topic', 'errors'],
-  service: ['wire', 'broker', 'storage', 'topic', 'events', 'errors'],
+  service: ['wire', 'broker', 'storage', 'topic', 'waiting', 'events', 'errors'],
   publisher: ['transport', 'transaction', 'topic', 'storage', 'events', 'waiting', 'errors'],
   consumer: ['transport', 'transaction', 'topic', 'storage', 'events', 'waiting', 'errors'],
   audit: ['storage', 'errors'],

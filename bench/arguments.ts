@@ -4,17 +4,28 @@ import type { KeyOrder } from './support/filled-dedup.js';
 
 export const USAGE = `npm run bench -- NAME [options]
 
-  NAME              paid-card, old-read-view, dedup-rows, forgetting-beside-load or shapes; bench/README.md says what each of them measures
-  --database URL    mariadb:// or mysql://, of a user who may create databases; left out, old-read-view and shapes take SQLite. paid-card starts its servers itself
+  NAME              paid-card, backlogs, old-read-view, dedup-rows, forgetting-beside-load, memory or shapes; bench/README.md says what each of them measures
+  --database URL    mariadb:// or mysql://, of a user who may create databases; left out, old-read-view, memory and shapes take SQLite. paid-card starts its servers itself
   --rounds N        9 unless given; of paid-card, as many as its size has
 
   paid-card               --size small|quick|full  --messages N  --only PART,PART  --out FOLDER  --render FOLDER
   old-read-view           --finished N,N  --backlog N
   dedup-rows              --sizes N,N     --keys ordered,random     --pools MIB,MIB
   forgetting-beside-load  --rows N        --publishers N            --window MS
+  memory                  --messages N
   shapes                  --payments N`;
 
-const NAMES = ['paid-card', 'old-read-view', 'dedup-rows', 'forgetting-beside-load', 'shapes'] as const;
+const NAMES = [
+  'paid-card',
+  'backlogs',
+  'old-read-view',
+  'dedup-rows',
+  'forgetting-beside-load',
+  'memory',
+  'shapes',
+] as const;
+/** What these measure there is with SQLite, or they start their servers themselves. */
+const WITHOUT_SERVER: readonly string[] = ['paid-card', 'old-read-view', 'memory', 'shapes'];
 const KEY_ORDERS = ['ordered', 'random'] as const;
 
 export interface Arguments {
@@ -68,7 +79,7 @@ export function readArguments(argv: readonly string[]): Arguments {
   if (!name || positionals.length > 1) {
     throw new Error(`NAME must be one of ${NAMES.join(', ')} (got ${positionals.join(' ') || 'none'}).`);
   }
-  if (!['paid-card', 'old-read-view', 'shapes'].includes(name) && values.database === undefined) {
+  if (!WITHOUT_SERVER.includes(name) && values.database === undefined) {
     throw new Error(`${name} needs --database: it is about a server.`);
   }
   return {

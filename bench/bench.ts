@@ -1,7 +1,9 @@
 import 'reflect-metadata';
 import { type Arguments, USAGE, readArguments } from './arguments.js';
+import { backlogs } from './backlogs.js';
 import { dedupRows } from './dedup-rows.js';
 import { forgettingBesideLoad } from './forgetting-beside-load.js';
+import { memory } from './memory.js';
 import { oldReadView } from './old-read-view.js';
 import { paidCard } from './paid-card/paid-card.js';
 import { shapes } from './shapes.js';
@@ -28,6 +30,10 @@ function run({ name, url, keys: orders, ...args }: Arguments): Promise<void | bo
   switch (name) {
     case 'paid-card':
       return paidCard({ ...args, rounds: args.givenRounds });
+    case 'backlogs':
+      return backlogs({ url: url!, ...args });
+    case 'memory':
+      return memory({ url, messages: args.messages ?? 1_000_000 });
     case 'shapes':
       return shapes({ url, ...args });
     case 'old-read-view':

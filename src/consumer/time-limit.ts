@@ -1,4 +1,5 @@
 import { DeliveryTimeoutError } from '../errors/index.js';
+import { passOn } from '../storage/index.js';
 import type { Stoppable } from './stoppable.js';
 
 /** What it means that the time was up. */
@@ -29,18 +30,19 @@ export async function withinTimeLimit<T>(
 }
 
 /** Waits no longer than until somebody gets its transaction out of the way. */
-export async function untilAbandoned<T>(work: Promise<T>, running: Stoppable): Promise<T> {
-  const abandoned = new Promise<never>((_, reject) => {
+export function untilAbandoned<T>(work: Promise<T>, running: Stoppable): Promise<T> {
+  return new Promise((resolve, reject) => {
     const { abandon } = running;
-    running.abandon = (cause) => {
+    const abandonWork = (cause: Error) => {
       abandon?.(cause);
+      over();
       reject(cause);
     };
+    const over = () => {
+      // What comes after work that was abandoned has one of its own.
+      if (running.abandon === abandonWork) running.abandon = undefined;
+    };
+    running.abandon = abandonWork;
+    passOn(work, over, { resolve, reject });
   });
-  try {
-    return await Promise.race([work, abandoned]);
-  } finally {
-    running.abandon = undefined;
-    work.catch(() => undefined);
-  }
 }

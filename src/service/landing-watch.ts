@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { PollPace } from '../waiting/index.js';
 
 export interface LandedIn {
   topic: string;
@@ -19,11 +20,11 @@ interface Waiter {
   wake: () => void;
 }
 
-/** How often to look for what other instances have landed, while somebody waits; milliseconds. One short statement each time. */
-const BUSY_MS = 5;
-const IDLE_MS = 20;
-/** After a landing it is looked that often for so long; milliseconds. */
-const BUSY_FOR_MS = 2_000;
+/**
+ * How often to look for what other instances have landed, while somebody waits, at the least; milliseconds. After a landing
+ * it is looked every few, and then ever less often. One short read each time.
+ */
+const IDLE_MS = 200;
 const AFTER_ERROR_MS = 500;
 /** A look that is older than this is begun near the end. Milliseconds. */
 const STALE_MS = 1_000;
@@ -41,7 +42,7 @@ export class LandingWatch {
   private readonly stopped = new AbortController();
   private last: number | undefined;
   private lookedAt = -Infinity;
-  private busyUntil = 0;
+  private readonly pace = new PollPace(IDLE_MS);
   private checking: Promise<void> | undefined;
   private looping: Promise<void> | undefined;
 
@@ -119,11 +120,7 @@ export class LandingWatch {
   private async loop(): Promise<void> {
     const { signal } = this.stopped;
     while (this.waiters.size > 0 && !signal.aborted) {
-      const pauseMs = (await this.check())
-        ? performance.now() < this.busyUntil
-          ? BUSY_MS
-          : IDLE_MS
-        : AFTER_ERROR_MS;
+      const pauseMs = (await this.check()) ? this.pace.next() : AFTER_ERROR_MS;
       await pause(pauseMs, undefined, { signal }).catch(() => undefined);
     }
   }
@@ -145,7 +142,7 @@ export class LandingWatch {
     this.last = Math.max(last, this.last ?? 0);
     this.lookedAt = performance.now();
     if (topics.length === 0) return;
-    this.busyUntil = performance.now() + BUSY_FOR_MS;
+    this.pace.foundUnasked();
     this.tell(topics);
   }
 

@@ -1,4 +1,4 @@
-import type { QueryRunner } from 'typeorm';
+import type { EntityManager, QueryRunner } from 'typeorm';
 
 /** On the runner of a scope, under a name that the ESM and the CommonJS copy of the library share. */
 const GUARDED: unique symbol = Symbol.for('nestjs-idempotent-mq.guarded');
@@ -20,7 +20,7 @@ export function isGuarded(runner: object): runner is GuardedRunner {
 }
 
 export function markGuarded(runner: object, doom: (cause: unknown) => void): void {
-  Object.defineProperty(runner, GUARDED, { value: doom });
+  (runner as GuardedRunner)[GUARDED] = doom;
 }
 
 /** Makes the scope of this runner unable to commit. */
@@ -33,17 +33,19 @@ export function doomScopeOf(runner: GuardedRunner, cause: unknown): void {
  * it alone may call them.
  */
 export function nestedTransactions(runner: GuardableRunner): (...args: unknown[]) => Promise<unknown> {
-  const { manager } = runner;
-  const bound = (method: 'startTransaction' | 'commitTransaction' | 'rollbackTransaction') => ({
-    value: runner[method].bind(runner),
-  });
-  const queryRunner: unknown = Object.create(runner, {
-    startTransaction: bound('startTransaction'),
-    commitTransaction: bound('commitTransaction'),
-    rollbackTransaction: bound('rollbackTransaction'),
-    // TypeORM puts any manager that is made for the runner in its place.
-    manager: { value: manager },
-  });
-  const nesting: unknown = Object.create(manager, { queryRunner: { value: queryRunner } });
-  return manager.transaction.bind(nesting) as (...args: unknown[]) => Promise<unknown>;
+  const { manager, startTransaction, commitTransaction, rollbackTransaction } = runner;
+  const transaction = Reflect.get(manager, 'transaction') as (...args: unknown[]) => Promise<unknown>;
+  let nesting: EntityManager | undefined;
+  const nestingManager = (): EntityManager => {
+    const queryRunner: unknown = Object.create(runner, {
+      startTransaction: { value: startTransaction.bind(runner) },
+      commitTransaction: { value: commitTransaction.bind(runner) },
+      rollbackTransaction: { value: rollbackTransaction.bind(runner) },
+      // TypeORM puts any manager that is made for the runner in its place.
+      manager: { value: manager },
+    });
+    return Object.create(manager, { queryRunner: { value: queryRunner } }) as EntityManager;
+  };
+  // Few handlers nest, and each pays for what is made ahead.
+  return (...args) => Reflect.apply(transaction, (nesting ??= nestingManager()), args);
 }

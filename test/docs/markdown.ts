@@ -15,6 +15,7 @@ export function filesBelow(folder: string): string[] {
 /** Every document of the project that is written for people. */
 export const documents = (): string[] => [
   'README.md',
+  'README-zh-CN.md',
   'CHANGELOG.md',
   'CONTRIBUTING.md',
   ...filesBelow('docs').filter((path) => path.endsWith('.md')),
@@ -35,16 +36,23 @@ export function tableUnder(markdown: string, heading: string): string[][] {
   const section = markdown.split(`\n${heading}\n`)[1]?.split(/^#{1,6} /m)[0];
   if (section === undefined) throw new Error(`there is no heading "${heading}"`);
   const rows = section.split('\n').filter((line) => line.startsWith('|'));
-  return rows.slice(2).map((row) =>
-    row
-      .split(/(?<!\\)\|/)
-      .slice(1, -1)
-      .map((cell) => cell.trim().replaceAll('`', '').replaceAll('\\|', '|')),
-  );
+  return rows
+    .slice(2)
+    .map((row) => cellsOf(row).map((cell) => cell.replaceAll('`', '').replaceAll('\\|', '|')));
 }
 
-/** GitHub's anchor of a heading. */
+/** The cells of one line of a table, as they are written. */
+export function cellsOf(row: string): string[] {
+  return row
+    .split(/(?<!\\)\|/)
+    .slice(1, -1)
+    .map((cell) => cell.trim());
+}
+
+/** The anchor of a heading: the one that it is given, as those of a translation are, or GitHub's. */
 export function anchorOf(heading: string): string {
+  const [, given] = /<a id="([^"]+)"><\/a>/.exec(heading) ?? [];
+  if (given !== undefined) return given;
   const text = heading.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').replaceAll('`', '');
   return text
     .trim()

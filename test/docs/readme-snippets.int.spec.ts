@@ -50,6 +50,10 @@ describe('the code of the README and of the guides', () => {
     expect(blocks.length).toBeGreaterThan(5);
     expect([...blocks].sort()).toEqual([...regions].sort());
   });
+
+  it('is the same in the Chinese README', () => {
+    expect(codeBlocks(read('README-zh-CN.md'), 'ts')).toEqual(codeBlocks(read('README.md'), 'ts'));
+  });
 });
 
 describe.each(engines)('the code of the README, on %s', (engine) => {

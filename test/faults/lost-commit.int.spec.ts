@@ -5,6 +5,7 @@ import { type CommitFault, type FaultProxy, faultProxy } from '../support/fault-
 import {
   BatchIssuing,
   CardIssuing,
+  SharedIssuing,
   cardedPayments,
   paymentIds,
   untilAllIsThrough,
@@ -84,6 +85,38 @@ describeOnServers('a COMMIT whose answer is lost, on %s', (engine) => {
       expect(app.seen.filter(({ type }) => type === 'commit-unknown').length).toBeGreaterThan(6);
       expect(app.seen.filter(({ type }) => type === 'dead-lettered')).toEqual([]);
       expect(app.seen.filter(({ type }) => type === 'retry-scheduled')).toEqual([]);
+    },
+    90_000,
+  );
+
+  it.each(FAULTS)(
+    'of several deliveries (%s), one of which had committed by itself, leaves the others with one card each',
+    async (fault) => {
+      await app.close();
+      app = await startApp(proxy.database, {
+        entities: [PaymentTable, CardTable],
+        providers: [SharedIssuing],
+        options: { statementTimeoutMs: 500, consumers: { leaseMs: 3_000 } },
+      });
+      const [first, ...ids] = paymentIds(COUNT) as [string, ...string[]];
+      SharedIssuing.commitsAt = ids[3];
+      // Nothing is hoarded before a handler has shown that it is fast.
+      await app.outbox.publish(PaymentSucceeded, payment(first), { standalone: true });
+      await app.events('acknowledged');
+      // That of the library, behind that of the handler.
+      const isWitnessed = (wrote: string) =>
+        /JOIN .?mq_dedup/.test(wrote) && !/INSERT INTO .?card/i.test(wrote);
+      proxy.decide((wrote) => (isWitnessed(wrote) && proxy.faults < 1 ? fault : undefined));
+      await app.outbox.publishAll(PaymentSucceeded, ids.map(payment), { standalone: true });
+      await app.events('commit-unknown');
+      // Whoever was through has had its ACK already where the COMMIT was done after all, as has the one that committed.
+      const isDone = fault !== 'command-lost';
+      await app.events('acknowledged', COUNT - (isDone ? 4 : 1));
+      if (!isDone) await app.events('dead-lettered');
+      const letters = app.seen.filter(({ type }) => type === 'dead-lettered');
+      expect(letters).toMatchObject(isDone ? [] : [{ bizId: ids[3], reason: 'torn' }]);
+      expect(await cardedPayments(app)).toEqual([first, ...ids]);
+      expect(proxy.faults).toBe(1);
     },
     90_000,
   );

@@ -10,6 +10,7 @@ const repository = resolve(__dirname, '../..');
 const BUILT_FROM = [
   'package.json',
   'README.md',
+  'README-zh-CN.md',
   'CHANGELOG.md',
   'LICENSE',
   'docs',
@@ -129,11 +130,16 @@ describe('the packed package', () => {
     expect(readdirSync(installed).sort()).toEqual([
       'CHANGELOG.md',
       'LICENSE',
+      'README-zh-CN.md',
       'README.md',
       'dist',
       'docs',
       'package.json',
     ]);
+  });
+
+  it('has one README.* at its root, of which npm makes the page of the package', () => {
+    expect(readdirSync(installed).filter((name) => /^readme(\.|$)/i.test(name))).toEqual(['README.md']);
   });
 
   /** Each dependency by itself: the package has to be a real folder among them. */

@@ -35,6 +35,21 @@ export class BatchIssuing {
   }
 }
 
+/** One after the other in one transaction, which that of `commitsAt` commits by itself. */
+@Injectable()
+export class SharedIssuing {
+  static commitsAt: string | undefined;
+
+  @IdempotentConsumer(PaymentSucceeded, { group: 'card-issuing', perTransaction: 50, concurrency: 1 })
+  async issue(
+    { paymentId }: PayloadOf<typeof PaymentSucceeded>,
+    { manager, group }: DeliveryContext,
+  ): Promise<void> {
+    await manager.insert(CardRow, { paymentId, issuedBy: group });
+    if (SharedIssuing.commitsAt === paymentId) await manager.query('COMMIT');
+  }
+}
+
 /** The payments that cards were issued for, sorted; one that has two is there twice. */
 export async function cardedPayments({ dataSource }: TestApp): Promise<string[]> {
   const cards = await dataSource.getRepository(CardRow).find();

@@ -22,6 +22,7 @@ const NOW = 'CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS UNSIGNED)';
 
 export const INSERT_PAYMENT = 'INSERT INTO payment (payment_id, amount) VALUES (?, ?)';
 export const INSERT_CARD = 'INSERT INTO card (payment_id) VALUES (?)';
+export const INSERT_CARDS = 'INSERT INTO card (payment_id) VALUES ?';
 
 export async function createBusiness(place: Place, kind: SqlKind, { dedup = true } = {}): Promise<void> {
   await statements(place.urls[kind]!, [`CREATE DATABASE ${place.name}`]);
@@ -74,6 +75,8 @@ export function openPool(
     connectionLimit: connections,
     maxIdle: connections,
     multipleStatements,
+    // mysql2 notes a stack for each statement otherwise, in case that it fails.
+    trace: false,
   });
   // Queued before whatever the one who asked for the connection sends.
   pool.pool.on('connection', (connection) => {

@@ -4,13 +4,16 @@ import type { Contestant } from '../contestant.js';
 const GROUPS: Record<string, () => Promise<readonly Contestant[]>> = {
   'raw-mariadb': async () => {
     const { raw } = await import('./raw.js');
-    return [raw('mariadb', 'stacked'), raw('mariadb', 'same'), raw('mariadb', 'naive')];
+    const { typeorm } = await import('./typeorm.js');
+    return [raw('mariadb', 'stacked'), raw('mariadb', 'same'), raw('mariadb', 'naive'), typeorm('mariadb')];
   },
   'ours-mariadb': async () => {
     const { ours } = await import('./ours.js');
     return [
       ours('mariadb', 'one', 'one-by-one'),
       ours('mariadb', 'one', 'shared'),
+      ours('mariadb', 'one', 'batch'),
+      ours('mariadb', 'one', 'entities'),
       ours('mariadb', 'apart', 'one-by-one'),
       ours('mariadb', 'apart', 'shared'),
       ours('mariadb', 'service', 'one-by-one'),
@@ -32,6 +35,7 @@ const GROUPS: Record<string, () => Promise<readonly Contestant[]>> = {
     return [
       ours('mysql', 'one', 'one-by-one'),
       ours('mysql', 'one', 'shared'),
+      ours('mysql', 'one', 'batch'),
       ours('mysql', 'apart', 'one-by-one'),
       ours('mysql', 'service', 'one-by-one'),
     ];

@@ -9,6 +9,7 @@ import {
   type IdempotentMqOptions,
   OutboxPublisher,
 } from '../../../src/index.js';
+import { ENTITIES, PaymentRow } from '../business/entities.js';
 import {
   INSERT_PAYMENT,
   type SqlKind,
@@ -18,7 +19,7 @@ import {
   statements,
 } from '../business/mysql.js';
 import { type Contestant, type OpenOptions, type Opened, type Place, brokerNameOf } from '../contestant.js';
-import { type HandlerOf, PaymentSucceeded, single } from './ours-handlers.js';
+import { type HandlerOf, PaymentSucceeded, batched, single, withEntities } from './ours-handlers.js';
 
 /** One database; an outbox with a relay and the broker in a database of its own; a broker that is a service. */
 type Shape = 'one' | 'apart' | 'service';
@@ -39,6 +40,8 @@ interface Way {
   label: string;
   settings: string;
   handler: HandlerOf;
+  /** Payments are inserted as entities as well. */
+  entities?: boolean;
 }
 
 /** How messages are handled. One more way is an entry here, maybe a handler in ours-handlers.ts, and a word in index.ts. */
@@ -49,6 +52,17 @@ const WAYS = {
     settings:
       'perTransaction 20, in 4 places at once: all or nothing per transaction, and each alone where one fails',
     handler: single({ perTransaction: 20, concurrency: 4 }),
+  },
+  entities: {
+    label: 'one by one, entities',
+    settings: 'a transaction for each message; payment and card by manager.insert()',
+    handler: withEntities({}),
+    entities: true,
+  },
+  batch: {
+    label: 'batch handler',
+    settings: 'batches of up to 100, in 2 places at once, with one INSERT for all cards of a batch',
+    handler: batched({ batch: { max: 100 }, concurrency: 2 }),
   },
 } satisfies Record<string, Way>;
 
@@ -66,7 +80,7 @@ export function ours(kind: SqlKind, shape: Shape, way: keyof typeof WAYS): Conte
       await createBusiness(place, kind, { dedup: false });
       if (shape !== 'one') await statements(place.urls[kind]!, [`CREATE DATABASE ${brokerOf(place).name}`]);
     },
-    open: (place, options) => openApp({ place, kind, shape, handler: WAYS[way].handler }, options),
+    open: (place, options) => openApp({ place, kind, shape, way: WAYS[way] }, options),
     ...(shape !== 'one' && {
       landed: async (place: Place) => (await count(place, kind, 'mq_outbox')) === 0,
     }),
@@ -99,13 +113,10 @@ interface App {
   place: Place;
   kind: SqlKind;
   shape: Shape;
-  handler: HandlerOf;
+  way: Way;
 }
 
-async function openApp(
-  { place, kind, shape, handler }: App,
-  { payers, consumer }: OpenOptions,
-): Promise<Opened> {
+async function openApp({ place, kind, shape, way }: App, { payers, consumer }: OpenOptions): Promise<Opened> {
   // A pool that paying never waits for; consumers and claims have connections of the library's own.
   const connections = Math.max(2, payers);
   const options: IdempotentMqOptions = {
@@ -115,7 +126,7 @@ async function openApp(
     ...brokerOption({ place, kind, shape }),
   };
   const app = await NestFactory.createApplicationContext(
-    appModule(dataSource(place, kind, connections), options, consumer && handler(consumer)),
+    appModule(dataSource(place, kind, connections), options, consumer && way.handler(consumer)),
     { logger: ['error', 'warn'], abortOnError: false },
   );
   const business = app.get<DataSource>(getDataSourceToken());
@@ -128,7 +139,9 @@ async function openApp(
   return {
     pay: (payment) =>
       business.transaction(async (manager) => {
-        await manager.query(INSERT_PAYMENT, [payment.paymentId, payment.amount]);
+        const { paymentId, amount } = payment;
+        if (way.entities) await manager.insert(PaymentRow, { paymentId, amount });
+        else await manager.query(INSERT_PAYMENT, [paymentId, amount]);
         await outbox.publish(PaymentSucceeded, payment, { manager });
       }),
     close: () => app.close(),
@@ -148,7 +161,7 @@ function appModule(
   return App;
 }
 
-function brokerOption({ place, kind, shape }: Omit<App, 'handler'>): Pick<IdempotentMqOptions, 'broker'> {
+function brokerOption({ place, kind, shape }: Omit<App, 'way'>): Pick<IdempotentMqOptions, 'broker'> {
   switch (shape) {
     case 'one':
       return {};
@@ -162,5 +175,5 @@ function brokerOption({ place, kind, shape }: Omit<App, 'handler'>): Pick<Idempo
 function dataSource({ urls, name }: Place, kind: SqlKind, poolSize = 10): DataSourceOptions {
   const { hostname, port, username, password } = new URL(urls[kind]!);
   const address = { host: hostname, port: Number(port), username, password };
-  return { type: kind, ...address, database: name, poolSize };
+  return { type: kind, ...address, database: name, poolSize, entities: ENTITIES, trace: false };
 }

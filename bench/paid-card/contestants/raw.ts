@@ -18,7 +18,7 @@ import { Backlog } from './raw-backlog.js';
 /** The limit: the same durable work on the same tables by mysql2 alone, for this one topic and this one group. */
 
 const NOW = 'CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS UNSIGNED)';
-const TABLES = [
+export const TABLES = [
   'CREATE TABLE topic (id INT UNSIGNED NOT NULL PRIMARY KEY)',
   `CREATE TABLE subscription (id INT UNSIGNED NOT NULL PRIMARY KEY, topic_id INT UNSIGNED NOT NULL,
     group_name VARBINARY(200) NOT NULL, removed TINYINT NOT NULL DEFAULT 0, UNIQUE KEY topic_group (topic_id, group_name))`,
@@ -31,8 +31,11 @@ const TABLES = [
   'INSERT INTO topic VALUES (1)',
   "INSERT INTO subscription (id, topic_id, group_name) VALUES (1, 1, 'card-issuing')",
 ];
-const DEDUP = `INSERT INTO dedup (scenario_id, biz_id, token, seq, created_at) VALUES (1, ?, ?, ?, ${NOW})`;
-const GONE = 'DELETE FROM delivery WHERE subscription_id = 1 AND seq = ?';
+export const INSERT_MESSAGE = `INSERT INTO message (inner_msg_id, topic_id, biz_id, body, landed_at) VALUES (?, 1, ?, ?, ${NOW})`;
+export const FAN_OUT = `INSERT INTO delivery (subscription_id, seq) SELECT s.id, ? FROM topic t
+  JOIN subscription s ON s.topic_id = t.id WHERE t.id = 1 AND s.removed = 0 LOCK IN SHARE MODE`;
+export const DEDUP = `INSERT INTO dedup (scenario_id, biz_id, token, seq, created_at) VALUES (1, ?, ?, ?, ${NOW})`;
+export const GONE = 'DELETE FROM delivery WHERE subscription_id = 1 AND seq = ?';
 
 export interface Claimed {
   seq: number;
@@ -140,15 +143,12 @@ function openRaw(place: Place, kind: SqlKind, way: WayOfConsuming, options: Open
 async function publish(connection: PoolConnection, payment: Payment): Promise<void> {
   await connection.query('START TRANSACTION');
   await connection.query(INSERT_PAYMENT, [payment.paymentId, payment.amount]);
-  const [{ insertId }] = await connection.query<ResultSetHeader>(
-    `INSERT INTO message (inner_msg_id, topic_id, biz_id, body, landed_at) VALUES (?, 1, ?, ?, ${NOW})`,
-    [randomBytes(16), Buffer.from(payment.paymentId), Buffer.from(JSON.stringify(payment))],
-  );
-  await connection.query(
-    `INSERT INTO delivery (subscription_id, seq) SELECT s.id, ? FROM topic t
-     JOIN subscription s ON s.topic_id = t.id WHERE t.id = 1 AND s.removed = 0 LOCK IN SHARE MODE`,
-    [insertId],
-  );
+  const [{ insertId }] = await connection.query<ResultSetHeader>(INSERT_MESSAGE, [
+    randomBytes(16),
+    Buffer.from(payment.paymentId),
+    Buffer.from(JSON.stringify(payment)),
+  ]);
+  await connection.query(FAN_OUT, [insertId]);
   await connection.query('COMMIT');
 }
 

@@ -23,6 +23,7 @@ interface Aim {
 
 const ONE = 'ours-mariadb-one-one-by-one';
 const SHARED = 'ours-mariadb-one-shared';
+const BATCH = 'ours-mariadb-one-batch';
 
 const AIMS: readonly Aim[] = [
   { what: 'publish ÷ by hand', of: ONE, to: 'raw-mariadb-same', metric: PUBLISH, least: 0.97 },
@@ -76,6 +77,13 @@ const AIMS: readonly Aim[] = [
     to: 'raw-mariadb-stacked',
     metric: CONSUME,
     least: 2.2,
+  },
+  {
+    what: 'consume, batches ÷ by hand, 3 round trips',
+    of: BATCH,
+    to: 'raw-mariadb-stacked',
+    metric: CONSUME,
+    least: 6,
   },
   {
     what: 'end to end, shared ÷ by hand, 3 round trips',

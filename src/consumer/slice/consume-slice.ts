@@ -26,6 +26,14 @@ interface Attempt {
   manner: Manner;
 }
 
+/** What is proven, and needs nothing but its COMMIT. */
+interface Proven {
+  run: readonly Member[];
+  /** Not run, because one before them has ended the transaction. */
+  untouched: readonly Member[];
+  mark: DedupMark;
+}
+
 const ALL_ALONE: SliceResult = { outcomes: new Map(), next: [] };
 
 /**
@@ -70,7 +78,7 @@ async function consumeReadable(
     if (together.abortedBy) return ALL_ALONE;
     return { outcomes: new Map(readable.map(({ held }) => [held, { kind: 'not-run', error }])), next: [] };
   }
-  let ready: readonly Member[] | SliceResult;
+  let ready: Proven | SliceResult;
   try {
     ready = await upToTheCommit(attempt, readable);
   } catch {
@@ -103,8 +111,8 @@ async function openScope(
   return scope;
 }
 
-/** @returns those that are proven and can be committed; or what is to be done where nothing can */
-async function upToTheCommit(attempt: Attempt, readable: Member[]): Promise<readonly Member[] | SliceResult> {
+/** @returns what can be committed; or what is to be done where nothing can */
+async function upToTheCommit(attempt: Attempt, readable: Member[]): Promise<Proven | SliceResult> {
   const { deps, path, scope, manner } = attempt;
   let members: Member[];
   try {
@@ -119,9 +127,10 @@ async function upToTheCommit(attempt: Attempt, readable: Member[]): Promise<read
   const mark = markRows(attempt, members);
   try {
     const run = await manner.run(scope, members);
-    await leaveOut(mark, scope, members.slice(run.length));
+    const untouched = members.slice(run.length);
+    await leaveOut(mark, scope, untouched);
     await prove(path, scope, mark, run);
-    return run;
+    return { run, untouched, mark };
   } catch (error) {
     for (const { held } of members) held.settling = false;
     await scope.rollback();
@@ -206,23 +215,44 @@ function isDurableInPart({ session }: GuardedScope): boolean {
   return session.autocommitSeen || session.mayBeDurable;
 }
 
-async function commitAndAck(
-  { deps, path, scope }: Attempt,
-  members: readonly Member[],
-): Promise<SliceResult> {
+async function commitAndAck(attempt: Attempt, proven: Proven): Promise<SliceResult> {
+  const { deps, path, scope } = attempt;
+  const { run } = proven;
   try {
     await scope.commit();
   } catch (error) {
     // SQLite answers for itself: an error of its COMMIT is a no.
     if (deps.connections.database.dialect.engine === 'sqlite') return ALL_ALONE;
-    return {
-      outcomes: new Map(members.map(({ held }) => [held, { kind: 'commit-unknown', error }])),
-      next: [],
-    };
+    return { outcomes: await afterLostCommit(attempt, proven, error), next: [] };
   }
-  const acked = members.map(async ({ held }): Promise<[HeldDelivery, Outcome]> => [
+  const acked = run.map(async ({ held }): Promise<[HeldDelivery, Outcome]> => [
     held,
     await path.afterCommit(held),
   ]);
   return { outcomes: new Map(await Promise.all(acked)), next: [] };
+}
+
+/**
+ * Nobody knows whether it was done. Where one of the handlers had committed by itself before, the dedup rows of all may be
+ * durable all the same, also of those that are whole, or were not run: met by a redelivery, they would look torn.
+ */
+async function afterLostCommit(
+  { deps, path, scope }: Attempt,
+  { run, untouched, mark }: Proven,
+  error: unknown,
+): Promise<Map<HeldDelivery, Outcome>> {
+  const { endedWithin, mayHaveEnded } = scope.session;
+  const known = endedWithin || mayHaveEnded ? run.filter(({ progress }) => progress === 'whole') : [];
+  const sorted = await sortOut(deps, path, { mark, name: scope.name, cause: error, isDurable: false }, [
+    ...known,
+    ...untouched,
+  ]);
+  const outcomes = new Map(sorted);
+  for (const { held } of run) {
+    const { kind } = outcomes.get(held) ?? {};
+    // Its ACK is not needed where the COMMIT was done.
+    if (!known.some((one) => one.held === held) || kind === 'lease-lost')
+      outcomes.set(held, { kind: 'commit-unknown', error });
+  }
+  return outcomes;
 }

@@ -26,6 +26,7 @@ const CLOSING_MS = 2_000;
 /** What is used here of a connection of mysql2. */
 interface PooledConnection {
   destroy(): void;
+  promise?(): object;
   stream?: { destroy(): void };
 }
 
@@ -189,6 +190,7 @@ class MysqlConnections implements LibraryConnections {
         connection.destroy();
         throw error;
       }
+      keepPromising(connection);
       this.prepared.set(connection, setting);
     }
     return { runner, connection };
@@ -229,6 +231,12 @@ class MysqlConnections implements LibraryConnections {
     };
     return { lease, on };
   }
+}
+
+/** TypeORM asks for the connection's side with promises at each statement, and mysql2 would make a new one each time. */
+function keepPromising(connection: PooledConnection): void {
+  const promising = connection.promise?.();
+  if (promising) connection.promise = () => promising;
 }
 
 /** Gives the connection of a runner back, or away, once. */
@@ -296,6 +304,8 @@ function ownOptions(
     extra: {
       ...extra,
       connectionLimit: connections,
+      // A stack for each statement, in case that it fails: TypeORM's own error has one.
+      trace: false,
       // mysql2 closes idle connections only where fewer may be idle than open; the server, which ends its own, comes later.
       maxIdle: Math.max(1, connections - 1),
       idleTimeout: (idleTimeoutSeconds * 1000) / 2,
