@@ -134,6 +134,14 @@ export class RabbitmqConnection {
   }
 }
 
+/**
+ * Never waited for: where the connection breaks meanwhile, amqplib never says that the channel is closed, and whoever waited
+ * for it would for ever.
+ */
+export function closeQuietly(channel: Channel): void {
+  channel.close().catch(() => undefined);
+}
+
 /** @throws Error when no answer comes in time */
 export async function answered<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { describeError } from '../errors/index.js';
 import type { EngineDelivery, EngineReceiver, EngineSubscription } from '../transport/engine/port.js';
-import type { RabbitmqConnection } from './connection.js';
+import { type RabbitmqConnection, closeQuietly } from './connection.js';
 import { fromMessage } from './message.codec.js';
 import type { Topology } from './topology.js';
 
@@ -13,6 +13,7 @@ export class Consuming {
   private readonly stopped = new AbortController();
   private readonly running: Promise<void>;
   private channel: Channel | undefined;
+  private giveUp: (() => void) | undefined;
 
   constructor(
     private readonly subscription: EngineSubscription,
@@ -29,7 +30,11 @@ export class Consuming {
 
   async stop(): Promise<void> {
     this.stopped.abort();
-    await this.channel?.close().catch(() => undefined);
+    if (this.channel) {
+      closeQuietly(this.channel);
+      // Heard of or not, it is over.
+      this.giveUp?.();
+    }
     await this.running;
   }
 
@@ -60,13 +65,16 @@ export class Consuming {
     const channel = await connection.channel();
     this.channel = channel;
     const life = { isOver: false };
-    const over = new Promise<void>((resolve) => channel.once('close', resolve));
+    const over = new Promise<void>((resolve) => {
+      channel.once('close', resolve);
+      this.giveUp = resolve;
+    });
     try {
       if (this.stopped.signal.aborted) return;
       const onMessage = (message: ConsumeMessage | null) => {
         if (message) return this.take(channel, life, message);
         warn(`The queue of ${group} for ${topic} was deleted, with what was in it. It is made anew.`);
-        channel.close().catch(() => undefined);
+        closeQuietly(channel);
       };
       await channel.prefetch(this.prefetch);
       await channel.consume(plain, onMessage);
@@ -79,7 +87,7 @@ export class Consuming {
     } finally {
       life.isOver = true;
       this.receiver.lost();
-      channel.close().catch(() => undefined);
+      closeQuietly(channel);
     }
   }
 

@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Channel, ConsumeMessage } from 'amqplib';
-import { type RabbitmqConnection, answered } from './connection.js';
+import { type RabbitmqConnection, answered, closeQuietly } from './connection.js';
 
 /** What is written down: a name of the whole, a queue that takes another one's place, or a mark to find one's own end by. */
 type Entry =
@@ -102,7 +102,7 @@ export class Registry {
       throw this.connection.unreachable(error);
     } finally {
       this.seen.delete(id);
-      await channel.close().catch(() => undefined);
+      closeQuietly(channel);
     }
   }
 
@@ -118,7 +118,7 @@ export class Registry {
       await channel.consume(this.name, onEntry, { arguments: { 'x-stream-offset': from } });
       return channel;
     } catch (error) {
-      await channel.close().catch(() => undefined);
+      closeQuietly(channel);
       throw this.connection.unreachable(error);
     }
   }
@@ -147,7 +147,7 @@ export class Registry {
     this.queues.clear();
     this.id = undefined;
     this.next = 0;
-    channel.close().catch(() => undefined);
+    closeQuietly(channel);
   }
 }
 

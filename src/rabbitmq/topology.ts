@@ -1,6 +1,6 @@
 import type { Channel } from 'amqplib';
 import type { EngineSubscription } from '../transport/engine/port.js';
-import { type RabbitmqConnection, answered } from './connection.js';
+import { type RabbitmqConnection, answered, closeQuietly } from './connection.js';
 import type { Names } from './names.js';
 import type { QueueOf, Registry } from './registry.js';
 
@@ -92,7 +92,7 @@ export class Topology {
     } catch (error) {
       throw this.connection.unreachable(error);
     } finally {
-      channel.close().catch(() => undefined);
+      closeQuietly(channel);
     }
   }
 }
