@@ -13,6 +13,7 @@ const rooms = {
   publisher: ['transport', 'transaction', 'topic', 'storage', 'events', 'waiting', 'errors'],
   consumer: ['transport', 'transaction', 'topic', 'storage', 'events', 'waiting', 'errors'],
   audit: ['storage', 'errors'],
+  rabbitmq: ['transport', 'errors'],
 };
 
 const roomRules = Object.entries(rooms).map(([room, allowed]) => ({
@@ -67,6 +68,13 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/testing/' },
       to: { path: '^src/testing/' },
+    },
+    {
+      name: 'rabbitmq-is-an-entry-point',
+      comment: 'an app that does not ask for it need not have its client',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(rabbitmq|testing)/' },
+      to: { path: '^src/rabbitmq/' },
     },
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     {

@@ -1,6 +1,6 @@
 /**
- * `node scripts/with-servers.mjs [--engines mariadb,mysql] -- command arguments…`: starts the database
- * servers, runs the command with MQ_TEST_MARIADB_URL and MQ_TEST_MYSQL_URL set, stops them, and exits as the
+ * `node scripts/with-servers.mjs [--engines mariadb,mysql,rabbitmq] -- command arguments…`: starts the servers,
+ * runs the command with MQ_TEST_MARIADB_URL, MQ_TEST_MYSQL_URL and MQ_TEST_RABBITMQ_URL set, stops them, and exits as the
  * command did. The command has the terminal, so a shell or `npx jest --watch` works. Without --engines the
  * command runs with the servers that could be had.
  */
@@ -13,7 +13,8 @@ import { chooseEngines, serverEngines } from './test-run/engine-choice.mjs';
 import { testEnvironment } from './test-run/environment.mjs';
 import { interruption } from './test-run/interruption.mjs';
 
-const USAGE = 'usage: node scripts/with-servers.mjs [--engines mariadb,mysql] -- command [arguments]';
+const USAGE =
+  'usage: node scripts/with-servers.mjs [--engines mariadb,mysql,rabbitmq] -- command [arguments]';
 const GRACE_MS = 10_000;
 const { signal, exitStatus } = interruption();
 

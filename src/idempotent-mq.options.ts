@@ -8,6 +8,7 @@ import {
 } from './consumer/index.js';
 import { InvalidOptionError } from './errors/index.js';
 import { DEFAULT_TABLE_PREFIX, dialectOf } from './storage/index.js';
+import type { BrokerByEngine } from './transport/engine/port.js';
 import type { Transport } from './transport/port.js';
 import { BUSY_POLL_MS } from './waiting/index.js';
 import { DEFAULT_PAYLOAD_LIMITS, NAME_RULE, type AnyTopic, checkTopic, isName } from './topic/index.js';
@@ -66,11 +67,12 @@ export interface IdempotentMqOptions {
   /**
    * Where the broker's tables are. Left out, they are in the app's own database: then a publish and a consume are one
    * commit each. In a database of its own, or as a service of its own, each business keeps an outbox and a dedup log in its
-   * own database, and a relay sends from the one to the other.
+   * own database, and a relay sends from the one to the other. So with an engine in the broker's place:
+   * `rabbitmq({ url })` of `nestjs-idempotent-mq/rabbitmq`.
    *
    * @default the app's own database
    */
-  broker?: BrokerInDatabase | BrokerByUrl;
+  broker?: BrokerInDatabase | BrokerByUrl | BrokerByEngine;
   /** How what is in the outbox gets to a broker with a database of its own. */
   relay?: {
     /** Most messages that are sent together. @default 500 */
@@ -245,7 +247,7 @@ const KNOWN: Record<string, readonly string[]> = {
     'statementTimeoutMs',
     'sqlite',
   ],
-  broker: ['dataSource', 'url', 'token', 'timeoutMs', 'through'],
+  broker: ['dataSource', 'url', 'token', 'timeoutMs', 'engine', 'through'],
   relay: ['batch', 'ackTimeoutMs', 'pollMs', 'delayMs', 'maxDelayMs'],
   roles: ['consume', 'relay', 'sweep'],
   consumers: [
@@ -278,7 +280,7 @@ export function resolveOptions(options: IdempotentMqOptions, dataSource: DataSou
   return {
     schema: oneOf('schema', options.schema, ['ensure', 'migrations'] as const, 'migrations'),
     durability: oneOf('durability', options.durability, ['require', 'warn'] as const, 'require'),
-    broker: brokerOption(options.broker),
+    broker: brokerOption(options.broker, retention),
     relay: relayOptions(relay),
     tablePrefix: options.tablePrefix === undefined ? DEFAULT_TABLE_PREFIX : options.tablePrefix,
     roles: {
@@ -388,13 +390,57 @@ export function isByUrl(broker: IdempotentMqOptions['broker']): broker is Broker
   return broker !== undefined && 'url' in broker;
 }
 
-function brokerOption(value: IdempotentMqOptions['broker']): IdempotentMqOptions['broker'] {
+/** Whether an engine takes the broker's place. */
+export function isByEngine(broker: IdempotentMqOptions['broker']): broker is BrokerByEngine {
+  return broker !== undefined && 'engine' in broker;
+}
+
+function brokerOption(
+  value: IdempotentMqOptions['broker'],
+  retention: NonNullable<IdempotentMqOptions['retention']>,
+): IdempotentMqOptions['broker'] {
   if (value === undefined) return undefined;
   const { through } = value;
   if (through !== undefined && typeof through !== 'function') {
     throw new InvalidOptionError('broker.through', through, 'a function from a transport to a transport');
   }
+  if (isByEngine(value)) return brokerByEngine(value, retention);
   return isByUrl(value) ? brokerByUrl(value) : brokerInDatabase(value);
+}
+
+/** Options of what a broker of tables does, and an engine may not. */
+const OPTIONS_OF_TABLES = { unroutedMs: 'parksUnrouted', quarantineMs: 'quarantines' } as const;
+
+function brokerByEngine(
+  value: BrokerByEngine,
+  retention: NonNullable<IdempotentMqOptions['retention']>,
+): BrokerByEngine {
+  if (typeof value.engine !== 'function') {
+    throw new InvalidOptionError(
+      'broker.engine',
+      value.engine,
+      "a function that makes an engine, as in broker: rabbitmq({ url }) of 'nestjs-idempotent-mq/rabbitmq'",
+    );
+  }
+  for (const key of ['dataSource', 'url', 'token', 'timeoutMs']) {
+    if (key in value)
+      throw new InvalidOptionError(
+        `broker.${key}`,
+        '***',
+        'left out beside broker.engine: there is one broker',
+      );
+  }
+  const { name, capabilities } = value.engine();
+  for (const option of ['unroutedMs', 'quarantineMs'] as const) {
+    const capability = OPTIONS_OF_TABLES[option];
+    if (retention[option] === undefined || capabilities[capability]) continue;
+    throw new InvalidOptionError(
+      `retention.${option}`,
+      retention[option],
+      `left out with this broker (${name}), whose transport declares ${capability}: false`,
+    );
+  }
+  return value;
 }
 
 function brokerByUrl(value: BrokerByUrl): BrokerByUrl & { timeoutMs: number } {

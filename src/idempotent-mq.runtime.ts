@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
 import { BrokerService } from './broker/index.js';
 import { DROP_DELAY_MS, LANDING_ROWS, SWEEP_INTERVAL_MS, statementLimits } from './broker-settings.js';
+import { BrokerOnEngine, operatedEngine } from './broker-by-engine.js';
 import { BrokerOverHttp, remoteBroker } from './broker-over-http.js';
 import { BrokerSide, checkDatabase, isInMemory } from './broker-side.js';
 import {
@@ -18,7 +19,7 @@ import {
 } from './consumer/index.js';
 import { ConfigurationError, InvalidOptionError, NotDurableError, describeError } from './errors/index.js';
 import { IdempotentMqEvents } from './events/index.js';
-import { type ResolvedOptions, isByUrl } from './idempotent-mq.options.js';
+import { type ResolvedOptions, isByEngine, isByUrl } from './idempotent-mq.options.js';
 import { logEvents } from './log-events.js';
 import { tellOfLeftBehind } from './left-behind.js';
 import { logRelayEvents } from './log-relay-events.js';
@@ -35,6 +36,7 @@ import {
 } from './storage/index.js';
 import { ambiguousTopicNames, definedTopicNames } from './topic/index.js';
 import { refuseOuterUse } from './transaction/index.js';
+import type { EngineTransport } from './transport/engine/engine.transport.js';
 import { localTransport } from './transport/local.transport.js';
 import { methodsOf, withinTime } from './transport/within-time.js';
 import type { Transport } from './transport/port.js';
@@ -54,11 +56,12 @@ export class IdempotentMqRuntime {
   readonly events = new IdempotentMqEvents((error) =>
     this.logger.error(`A subscriber to events$ failed: ${describeError(error)}`),
   );
-  /** Undefined where it is a service of its own. */
+  /** Undefined where it is a service of its own. With an engine in its place, it has what was set aside. */
   readonly broker: BrokerService | undefined;
   /** The same for an operator, wherever it is. */
   readonly operated: BrokerService;
   readonly transport: Transport;
+  private readonly overEngine: EngineTransport | undefined;
   readonly publisher: OutboxPublisher;
   /** Set when the broker has a database of its own. */
   readonly outbox: Outbox | undefined;
@@ -88,7 +91,8 @@ export class IdempotentMqRuntime {
     logEvents(this.events, this.logger);
     logRelayEvents(this.events, this.logger);
     logWatchingEvents(this.events, this.logger);
-    const { brokerSide, service } = away;
+    const { brokerSide, service, engine } = away;
+    const apart = brokerSide ?? service ?? engine;
     this.broker = service
       ? undefined
       : new BrokerService(
@@ -104,13 +108,18 @@ export class IdempotentMqRuntime {
             dropDelayMs: DROP_DELAY_MS,
             onSweepError: (error) => this.logger.warn(`The sweeper will try again: ${describeError(error)}`),
           },
-          brokerSide ? undefined : dataSource,
+          apart ? undefined : dataSource,
         );
-    this.operated = this.broker ?? remoteBroker(service!);
+    this.operated = !this.broker
+      ? remoteBroker(service!)
+      : engine
+        ? operatedEngine(this.broker, engine)
+        : this.broker;
     const { through } = options.broker ?? {};
-    const nearest = this.broker ? localTransport(this.broker) : service!.transport;
+    this.overEngine = engine?.transport(this.broker!, options.innerMsgIdWindowMs);
+    const nearest = this.overEngine ?? (this.broker ? localTransport(this.broker) : service!.transport);
     this.transport = through ? throughOwn(through, nearest, options) : nearest;
-    if (brokerSide ?? service) {
+    if (apart) {
       const outbox = new Outbox(
         dataSource,
         connections,
@@ -152,6 +161,7 @@ export class IdempotentMqRuntime {
       dataSource,
       limits: options.payload,
       currentManager: options.currentManager,
+      unordered: this.transport.capabilities.ordersKeys ? undefined : apart!.name,
     });
     this.executor = new IdempotentExecutor({
       ...this.scopeDeps(),
@@ -192,6 +202,8 @@ export class IdempotentMqRuntime {
       }
       if (isByUrl(options.broker))
         away = { service: new BrokerOverHttp(options.broker, options.relay.ackTimeoutMs) };
+      else if (isByEngine(options.broker))
+        away = { engine: new BrokerOnEngine(options.broker, (line) => logger.warn(line)) };
       else if (options.broker) {
         const brokerSide = new BrokerSide(options.broker.dataSource, {
           options,
@@ -202,13 +214,13 @@ export class IdempotentMqRuntime {
         });
         away = { brokerSide };
       }
-      const { brokerSide, service } = away;
-      refuseOtherBrokerOf(dataSource, options.tablePrefix, brokerSide ?? service);
-      const brokerIsThere = (await (brokerSide ?? service)?.tryToOpen()) ?? true;
+      const apart = away.brokerSide ?? away.service ?? away.engine;
+      refuseOtherBrokerOf(dataSource, options.tablePrefix, apart);
+      const brokerIsThere = (await apart?.tryToOpen()) ?? true;
       const runtime = new IdempotentMqRuntime(dataSource, options, connections, packetBytes, away, caller);
       await runtime.tellWhereItIs(brokerIsThere);
       // A broker that comes later learns of topics from what is sent, and from who subscribes. So does a service.
-      if (brokerIsThere) {
+      if (brokerIsThere || away.engine) {
         await runtime.broker?.registerTopics([
           ...definedTopicNames(),
           ...options.topics.map(({ name }) => name),
@@ -221,6 +233,7 @@ export class IdempotentMqRuntime {
     } catch (error) {
       await away.brokerSide?.close();
       await away.service?.close();
+      await away.engine?.engine.close();
       await connections.close();
       throw error;
     }
@@ -229,8 +242,8 @@ export class IdempotentMqRuntime {
   /** The first thing that somebody wants to know who looks for a message. */
   private async tellWhereItIs(brokerIsThere: boolean): Promise<void> {
     const { connections, dataSource, logger, options } = this;
-    const { brokerSide, service } = this.away;
-    const apart = brokerSide ?? service;
+    const { brokerSide, service, engine } = this.away;
+    const apart = brokerSide ?? service ?? engine;
     const own = nameOfDatabase(dataSource);
     const tables = `tables ${connections.database.tableNames.message.replace(/message$/, '*')}`;
     const roles = Object.entries(options.roles).filter(
@@ -240,14 +253,16 @@ export class IdempotentMqRuntime {
       roles.length > 0 ? `Roles: ${roles.map(([role]) => role).join(', ')}.` : 'It only publishes.';
     logger.log(
       apart
-        ? `The broker ${service ? 'is a service' : 'has a database of its own'}: ${apart.name}. Outbox and dedup log: ${own}, ${tables}. ${doing}`
+        ? `The broker ${engine ? 'is an engine of its own' : service ? 'is a service' : 'has a database of its own'}: ${apart.name}. Outbox and dedup log: ${own}, ${tables}. ${doing}`
         : `The broker's tables are in this app's database: ${own}, ${tables}. ${doing}`,
     );
     if (!brokerIsThere) {
       logger.warn(
-        `The broker${service ? '' : "'s database"} (${apart!.name}) can't be reached. What is published waits in the outbox; relays and consumers begin when it is there.`,
+        `The broker${brokerSide ? "'s database" : ''} (${apart!.name}) can't be reached. What is published waits in the outbox; relays and consumers begin when it is there.`,
       );
     }
+    // With an engine, the broker's tables have what was set aside.
+    if (engine) return;
     const broker = apart && (brokerIsThere && brokerSide ? brokerSide.connections : 'away');
     for (const warning of await tellOfLeftBehind({ own: connections, name: own, broker }))
       logger.warn(warning);
@@ -286,12 +301,13 @@ export class IdempotentMqRuntime {
     for (const watching of this.watching) watching.stop();
     this.outbox?.close();
     await this.forgetting.stop();
+    await this.overEngine?.close();
     await this.broker?.close();
-    const { brokerSide, service } = this.away;
+    const { brokerSide, service, engine } = this.away;
     await brokerSide?.close();
     await service?.close();
     // Whoever comes to this DataSource later may name another one.
-    if (brokerSide ?? service) brokersOf.get(this.dataSource)?.delete(this.options.tablePrefix);
+    if (brokerSide ?? service ?? engine) brokersOf.get(this.dataSource)?.delete(this.options.tablePrefix);
     await this.connections.close();
     this.events.close();
   }
@@ -326,6 +342,7 @@ function throughOwn(
 interface BrokerAway {
   brokerSide?: BrokerSide;
   service?: BrokerOverHttp;
+  engine?: BrokerOnEngine;
 }
 
 /** The names of brokers, by DataSource and by prefix of the tables of an outbox. */

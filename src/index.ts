@@ -6,7 +6,12 @@ export type {
   IdempotentMqBrokerOptionsFactory,
 } from './idempotent-mq-broker.options.js';
 export type { BrokerToken } from './service/index.js';
-export type { IdempotentMqOptions, IdempotentMqOptionsFactory } from './idempotent-mq.options.js';
+export type {
+  BrokerByUrl,
+  BrokerInDatabase,
+  IdempotentMqOptions,
+  IdempotentMqOptionsFactory,
+} from './idempotent-mq.options.js';
 export {
   getBrokerServiceToken,
   getForgettingToken,
@@ -82,6 +87,7 @@ export {
   type ScenarioReport,
 } from './consumer/index.js';
 export type * from './transport/port.js';
+export type * from './transport/engine/port.js';
 export { ambientManager, outsideTransaction } from './transaction/index.js';
 export { IdempotentMqEvents, type DeadLetterReason, type IdempotentMqEvent } from './events/index.js';
 export {
@@ -137,6 +143,7 @@ export {
   NoConnectionError,
   BrokerRefusedError,
   BrokerUnreachableError,
+  CapabilityMissingError,
   NotDurableError,
   OuterDataSourceError,
   PublishIncompleteError,

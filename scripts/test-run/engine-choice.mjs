@@ -1,7 +1,7 @@
 /** @typedef {'sqlite' | import('../../test/servers/engines.mjs').Engine} TestEngine */
 
 /** @type {TestEngine[]} */
-export const TEST_ENGINES = ['sqlite', 'mariadb', 'mysql'];
+export const TEST_ENGINES = ['sqlite', 'mariadb', 'mysql', 'rabbitmq'];
 
 /**
  * @param {string | undefined} list  comma-separated; nothing means every engine

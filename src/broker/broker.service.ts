@@ -14,6 +14,7 @@ import {
   readUnfinished,
 } from '../storage/index.js';
 import { Accepting, type IncomingShipment } from './accept.js';
+import { type Aside, type DeliveryToSetAside, SettingAside } from './aside.js';
 import { Cancelling } from './cancel.js';
 import { ColocatedBroker } from './colocated-broker.js';
 import { DeadLetters } from './dead-letters.js';
@@ -60,6 +61,7 @@ export class BrokerService {
   private readonly topicIds: Topics;
   private readonly subscriptions: Subscriptions;
   private readonly accepting: Accepting;
+  private readonly settingAside: SettingAside;
   private readonly delivering: Delivering;
   /** @internal Claims of those whose answer may get lost on its way. */
   readonly repeatable: RepeatableClaims;
@@ -87,6 +89,7 @@ export class BrokerService {
       windowMs: options.innerMsgIdWindowMs,
       limits: options.landing,
     });
+    this.settingAside = new SettingAside(connections, this.topicIds, this.bell);
     this.groups = new Groups(connections);
     this.delivering = new Delivering(connections, events);
     this.repeatable = new RepeatableClaims(connections, this.delivering);
@@ -251,6 +254,11 @@ export class BrokerService {
   /** @internal */
   extend(subscription: { id: number }, held: readonly Lease[], leaseMs: number): Promise<Lease[]> {
     return this.acks.extend(subscription, held, leaseMs);
+  }
+
+  /** @internal For another engine's delivery. @returns false when it was here before */
+  setAside(delivery: DeliveryToSetAside, to: Aside): Promise<boolean> {
+    return this.settingAside.setAside(delivery, to);
   }
 
   /** @internal */

@@ -99,7 +99,9 @@ export class Consumers {
     const { group, subscriptionVersion: version = 1 } = consumer.options;
     const { dedups } = this.deps;
     const dedup = await dedups.idFor(consumer);
-    const request = { topic: consumer.topic.name, group, version, dedup };
+    const { perTransaction, batch } = consumer.settings;
+    const concurrency = consumer.settings.concurrency * (batch?.max ?? perTransaction);
+    const request = { topic: consumer.topic.name, group, version, dedup, concurrency };
     const { otherDedup, ...subscription } = await this.transport.subscribe(request);
     if (dedup && otherDedup) dedups.tell(consumer, dedup, otherDedup);
     return subscription;

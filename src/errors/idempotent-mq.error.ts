@@ -22,6 +22,7 @@ export type IdempotentMqErrorCode =
   | 'NOT_DURABLE'
   | 'BROKER_REFUSED'
   | 'BROKER_UNREACHABLE'
+  | 'CAPABILITY_MISSING'
   | 'SCOPE_DOOMED'
   | 'SCOPE_TORN'
   | 'SHUTTING_DOWN'

@@ -53,6 +53,27 @@ export class BrokerRefusedError extends IdempotentMqError {
   }
 }
 
+/** The engine in the broker's place does not give what was asked for. Nothing was done. */
+export class CapabilityMissingError extends IdempotentMqError {
+  readonly code = 'CAPABILITY_MISSING';
+
+  /**
+   * @param used what was called, or set
+   * @param instead what to do
+   */
+  constructor(
+    used: string,
+    readonly capability: string,
+    broker: string,
+    instead: string,
+  ) {
+    super(
+      `${used} is nothing that this broker (${broker}) gives: its transport declares ${capability}: false. ${instead} ` +
+        'docs/transports.md has the table of what each transport gives.',
+    );
+  }
+}
+
 /** The database is set so that it can lose commits that it has acknowledged. */
 export class NotDurableError extends IdempotentMqError {
   readonly code = 'NOT_DURABLE';

@@ -1,5 +1,11 @@
 import type { DataSource, QueryRunner } from 'typeorm';
-import { InvalidOptionError, type PublishCall, TransactionEndedError, errorCode } from '../errors/index.js';
+import {
+  CapabilityMissingError,
+  InvalidOptionError,
+  type PublishCall,
+  TransactionEndedError,
+  errorCode,
+} from '../errors/index.js';
 import { currentScope, outsideTransaction } from '../transaction/index.js';
 import type { OutgoingMessage, PublishTarget } from '../transport/port.js';
 import {
@@ -28,6 +34,8 @@ import { timingOf } from './timing.js';
 export interface OutboxPublisherOptions extends JoinOptions {
   dataSource: DataSource;
   limits: PayloadLimits;
+  /** The broker's name, where its transport declares `ordersKeys: false`. */
+  unordered?: string | undefined;
 }
 
 /**
@@ -50,6 +58,7 @@ export class OutboxPublisher {
    * @throws TransactionRequiredError when there is no transaction to join
    * @throws TransactionEndedError when that transaction is over
    * @throws InvalidPayloadError, InvalidBizIdError when the body can't be stored as it is; nothing was written
+   * @throws CapabilityMissingError when an `orderingKey` is given, and the broker's transport does not order; nothing was written
    * @throws SchemaMissingError when the library's tables, or the topic's row, are gone; nothing was published
    */
   async publish<T extends AnyTopic>(
@@ -105,6 +114,7 @@ export class OutboxPublisher {
   ): Promise<void> {
     checkTopic(`${call}(topic)`, topic);
     checkPublishOptions(call, options);
+    this.checkOrder(call, options);
     const timing = timingOf(call, options);
     // Before anything is awaited: an un-awaited publish must see transaction and payload as they were when it was called.
     const encoded = this.encode(call, topic, payloads, options, keyOf);
@@ -151,6 +161,17 @@ export class OutboxPublisher {
       if (!ended) throw cause;
       throw new TransactionEndedError('it ended before the message was written', { cause }, call);
     }
+  }
+
+  private checkOrder(call: PublishCall, { orderingKey }: { orderingKey?: unknown }): void {
+    const { unordered } = this.options;
+    if (orderingKey === undefined || unordered === undefined) return;
+    throw new CapabilityMissingError(
+      `${call}({ orderingKey })`,
+      'ordersKeys',
+      unordered,
+      'Leave it out, and let handlers bear any order; or take a broker that gives it.',
+    );
   }
 
   private checkStandalone(call: PublishCall): void {

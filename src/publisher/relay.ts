@@ -59,7 +59,7 @@ export class Relay {
 
   constructor(
     private readonly claims: OutboxClaims,
-    private readonly transport: Transport,
+    private readonly transport: Pick<Transport, 'send' | 'acceptance'>,
     private readonly events: IdempotentMqEvents,
     private readonly options: RelayOptions,
     private readonly onCommitted: (listener: () => void) => () => void,

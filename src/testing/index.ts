@@ -6,3 +6,5 @@ export { crashMatrix, type CrashMatrixReport } from './matrix/crash-matrix.js';
 export type { CrashMatrixOptions } from './matrix/matrix-options.js';
 export { type BrokenPoint, CrashMatrixError } from './matrix/crash-matrix.error.js';
 export type { MatrixRun } from './matrix/matrix-run.js';
+export { transportContract, type ContractCheck } from './contract/transport-contract.js';
+export type { ContractOptions, ContractWorld } from './contract/contract-world.js';

@@ -1,4 +1,7 @@
 import type { QueryResult, QueryRunner } from 'typeorm';
+import type { TransportCapabilities } from './capabilities.js';
+
+export type { TransportCapabilities, TransportCapability } from './capabilities.js';
 
 /** A message on its way to the broker. */
 export interface OutgoingMessage {
@@ -189,8 +192,14 @@ export interface Attempt {
   readonly errors: Buffer | null;
 }
 
-/** How publishers and consumers reach a broker, wherever it is. */
+/**
+ * How publishers and consumers reach a broker, wherever it is. What each method promises is checked by
+ * `transportContract` of `nestjs-idempotent-mq/testing`; docs/transports.md says how to bring a transport of one's own.
+ */
 export interface Transport {
+  /** What it gives, and what it does not. */
+  readonly capabilities: TransportCapabilities;
+
   /**
    * Steps 1 to 3 for a broker in another database: stores what it has not stored before, each message once, however often
    * it is sent. All of it is durable when this resolves.
@@ -208,6 +217,8 @@ export interface Transport {
     version: number;
     /** Tells the database that the caller writes its dedup rows to from others; 16 bytes. Left out: it writes none. */
     dedup?: Buffer | undefined;
+    /** How many deliveries the caller handles at once: what a transport that is pushed to has sent ahead. */
+    concurrency?: number | undefined;
   }): Promise<
     Subscription & {
       /** That of whoever subscribed last, where it is another one. Said once. */
@@ -215,17 +226,18 @@ export interface Transport {
     }
   >;
 
+  /** Leases deliveries to the caller, each to one holder at a time. A claim that is repeated under its id has the same. */
   claim(claim: Claim): Promise<ClaimAnswer>;
   /** Claims one suspect, for a process that runs nothing else meanwhile. Undefined: somebody else has it, or a limit. */
   claimAlone(claim: Omit<Claim, 'after' | 'limit' | 'keys'> & Suspect): Promise<ClaimedDelivery | undefined>;
   /** Whether a claim is worth trying, for an idle worker. Also brings back what has waited for its time. */
   poll(subscription: Subscription, after: number): Promise<PollAnswer>;
 
-  /** @returns false when the lease was lost, and somebody else decides */
+  /** The business is done with it, and it never comes again. @returns false when the lease was lost, and somebody else decides */
   acknowledge(held: Lease): Promise<boolean>;
   /** Sets a delivery aside for `delayMs`. @returns false when the lease was lost */
   retryLater(held: Lease, attempt: Attempt, delayMs: number): Promise<boolean>;
-  /** @returns false when the lease was lost */
+  /** Sets a delivery aside until an operator decides. @returns false when the lease was lost */
   deadLetter(held: Lease, attempt: Attempt, reason: string): Promise<boolean>;
   /** Hands a delivery back at no cost. @returns false when the lease was lost */
   giveBack(held: Lease, delayMs: number): Promise<boolean>;

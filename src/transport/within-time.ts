@@ -26,6 +26,7 @@ export function withinTime(transport: Transport, methods: readonly string[], ms:
     Promise.allSettled(leases.map((lease) => transport.giveBack(lease, 0)));
   return {
     ...(Object.fromEntries(limited) as Transport),
+    capabilities: transport.capabilities,
     colocated: transport.colocated,
     claim: (claim) =>
       answered(

@@ -1,7 +1,13 @@
 import type { Relay } from '../../src/publisher/index.js';
-import type { Transport } from '../../src/transport/port.js';
 import { engines } from '../support/engines.js';
-import { type BrokerParts, type BusinessParts, openBroker, openBusiness, through } from './parts.js';
+import {
+  type BrokerParts,
+  type BusinessParts,
+  type ToRelays,
+  openBroker,
+  openBusiness,
+  through,
+} from './parts.js';
 import { backUp } from './restored.js';
 import { type TwoDatabases, twoDatabases } from './support.js';
 
@@ -13,7 +19,7 @@ describe.each(engines)('a relay that has asked its broker a moment ago, on %s,',
   let business: BusinessParts;
   let asked: number;
   let now: number;
-  let transport: Transport;
+  let transport: ToRelays;
   let relay: Relay;
 
   beforeEach(async () => {

@@ -26,6 +26,9 @@ export const HOUR_MS = 60 * MINUTE_MS;
 export const DAY_MS = 24 * HOUR_MS;
 export const WINDOW_MS = 7 * DAY_MS;
 
+/** What a relay needs of a transport, which a broker has as well. */
+export type ToRelays = Pick<Transport, 'send' | 'acceptance'>;
+
 /** A side of the wire: its database, and what it tells. */
 export interface Side {
   dataSource: DataSource;
@@ -136,7 +139,7 @@ export interface BusinessParts extends Side {
   /** Puts messages into the outbox under ids of the test's own choice. */
   put(messages: readonly PutMessage[], timing?: Timing): Promise<void>;
   /** A relay of a process of its own. */
-  relay(transport: Transport, options?: Partial<RelayOptions>, connections?: LibraryConnections): Relay;
+  relay(transport: ToRelays, options?: Partial<RelayOptions>, connections?: LibraryConnections): Relay;
   claims(connections?: LibraryConnections): OutboxClaims;
   /** Whatever is leased or set aside may be sent at once. */
   endLeases(): Promise<void>;
@@ -212,8 +215,8 @@ export async function send(
 }
 
 /** A broker of which something is done otherwise. */
-export function through(broker: Transport, otherwise: Partial<Transport>): Transport {
-  return Object.assign(Object.create(broker) as Transport, otherwise);
+export function through<T extends ToRelays>(broker: T, otherwise: Partial<Transport>): T {
+  return Object.assign(Object.create(broker) as T, otherwise);
 }
 
 /** A relay that runs looks at everything this often at least. Milliseconds. */

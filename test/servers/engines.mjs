@@ -1,11 +1,11 @@
 /**
  * The words shared by everything that brings a server up.
  *
- * @typedef {'mariadb' | 'mysql'} Engine  A database that runs as a server of its own.
+ * @typedef {'mariadb' | 'mysql' | 'rabbitmq'} Engine  What runs as a server of its own: databases, and an engine in the broker's place.
  *
  * @typedef {object} Server
- * @property {string} url      mysql://user:password@host:port/, without a database name
- * @property {string} version  what SELECT VERSION() answers
+ * @property {string} url      mysql://user:password@host:port/, without a database name; or amqp://…
+ * @property {string} version  what it says itself
  * @property {() => Promise<void>} stop
  *
  * @typedef {object} Context
@@ -21,10 +21,11 @@
 export const SERVER_ENGINES = {
   mariadb: { label: 'MariaDB', urlVariable: 'MQ_TEST_MARIADB_URL' },
   mysql: { label: 'MySQL', urlVariable: 'MQ_TEST_MYSQL_URL' },
+  rabbitmq: { label: 'RabbitMQ', urlVariable: 'MQ_TEST_RABBITMQ_URL' },
 };
 
 /**
- * Which of the two speaks, judged by what it says of its version: MySQL never names itself there, and
+ * Which of the two databases speaks, judged by what it says of its version: MySQL never names itself there, and
  * MariaDB ships a binary called mysqld as well.
  *
  * @param {string} version

@@ -1,6 +1,7 @@
 import { SERVER_ENGINES } from './engines.mjs';
 import { mariadbWays } from './mariadb.mjs';
 import { mysqlWays } from './mysql.mjs';
+import { namedRabbitmq, rabbitmqWays } from './rabbitmq.mjs';
 import { messageOf, versionOfEngine } from './ready.mjs';
 
 /**
@@ -12,7 +13,7 @@ import { messageOf, versionOfEngine } from './ready.mjs';
  * @property {() => Promise<void>} stop
  */
 
-const WAYS = { mariadb: mariadbWays, mysql: mysqlWays };
+const WAYS = { mariadb: mariadbWays, mysql: mysqlWays, rabbitmq: rabbitmqWays };
 
 /**
  * Brings up the servers named, side by side. An engine that can't be had is reported, not thrown.
@@ -86,6 +87,7 @@ async function firstWayOpen(engine, context) {
  */
 async function namedServer(url, engine, urlVariable) {
   try {
+    if (engine === 'rabbitmq') return await namedRabbitmq(url);
     return { url, version: await versionOfEngine(url, engine), stop: async () => {} };
   } catch (error) {
     throw new Error(`the server that ${urlVariable} names can't be used: ${messageOf(error)}`, {

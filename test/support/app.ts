@@ -14,6 +14,7 @@ import {
 } from '../../src/index.js';
 import { makeSqliteSafe } from '../../src/storage/index.js';
 import { type TestDatabase, createDatabase } from './engines.js';
+import { type TestRabbitmq, createRabbitmq } from './rabbitmq.js';
 import { type TestService, startService } from './service.js';
 
 export interface TestApp {
@@ -89,6 +90,24 @@ async function serviceBeside(database: TestDatabase, broker: TestDatabase): Prom
   return starting;
 }
 
+/** With `rabbitmq`, an engine has the place of the broker that a test doesn't place. */
+const rabbitmqs = new WeakMap<TestDatabase, TestRabbitmq>();
+
+function rabbitmqBeside(database: TestDatabase): TestRabbitmq {
+  const known = rabbitmqs.get(database);
+  if (known) return known;
+  const rabbitmq = createRabbitmq();
+  rabbitmqs.set(database, rabbitmq);
+  const drop = database.drop.bind(database);
+  Object.assign(database, {
+    drop: async () => {
+      await rabbitmq.drop();
+      await drop();
+    },
+  });
+  return rabbitmq;
+}
+
 /** It takes turns with the app, as every writer of a SQLite file in one process has to. */
 function lookInto({ engine, options }: TestDatabase): Promise<DataSource> {
   const dataSource = new DataSource(options);
@@ -101,6 +120,7 @@ export async function startApp(database: TestDatabase, parts: AppParts = {}): Pr
   const { entities = [], providers = [], controllers = [], imports = [], options = {} } = parts;
   const apart = IS_APART && !options.broker ? await brokerBeside(database) : undefined;
   const service = apart && SHAPE === 'service' ? await serviceBeside(database, apart) : undefined;
+  const engine = SHAPE === 'rabbitmq' && !options.broker ? rabbitmqBeside(database) : undefined;
   const typeorm = { ...database.options, entities, synchronize: true, ...parts.dataSource };
   let opened: DataSource | undefined;
   const builder = Test.createTestingModule({
@@ -113,6 +133,7 @@ export async function startApp(database: TestDatabase, parts: AppParts = {}): Pr
         schema: 'ensure',
         shutdownTimeoutMs: 2_000,
         ...(apart && { broker: service ? { url: service.url } : { dataSource: apart.options } }),
+        ...(engine && { broker: engine.broker() }),
         ...options,
         relay: { pollMs: 20, delayMs: 10, maxDelayMs: 50, ...options.relay },
         consumers: {

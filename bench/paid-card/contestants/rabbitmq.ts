@@ -1,4 +1,4 @@
-import { type Channel, type ConfirmChannel, type Connection, type Message, connect } from 'amqplib';
+import { type Channel, type ConfirmChannel, type ChannelModel, type Message, connect } from 'amqplib';
 import { SqlBusiness, createBusiness, dropDatabase } from '../business/mysql.js';
 import { now } from '../clock.js';
 import type { ConsumerSide, Contestant, OpenOptions, Opened, Place } from '../contestant.js';
@@ -32,7 +32,7 @@ export const rabbitmq: Contestant = {
   },
 };
 
-function open(place: Place): Promise<Connection> {
+function open(place: Place): Promise<ChannelModel> {
   // Without it, Nagle's algorithm adds up to 40 ms to a confirm.
   return connect(place.urls.rabbitmq!, { noDelay: true });
 }
@@ -75,7 +75,7 @@ function publish(channel: ConfirmChannel, queue: string, payment: Payment): Prom
 
 /** @returns how it is stopped */
 async function consume(
-  connection: Connection,
+  connection: ChannelModel,
   queue: string,
   business: SqlBusiness,
   consumer: ConsumerSide,

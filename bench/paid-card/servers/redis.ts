@@ -6,7 +6,7 @@ import { freePort } from '../../../test/servers/ports.mjs';
 import { run } from '../../../test/servers/run.mjs';
 import type { RunningServer } from './kinds.js';
 import { pidIn, serverFolder, startIn } from './start.js';
-import { librariesOf, unpackedPackage } from './unpacked.js';
+import { librariesOf, unpackedPackage } from '../../../test/servers/unpacked-package.mjs';
 
 /** What is acknowledged is on disk, as with the databases: `everysec`, which most people run, may lose a second. */
 const SETTINGS = {

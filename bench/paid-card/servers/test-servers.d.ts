@@ -45,3 +45,19 @@ declare module '*/test/servers/ports.mjs' {
 declare module '*/test/servers/user.mjs' {
   export function isRoot(): boolean;
 }
+
+declare module '*/test/servers/unpacked-package.mjs' {
+  export function unpackedPackage(name: string): Promise<string>;
+  export function librariesOf(tree: string): Promise<string>;
+}
+
+declare module '*/test/servers/rabbitmq.mjs' {
+  export function startRabbitmq(): Promise<{
+    url: string;
+    version: string;
+    pid: () => Promise<number | undefined>;
+    kill: () => Promise<void>;
+    startAgain: () => Promise<void>;
+    stop: () => Promise<void>;
+  }>;
+}

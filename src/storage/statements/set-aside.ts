@@ -64,6 +64,36 @@ export async function insertWaiting(
   );
 }
 
+/** A delivery that is to be had at once. */
+export async function insertReady(
+  { tables }: Database,
+  on: Connection,
+  { subscriptionId, seq }: { subscriptionId: number; seq: number },
+  { failures, lostLeases, errors }: AttemptRecord,
+): Promise<void> {
+  await write(
+    on,
+    `INSERT INTO ${tables.delivery} (subscription_id, seq, failures, lost_leases, errors) VALUES (?, ?, ?, ?, ?)`,
+    [subscriptionId, seq, failures, lostLeases, errors],
+  );
+}
+
+/** A delivery at the end of the line of its key, to be had after `delayMs`. */
+export async function insertKeyed(
+  { dialect, tables }: Database,
+  on: Connection,
+  { subscriptionId, seq, orderingKey }: { subscriptionId: number; seq: number; orderingKey: Buffer },
+  { failures, lostLeases, errors }: AttemptRecord,
+  delayMs: number,
+): Promise<void> {
+  await write(
+    on,
+    `INSERT INTO ${tables.delivery_keyed} (subscription_id, ordering_key, seq, available_at, failures, lost_leases, errors)
+     VALUES (?, ?, ?, ${dialect.now} + ?, ?, ?, ?)`,
+    [subscriptionId, orderingKey, seq, delayMs * 1000, failures, lostLeases, errors],
+  );
+}
+
 export async function insertDeadLetter(
   { dialect, tables }: Database,
   on: Connection,

@@ -12,6 +12,7 @@ import {
   suspectToJson,
   uuidOf,
 } from '../../wire/index.js';
+import { OWN_BROKER } from '../capabilities.js';
 import type { Lease, SendAnswer, Shipment, Subscription, Transport } from '../port.js';
 import { AskedClaims } from './asked-claims.js';
 import { Batches } from './batches.js';
@@ -50,6 +51,8 @@ export function httpTransport(
   );
 
   return {
+    capabilities: OWN_BROKER,
+
     send: (shipment) => send(requests, shipment, ackTimeoutMs),
 
     async acceptance(origin) {
@@ -60,7 +63,7 @@ export function httpTransport(
       return { ...identityFromJson(identity), floor: floorId, windowMs, knownClaims };
     },
 
-    async subscribe({ dedup, ...request }) {
+    async subscribe({ dedup, concurrency: _, ...request }) {
       // Publishers hold it up, and it tries again for as long as two minutes.
       const within = SUBSCRIBING_MS;
       const asked = { ...request, dedup: dedup && uuidOf(dedup) };

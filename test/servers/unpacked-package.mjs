@@ -1,7 +1,7 @@
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { run } from '../../../test/servers/run.mjs';
+import { run } from './run.mjs';
 
 const UNPACKED_WITHIN_MS = 600_000;
 
@@ -9,9 +9,10 @@ const UNPACKED_WITHIN_MS = 600_000;
  * A package of this machine's own Debian release, and what it needs that is not installed, unpacked into the user's cache:
  * nothing is installed, and no system service is started. Later runs reuse it; it is safe to delete.
  *
- * @returns the root of the tree
+ * @param {string} name
+ * @returns {Promise<string>} the root of the tree
  */
-export async function unpackedPackage(name: string): Promise<string> {
+export async function unpackedPackage(name) {
   const cache = join(
     process.env.XDG_CACHE_HOME || join(homedir(), '.cache'),
     'nestjs-idempotent-mq',
@@ -41,14 +42,19 @@ export async function unpackedPackage(name: string): Promise<string> {
   return tree;
 }
 
-/** The folder of shared libraries in an unpacked tree, for LD_LIBRARY_PATH. */
-export async function librariesOf(tree: string): Promise<string> {
+/**
+ * The folder of shared libraries in an unpacked tree, for LD_LIBRARY_PATH.
+ *
+ * @param {string} tree
+ */
+export async function librariesOf(tree) {
   const folder = join(tree, 'usr', 'lib');
   const architecture = (await readdir(folder)).find((name) => name.includes('-linux-'));
   return architecture ? join(folder, architecture) : folder;
 }
 
-async function isThere(path: string): Promise<boolean> {
+/** @param {string} path */
+async function isThere(path) {
   return stat(path).then(
     () => true,
     () => false,

@@ -1,0 +1,161 @@
+import { type Channel, type ChannelModel, type ConfirmChannel, connect } from 'amqplib';
+import { BrokerUnreachableError, describeError } from '../errors/index.js';
+
+export interface ConnectionOptions {
+  url: string;
+  /** For messages, without a password. */
+  name: string;
+  heartbeatSeconds: number;
+  timeoutMs: number;
+}
+
+const RETRY = { first: 100, most: 5_000 };
+
+/** A connection that is made again whenever it breaks, until it is closed. */
+export class RabbitmqConnection {
+  private model: ChannelModel | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private failures = 0;
+  private isClosed = false;
+  private lastError: unknown = new Error('it has not answered yet');
+  /** Why the server takes nothing from publishers for now. */
+  private blocked: string | undefined;
+  private readonly listeners = new Set<() => void>();
+
+  constructor(
+    private readonly options: ConnectionOptions,
+    private readonly warn: (line: string) => void,
+  ) {}
+
+  /** @returns whether it is there; if not, it is tried again and again */
+  async open(): Promise<boolean> {
+    await this.connect();
+    return this.model !== undefined;
+  }
+
+  /** Calls back each time that it is there anew. */
+  onConnected(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  get isThere(): boolean {
+    return this.model !== undefined;
+  }
+
+  /** @throws BrokerUnreachableError when it is not there, or takes nothing from publishers */
+  refuseUnready(): void {
+    if (!this.model) throw this.unreachable(this.lastError);
+    if (this.blocked === undefined) return;
+    throw this.unreachable(new Error(`it takes nothing from publishers for now: ${this.blocked}`));
+  }
+
+  /** @throws BrokerUnreachableError when it is not there */
+  channel(): Promise<Channel> {
+    return this.within((model) => model.createChannel());
+  }
+
+  /** @throws BrokerUnreachableError when it is not there */
+  confirmChannel(): Promise<ConfirmChannel> {
+    return this.within((model) => model.createConfirmChannel());
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true;
+    clearTimeout(this.timer);
+    const { model } = this;
+    this.model = undefined;
+    // A server that hangs is not waited for.
+    await Promise.race([model?.close().catch(() => undefined), late(this.options.timeoutMs)]);
+  }
+
+  unreachable(cause: unknown): BrokerUnreachableError {
+    return new BrokerUnreachableError(this.options.name, { cause }, 'The broker');
+  }
+
+  private async within<T extends Channel>(make: (model: ChannelModel) => Promise<T>): Promise<T> {
+    const { model } = this;
+    if (!model) throw this.unreachable(this.lastError);
+    try {
+      const channel = await answered(make(model), this.options.timeoutMs);
+      // Each operation hears of it as well; unheard, it would end the process.
+      channel.on('error', () => undefined);
+      return channel;
+    } catch (error) {
+      throw this.unreachable(error);
+    }
+  }
+
+  private async connect(): Promise<void> {
+    const { url, heartbeatSeconds, timeoutMs } = this.options;
+    try {
+      const address = new URL(url);
+      address.searchParams.set('heartbeat', String(heartbeatSeconds));
+      const model = await connect(address.href, {
+        noDelay: true,
+        timeout: timeoutMs,
+        clientProperties: { connection_name: 'nestjs-idempotent-mq' },
+      });
+      // Both come: the error says why.
+      model.on('error', (error) => (this.lastError = error));
+      model.on('close', () => this.broke(model));
+      model.on('blocked', (reason) => {
+        this.blocked = reason || 'no reason given';
+        this.warn(
+          `${this.options.name} takes nothing from publishers for now (${this.blocked}): what is published waits in the outbox.`,
+        );
+      });
+      model.on('unblocked', () => (this.blocked = undefined));
+      if (this.isClosed) return void model.close().catch(() => undefined);
+      this.model = model;
+      this.blocked = undefined;
+      if (this.failures > 0) this.warn(`${this.options.name} is there again.`);
+      this.failures = 0;
+      for (const listener of this.listeners) listener();
+    } catch (error) {
+      this.lastError = error;
+      this.again();
+    }
+  }
+
+  private broke(model: ChannelModel): void {
+    if (this.model !== model) return;
+    this.model = undefined;
+    if (!this.isClosed)
+      this.warn(`The connection to ${this.options.name} broke: ${describeError(this.lastError)}`);
+    this.again();
+  }
+
+  private again(): void {
+    if (this.isClosed) return;
+    const most = Math.min(RETRY.most, RETRY.first * 2 ** Math.min(this.failures++, 10));
+    // Not all processes at once.
+    this.timer = setTimeout(() => void this.connect(), most / 2 + (Math.random() * most) / 2);
+  }
+}
+
+/**
+ * Never waited for: where the connection breaks meanwhile, amqplib never says that the channel is closed, and whoever waited
+ * for it would for ever.
+ */
+export function closeQuietly(channel: Channel): void {
+  channel.close().catch(() => undefined);
+}
+
+/** @throws Error when no answer comes in time */
+export async function answered<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+  });
+  answer.catch(() => undefined);
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function late(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref());
+}

@@ -1,0 +1,124 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Channel, ConsumeMessage } from 'amqplib';
+import { describeError } from '../errors/index.js';
+import type { EngineDelivery, EngineReceiver, EngineSubscription } from '../transport/engine/port.js';
+import { type RabbitmqConnection, closeQuietly } from './connection.js';
+import { fromMessage } from './message.codec.js';
+import type { Topology } from './topology.js';
+
+const RETRY = { first: 50, most: 5_000 };
+
+/** Hands out what a group's two queues have, through any loss of the connection or of a queue. */
+export class Consuming {
+  private readonly stopped = new AbortController();
+  private readonly running: Promise<void>;
+  private channel: Channel | undefined;
+  private giveUp: (() => void) | undefined;
+
+  constructor(
+    private readonly subscription: EngineSubscription,
+    private readonly prefetch: number,
+    private readonly receiver: EngineReceiver,
+    private readonly deps: {
+      connection: RabbitmqConnection;
+      topology: Topology;
+      warn: (line: string) => void;
+    },
+  ) {
+    this.running = this.run();
+  }
+
+  async stop(): Promise<void> {
+    this.stopped.abort();
+    if (this.channel) {
+      closeQuietly(this.channel);
+      // Heard of or not, it is over.
+      this.giveUp?.();
+    }
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    const { signal } = this.stopped;
+    const { topic, group } = this.subscription;
+    let failures = 0;
+    while (!signal.aborted) {
+      try {
+        await this.untilLost(() => (failures = 0));
+      } catch (error) {
+        // Of the connection itself it is told already.
+        if (!signal.aborted && this.deps.connection.isThere && failures === 2)
+          this.deps.warn(
+            `The queue of ${group} for ${topic} can't be consumed for now: ${describeError(error)}`,
+          );
+      }
+      const most = Math.min(RETRY.most, RETRY.first * 2 ** Math.min(failures++, 10));
+      await pause(most, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  private async untilLost(onBegun: () => void): Promise<void> {
+    const { connection, topology, warn } = this.deps;
+    const { topic, group } = this.subscription;
+    const plain = await topology.ensureQueue(this.subscription, false);
+    const keyed = await topology.ensureQueue(this.subscription, true);
+    const channel = await connection.channel();
+    this.channel = channel;
+    const life = { isOver: false };
+    const over = new Promise<void>((resolve) => {
+      channel.once('close', resolve);
+      this.giveUp = resolve;
+    });
+    try {
+      if (this.stopped.signal.aborted) return;
+      const onMessage = (message: ConsumeMessage | null) => {
+        if (message) return this.take(channel, life, message);
+        warn(`The queue of ${group} for ${topic} was deleted, with what was in it. It is made anew.`);
+        closeQuietly(channel);
+      };
+      await channel.prefetch(this.prefetch);
+      await channel.consume(plain, onMessage);
+      // What comes back keeps its place only where one is out at a time.
+      await channel.prefetch(1);
+      await channel.consume(keyed, onMessage);
+      this.receiver.begun();
+      onBegun();
+      await over;
+    } finally {
+      life.isOver = true;
+      this.receiver.lost();
+      closeQuietly(channel);
+    }
+  }
+
+  private take(channel: Channel, life: { isOver: boolean }, message: ConsumeMessage): void {
+    const read = fromMessage(message);
+    if (!read) {
+      // Neither can it be handled nor may it be thrown away: it stays with the server, unacknowledged.
+      this.deps.warn(
+        `A message in the queue of ${this.subscription.group} was not sent by this library: it takes the place of another one until it is taken out by hand.`,
+      );
+      return;
+    }
+    const settle = (act: () => void) => () => {
+      if (life.isOver) return false;
+      try {
+        act();
+        return true;
+      } catch {
+        // The channel is closed, and is about to say so.
+        return false;
+      }
+    };
+    const delivery: EngineDelivery = {
+      ...read,
+      redelivered: message.fields.redelivered,
+      get isLost() {
+        return life.isOver;
+      },
+      acknowledge: settle(() => channel.ack(message)),
+      requeue: settle(() => channel.nack(message, false, true)),
+    };
+    this.receiver.arrived(delivery);
+  }
+}

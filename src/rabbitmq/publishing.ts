@@ -1,0 +1,154 @@
+import type { ConfirmChannel, Message } from 'amqplib';
+import type { EngineMessage } from '../transport/engine/port.js';
+import type { SendAnswer } from '../transport/port.js';
+import type { RabbitmqConnection } from './connection.js';
+import { toProperties } from './message.codec.js';
+import type { Names } from './names.js';
+import type { Registry } from './registry.js';
+import type { Topology } from './topology.js';
+
+/** What became of one message at the exchange. */
+type Fate = 'confirmed' | 'returned' | 'nacked';
+
+/**
+ * Steps 1 to 3. A confirm says that each queue has it that was bound, and that is all it says: with no queue bound the
+ * message comes back and is confirmed all the same, and of two queues one may have been deleted. So what came back is no ACK,
+ * and before there is one, each queue that is known must still be there.
+ */
+export class Publishing {
+  private channel: Promise<ConfirmChannel> | undefined;
+  private readonly asserted = new Map<string, Promise<void>>();
+  private readonly returned = new Set<string>();
+  private count = 0;
+
+  constructor(
+    private readonly connection: RabbitmqConnection,
+    private readonly registry: Registry,
+    private readonly topology: Topology,
+    private readonly names: Names,
+  ) {}
+
+  async publish(messages: readonly EngineMessage[]): Promise<SendAnswer[]> {
+    this.connection.refuseUnready();
+    await this.registry.read();
+    // As known now: a queue that comes later was bound before it was written down.
+    const wanted = this.queuesFor(messages);
+    const channel = await this.open();
+    const fates = new Map<EngineMessage, Fate | 'behind'>();
+    const lanes = lanesOf(messages).map((lane) => this.sendInTurn(channel, lane, fates));
+    const failed = (await Promise.allSettled(lanes)).find(({ status }) => status === 'rejected');
+    if (failed?.status === 'rejected') throw this.connection.unreachable(failed.reason);
+    await this.refuseGone(wanted);
+    return messages.map((message) => answerFor(message, fates.get(message)!));
+  }
+
+  private queuesFor(messages: readonly EngineMessage[]): { group: string; topic: string; queue: string }[] {
+    const kinds = new Map(
+      messages.map(({ topic, orderingKey }) => [
+        `${topic} ${!!orderingKey}`,
+        { topic, keyed: !!orderingKey },
+      ]),
+    );
+    return [...kinds.values()].flatMap(({ topic, keyed }) =>
+      this.registry.queuesOf(topic, keyed).map((known) => ({ ...known, topic })),
+    );
+  }
+
+  /** Those of a key one after the other: one that fails holds up the others. */
+  private async sendInTurn(
+    channel: ConfirmChannel,
+    lane: readonly EngineMessage[],
+    fates: Map<EngineMessage, Fate | 'behind'>,
+  ): Promise<void> {
+    let isBehind = false;
+    for (const message of lane) {
+      const fate: Fate | 'behind' = isBehind ? 'behind' : await this.send(channel, message);
+      fates.set(message, fate);
+      isBehind ||= fate !== 'confirmed';
+    }
+  }
+
+  private async send(channel: ConfirmChannel, message: EngineMessage): Promise<Fate> {
+    const { topic, orderingKey, body } = message;
+    const keyed = orderingKey !== undefined;
+    const exchange = this.names.exchange(topic, keyed);
+    const asserting = this.asserted.get(exchange) ?? this.topology.assertExchange(channel, topic, keyed);
+    this.asserted.set(exchange, asserting);
+    await asserting;
+    const correlationId = String(++this.count);
+    const options = { ...toProperties(message, Date.now()), correlationId };
+    return new Promise<Fate>((resolve, reject) => {
+      channel.publish(exchange, '', body, options, (error: unknown) => {
+        // It comes before the confirm.
+        const isReturned = this.returned.delete(correlationId);
+        if (!error) return resolve(isReturned ? 'returned' : 'confirmed');
+        const isNack = error instanceof Error && /nack/.test(error.message);
+        if (isNack) resolve('nacked');
+        else reject(error instanceof Error ? error : new Error('the publish failed'));
+      });
+    });
+  }
+
+  /** @throws BrokerUnreachableError where a group's queue is gone: it would miss the message, and nobody would hear of it */
+  private async refuseGone(
+    wanted: readonly { group: string; topic: string; queue: string }[],
+  ): Promise<void> {
+    for (const { group, topic, queue } of wanted) {
+      if (await this.topology.exists(queue)) continue;
+      throw this.connection.unreachable(
+        new Error(
+          `queue ${queue} of group ${group} is gone, so ${group} would miss what is published to ${topic}: it waits until a consumer of the group has made the queue anew, or the group is removed`,
+        ),
+      );
+    }
+  }
+
+  private open(): Promise<ConfirmChannel> {
+    const opening = (this.channel ??= this.begin());
+    opening.catch(() => this.forget(opening));
+    return opening;
+  }
+
+  private async begin(): Promise<ConfirmChannel> {
+    const channel = await this.connection.confirmChannel();
+    const { channel: opening } = this;
+    channel.on('return', ({ properties }: Message) => this.returned.add(String(properties.correlationId)));
+    channel.on('close', () => this.forget(opening));
+    return channel;
+  }
+
+  private forget(opening: Promise<ConfirmChannel> | undefined): void {
+    if (this.channel !== opening) return;
+    this.channel = undefined;
+    this.asserted.clear();
+    this.returned.clear();
+  }
+}
+
+/** Messages without a key each have a lane of their own. */
+function lanesOf(messages: readonly EngineMessage[]): EngineMessage[][] {
+  const lanes = new Map<string, EngineMessage[]>();
+  for (const [i, message] of messages.entries()) {
+    const key = message.orderingKey ? `${message.topic} ${message.orderingKey.toString('hex')}` : String(i);
+    const lane = lanes.get(key);
+    if (lane) lane.push(message);
+    else lanes.set(key, [message]);
+  }
+  return [...lanes.values()];
+}
+
+function answerFor({ topic }: EngineMessage, fate: Fate | 'behind'): SendAnswer {
+  switch (fate) {
+    case 'confirmed':
+      return { kind: 'landed' };
+    case 'returned':
+      return {
+        kind: 'refused',
+        reason: `no group has subscribed to ${topic} yet: it waits here for the first one`,
+      };
+    case 'nacked':
+      return { kind: 'refused', reason: 'RabbitMQ could not take it (nack)' };
+    case 'behind':
+      return { kind: 'refused', reason: 'a message before it, of the same ordering key, is refused' };
+  }
+}

@@ -1,0 +1,156 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { Channel, ConsumeMessage } from 'amqplib';
+import { type RabbitmqConnection, answered, closeQuietly } from './connection.js';
+
+/** What is written down: a name of the whole, a queue that takes another one's place, or a mark to find one's own end by. */
+type Entry =
+  | { kind: 'broker'; id: string }
+  | {
+      kind: 'queue';
+      topic: string;
+      group: string;
+      keyed: boolean;
+      queue: string | null;
+      replaces: string | null;
+    }
+  | { kind: 'mark'; id: string };
+
+export interface QueueOf {
+  readonly topic: string;
+  readonly group: string;
+  /** Of the messages with an ordering key, or of the others. */
+  readonly keyed: boolean;
+}
+
+/**
+ * Which group has which queue, for whoever publishes: RabbitMQ can't be asked which queues are bound. A stream, which
+ * everybody reads from its beginning on and nobody takes anything away from; its order decides who was first. Whoever must
+ * know what others have written before, writes a mark and waits until it comes.
+ */
+export class Registry {
+  private readonly queues = new Map<string, string>();
+  private readonly seen = new Map<string, () => void>();
+  private id: Buffer | undefined;
+  private next = 0;
+  private reading: Promise<Channel> | undefined;
+
+  constructor(
+    private readonly connection: RabbitmqConnection,
+    private readonly name: string,
+    private readonly timeoutMs: number,
+  ) {}
+
+  /** Anew where the connection was lost, from where it had come to. */
+  read(): Promise<unknown> {
+    this.reading ??= this.begin();
+    this.reading.catch(() => (this.reading = undefined));
+    return this.reading;
+  }
+
+  /** By which this broker is known. */
+  async identify(): Promise<Buffer> {
+    await this.read();
+    if (!this.id) await this.catchUp();
+    // The first one that was written counts.
+    if (!this.id) await this.write({ kind: 'broker', id: randomBytes(16).toString('hex') });
+    return this.id!;
+  }
+
+  /** Resolves when all is known that had been written when this was called. */
+  async catchUp(): Promise<void> {
+    await this.write({ kind: 'mark', id: randomUUID() });
+  }
+
+  queueOf(of: QueueOf): string | undefined {
+    return this.queues.get(keyOf(of));
+  }
+
+  /** Queues of the groups that are subscribed to the topic. */
+  queuesOf(topic: string, keyed: boolean): { group: string; queue: string }[] {
+    return [...this.queues].flatMap(([key, queue]) => {
+      const of = JSON.parse(key) as [string, boolean, string];
+      return of[0] === topic && of[1] === keyed ? [{ group: of[2], queue }] : [];
+    });
+  }
+
+  /** @returns whether nobody else has replaced that one before */
+  async replace(of: QueueOf, replaces: string | undefined, queue: string | undefined): Promise<boolean> {
+    const { topic, group, keyed } = of;
+    await this.write({
+      kind: 'queue',
+      topic,
+      group,
+      keyed,
+      queue: queue ?? null,
+      replaces: replaces ?? null,
+    });
+    return this.queueOf(of) === queue;
+  }
+
+  /** Durable, and read again by this process, when it resolves. */
+  private async write(entry: Entry): Promise<void> {
+    await this.read();
+    const id = randomUUID();
+    const back = new Promise<void>((resolve) => this.seen.set(id, resolve));
+    const channel = await this.connection.confirmChannel();
+    try {
+      const body = Buffer.from(JSON.stringify(entry));
+      channel.sendToQueue(this.name, body, { persistent: true, mandatory: true, messageId: id });
+      await answered(channel.waitForConfirms(), this.timeoutMs);
+      await answered(back, this.timeoutMs);
+    } catch (error) {
+      throw this.connection.unreachable(error);
+    } finally {
+      this.seen.delete(id);
+      closeQuietly(channel);
+    }
+  }
+
+  private async begin(): Promise<Channel> {
+    const channel = await this.connection.channel();
+    channel.on('close', () => (this.reading = undefined));
+    try {
+      await channel.assertQueue(this.name, { durable: true, arguments: { 'x-queue-type': 'stream' } });
+      await channel.prefetch(200);
+      const from = this.next > 0 ? { '!': 'long', value: this.next } : 'first';
+      const onEntry = (message: ConsumeMessage | null) =>
+        message ? this.take(channel, message) : this.forget(channel);
+      await channel.consume(this.name, onEntry, { arguments: { 'x-stream-offset': from } });
+      return channel;
+    } catch (error) {
+      closeQuietly(channel);
+      throw this.connection.unreachable(error);
+    }
+  }
+
+  private take(channel: Channel, message: ConsumeMessage): void {
+    channel.ack(message);
+    const offset = Number((message.properties.headers as Record<string, unknown>)['x-stream-offset']);
+    // A stream may begin a little before what was asked for.
+    if (offset < this.next) return;
+    this.next = offset + 1;
+    this.apply(JSON.parse(message.content.toString('utf8')) as Entry);
+    this.seen.get(String(message.properties.messageId))?.();
+  }
+
+  private apply(entry: Entry): void {
+    if (entry.kind === 'broker') this.id ??= Buffer.from(entry.id, 'hex');
+    if (entry.kind !== 'queue') return;
+    const key = keyOf(entry);
+    if ((this.queues.get(key) ?? null) !== entry.replaces) return;
+    if (entry.queue === null) this.queues.delete(key);
+    else this.queues.set(key, entry.queue);
+  }
+
+  /** The stream itself was deleted: what comes after it is another broker. */
+  private forget(channel: Channel): void {
+    this.queues.clear();
+    this.id = undefined;
+    this.next = 0;
+    closeQuietly(channel);
+  }
+}
+
+function keyOf({ topic, keyed, group }: QueueOf): string {
+  return JSON.stringify([topic, keyed, group]);
+}

@@ -1,0 +1,71 @@
+import { BrokerOnEngine } from '../../src/broker-by-engine.js';
+import { BrokerOverHttp } from '../../src/broker-over-http.js';
+import type { ContractWorld } from '../../src/testing/index.js';
+import { localTransport } from '../../src/transport/local.transport.js';
+import { WINDOW_MS, openBroker } from '../relay/parts.js';
+import { type Engine, createDatabase } from '../support/engines.js';
+import { createRabbitmq } from '../support/rabbitmq.js';
+import { startService } from '../support/service.js';
+
+/** A broker for each transport that there is, as transportContract wants it. */
+
+export async function localWorld(engine: Engine): Promise<ContractWorld> {
+  const database = await createDatabase(engine);
+  const parts = await openBroker(database);
+  return {
+    transport: localTransport(parts.broker),
+    restart: async () => localTransport(parts.another()),
+    async close() {
+      await parts.close();
+      await database.drop();
+    },
+  };
+}
+
+export async function serviceWorld(engine: Engine): Promise<ContractWorld> {
+  const database = await createDatabase(engine);
+  const service = await startService(database);
+  const clients: BrokerOverHttp[] = [];
+  const connect = () => {
+    const client = new BrokerOverHttp({ url: service.url });
+    clients.push(client);
+    return client.transport;
+  };
+  return {
+    transport: connect(),
+    async restart() {
+      await clients.at(-1)!.close();
+      return connect();
+    },
+    async close() {
+      for (const client of clients) await client.close();
+      await service.close();
+      await database.drop();
+    },
+  };
+}
+
+export async function rabbitmqWorld(engine: Engine): Promise<ContractWorld> {
+  const database = await createDatabase(engine);
+  const parts = await openBroker(database);
+  const rabbitmq = createRabbitmq();
+  const connect = async () => {
+    const broker = new BrokerOnEngine(rabbitmq.broker(), () => undefined);
+    await broker.tryToOpen();
+    return broker.transport(parts.another(), WINDOW_MS);
+  };
+  let transport = await connect();
+  return {
+    transport,
+    async restart() {
+      await transport.close();
+      return (transport = await connect());
+    },
+    async close() {
+      await transport.close();
+      await rabbitmq.drop();
+      await parts.close();
+      await database.drop();
+    },
+  };
+}
