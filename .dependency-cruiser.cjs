@@ -12,6 +12,7 @@ const rooms = {
   service: ['wire', 'broker', 'storage', 'topic', 'waiting', 'events', 'errors'],
   publisher: ['transport', 'transaction', 'topic', 'storage', 'events', 'waiting', 'errors'],
   consumer: ['transport', 'transaction', 'topic', 'storage', 'events', 'waiting', 'errors'],
+  options: ['consumer', 'transport', 'topic', 'storage', 'errors'],
   audit: ['storage', 'errors'],
   rabbitmq: ['transport', 'errors'],
 };

@@ -6,7 +6,7 @@ import {
   ConfigurationError,
   InvalidOptionError,
 } from './errors/index.js';
-import type { BrokerByUrl } from './idempotent-mq.options.js';
+import type { BrokerByUrl } from './options/broker.options.js';
 import { HttpRequests } from './transport/http/http-requests.js';
 import { type HttpTransport, httpTransport } from './transport/http/http.transport.js';
 import type { AdminCall } from './wire/index.js';

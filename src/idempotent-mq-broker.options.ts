@@ -1,15 +1,7 @@
 import { type DataSource, type DataSourceOptions } from 'typeorm';
 import { InvalidOptionError } from './errors/index.js';
-import {
-  DAY_MS,
-  MAX_TIMER_MS,
-  MAX_WAIT_MS,
-  MIN_RETENTION_MS,
-  MIN_UNROUTED_MS,
-  bool,
-  oneOf,
-  whole,
-} from './idempotent-mq.options.js';
+import { MIN_RETENTION_MS, MIN_UNROUTED_MS } from './options/retention.options.js';
+import { DAY_MS, MAX_TIMER_MS, MAX_WAIT_MS, bool, oneOf, whole } from './options/values.js';
 import { type BrokerToken, Tokens, isLoopback } from './service/index.js';
 import { DEFAULT_TABLE_PREFIX } from './storage/index.js';
 

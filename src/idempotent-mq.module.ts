@@ -28,7 +28,8 @@ import {
   tellOfShortLeases,
 } from './consumer/index.js';
 import { ConfigurationError, InvalidOptionError } from './errors/index.js';
-import { BESIDE_THE_FACTORY, type IdempotentMqOptions, resolveOptions } from './idempotent-mq.options.js';
+import { type IdempotentMqOptions, resolveOptions } from './idempotent-mq.options.js';
+import { BESIDE_THE_FACTORY } from './options/known-keys.js';
 import { IdempotentMqRuntime } from './idempotent-mq.runtime.js';
 import {
   getBrokerServiceToken,

@@ -19,7 +19,8 @@ import {
 } from './consumer/index.js';
 import { ConfigurationError, InvalidOptionError, NotDurableError, describeError } from './errors/index.js';
 import { IdempotentMqEvents } from './events/index.js';
-import { type ResolvedOptions, isByEngine, isByUrl } from './idempotent-mq.options.js';
+import type { ResolvedOptions } from './idempotent-mq.options.js';
+import { isByEngine, isByUrl } from './options/broker.options.js';
 import { logEvents } from './log-events.js';
 import { tellOfLeftBehind } from './left-behind.js';
 import { logRelayEvents } from './log-relay-events.js';

@@ -6,12 +6,10 @@ export type {
   IdempotentMqBrokerOptionsFactory,
 } from './idempotent-mq-broker.options.js';
 export type { BrokerToken } from './service/index.js';
-export type {
-  BrokerByUrl,
-  BrokerInDatabase,
-  IdempotentMqOptions,
-  IdempotentMqOptionsFactory,
-} from './idempotent-mq.options.js';
+export type { IdempotentMqOptions, IdempotentMqOptionsFactory } from './idempotent-mq.options.js';
+export type { BrokerByUrl, BrokerInDatabase } from './options/broker.options.js';
+export type { RelayOptions } from './options/relay.options.js';
+export type { RetentionOptions } from './options/retention.options.js';
 export {
   getBrokerServiceToken,
   getForgettingToken,
