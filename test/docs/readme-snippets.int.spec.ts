@@ -33,7 +33,8 @@ import { eventsOf } from './seen-events.js';
 
 /** The code of the README and of the guides is cut out of files in examples/, which run here. */
 describe('the code of the README and of the guides', () => {
-  const regions = ['examples/readme', 'examples/testing', 'examples/contract']
+  const regions = ['readme', 'testing', 'contract', 'transports', 'event-pattern']
+    .map((folder) => `examples/${folder}`)
     .flatMap(filesBelow)
     .flatMap(regionsOf);
   const documents = [
@@ -43,6 +44,7 @@ describe('the code of the README and of the guides', () => {
     'docs/operations.md',
     'docs/testing.md',
     'docs/transactions-of-other-libraries.md',
+    'docs/transports.md',
   ];
   const blocks = documents.flatMap((path) => codeBlocks(read(path), 'ts'));
 
@@ -374,6 +376,7 @@ function regionsOf(path: string): string[] {
     text!
       .replace(new RegExp(`^${indent}`, 'gm'), '')
       .replaceAll(`'../../src/index.js'`, `'nestjs-idempotent-mq'`)
-      .replaceAll(`'../../src/testing/index.js'`, `'nestjs-idempotent-mq/testing'`),
+      .replaceAll(`'../../src/testing/index.js'`, `'nestjs-idempotent-mq/testing'`)
+      .replaceAll(`'../../src/rabbitmq/index.js'`, `'nestjs-idempotent-mq/rabbitmq'`),
   );
 }
