@@ -2,11 +2,12 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { describeError } from '../errors/index.js';
 import type { EngineDelivery, EngineReceiver, EngineSubscription } from '../transport/engine/port.js';
-import { type RabbitmqConnection, closeQuietly } from './connection.js';
+import { type RabbitmqConnection, answered, closeQuietly } from './connection.js';
 import { fromMessage } from './message.codec.js';
 import type { Topology } from './topology.js';
 
 const RETRY = { first: 50, most: 5_000 };
+const CLOSING_MS = 1_000;
 
 /** Hands out what a group's two queues have, through any loss of the connection or of a queue. */
 export class Consuming {
@@ -31,8 +32,8 @@ export class Consuming {
   async stop(): Promise<void> {
     this.stopped.abort();
     if (this.channel) {
-      closeQuietly(this.channel);
-      // Heard of or not, it is over.
+      // What was acknowledged just now is with the server when it answers. Where the connection breaks, it never does.
+      await answered(this.channel.close(), CLOSING_MS).catch(() => undefined);
       this.giveUp?.();
     }
     await this.running;
