@@ -56,7 +56,7 @@ const asItIs = [
         {
           title: 'on MariaDB when biz-ids are soon forgotten',
           // So many that some are too old to judge.
-          args: ['forgetting', '--size', '500', '--shape', '1', ...onMariadb],
+          args: ['forgetting', '--size', '800', '--shape', '1', ...onMariadb],
         },
         {
           title: 'on MariaDB when one of two instances is killed',
@@ -102,7 +102,7 @@ const asItIs = [
   { title: 'on SQLite when handlers are hostile', args: ['hostile', '--size', '200', '--shape', '2'] },
   {
     title: 'on SQLite when biz-ids are soon forgotten',
-    args: ['forgetting', '--size', '300', '--shape', '1'],
+    args: ['forgetting', '--size', '800', '--shape', '1'],
   },
 ];
 const DAMAGED_OR_MISSED = 1;
