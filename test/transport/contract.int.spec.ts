@@ -9,7 +9,10 @@ const TRANSPORTS = { local: localWorld, service: serviceWorld, rabbitmq: rabbitm
 
 describe.each(engines)('on %s', (engine) => {
   describe.each(Object.entries(TRANSPORTS))('the transport %s', (name, open) => {
-    const maybe = name === 'rabbitmq' && !rabbitmqUrl ? it.skip : it;
-    for (const { name: promise, run } of transportContract(() => open(engine))) maybe(promise, run);
+    const isMissing = name === 'rabbitmq' && !rabbitmqUrl;
+    for (const { name: promise, run } of transportContract(() => open(engine))) {
+      if (isMissing) it.skip(`${promise} (no RabbitMQ could be had)`, run);
+      else it(promise, run);
+    }
   });
 });

@@ -36,7 +36,7 @@ export function withDeadline<T>(
  * Hands on the outcome of the work, to which nothing happens when nobody waits for it any more. By hand, as each statement
  * of the library comes through here: `Promise.race` within an async function costs several times as much.
  *
- * @param done called before
+ * @param done called before the outcome is handed on
  */
 export function passOn<T>(
   work: Promise<T>,
