@@ -28,6 +28,7 @@ import { logWatchingEvents } from './log-watching-events.js';
 import { Outbox, OutboxClaims, OutboxPublisher, Relay, WatchingUnrelayed } from './publisher/index.js';
 import {
   type LibraryConnections,
+  type ScopeDelivery,
   databaseOf,
   findProblemsOfLeftAlone,
   makeSqliteSafe,
@@ -70,6 +71,9 @@ export class IdempotentMqRuntime {
   /** Where the outbox is another process's to relay. */
   readonly unrelayed: WatchingUnrelayed | undefined;
   readonly executor: IdempotentExecutor;
+  /** Hears of what came, or failed, when nobody waited for it any more; and of whose it was. */
+  readonly onStray: (error: Error, delivery?: ScopeDelivery) => void = (error) =>
+    this.logger.error(error.message, error.stack);
   readonly executing = new WorksUnderWay();
   readonly scenarios: Scenarios;
   readonly sources: ScenarioSources;
@@ -286,7 +290,7 @@ export class IdempotentMqRuntime {
       dataSource: this.dataSource,
       connections: this.connections,
       statementTimeoutMs: this.options.statementTimeoutMs,
-      onStray: (error: Error) => this.logger.error(error.message, error.stack),
+      onStray: (error: Error, delivery?: ScopeDelivery) => this.onStray(error, delivery),
     };
   }
 

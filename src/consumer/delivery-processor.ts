@@ -6,6 +6,7 @@ import {
   InvalidOptionError,
   describeError,
   describeErrorAtLength,
+  describeErrorCode,
 } from '../errors/index.js';
 import type { IdempotentMqEvents, DeadLetterReason } from '../events/index.js';
 import { backoffMs } from '../waiting/index.js';
@@ -341,7 +342,12 @@ export class DeliveryProcessor {
 
   private about(error: unknown) {
     const { name: handler } = this.consumer;
-    return { handler, error: describeError(error), stack: describeErrorAtLength(error) };
+    return {
+      handler,
+      error: describeError(error),
+      stack: describeErrorAtLength(error),
+      code: describeErrorCode(error),
+    };
   }
 
   private emit(held: HeldDelivery, event: DeliveryEvent): void {
@@ -380,6 +386,7 @@ interface AboutError {
   handler: string;
   error: string;
   stack: string;
+  code: string | undefined;
 }
 
 /** A handler that failed because it was told to stop has not failed. What a lost lease costs is for the broker to count. */
