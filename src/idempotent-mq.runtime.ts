@@ -37,6 +37,7 @@ import {
   openConnections,
 } from './storage/index.js';
 import { ambiguousTopicNames, definedTopicNames } from './topic/index.js';
+import { GuardedTracing } from './tracing/index.js';
 import { refuseOuterUse } from './transaction/index.js';
 import type { EngineTransport } from './transport/engine/engine.transport.js';
 import { localTransport } from './transport/local.transport.js';
@@ -79,6 +80,7 @@ export class IdempotentMqRuntime {
   readonly sources: ScenarioSources;
   readonly contracts: ContractWatch;
   readonly dedups: DedupWatch;
+  readonly tracing: GuardedTracing | undefined;
   readonly forgetting: Forgetting;
   /** One for each database: that of this app, and the broker's, if it is another one. */
   readonly watching: readonly WatchingTransactions[];
@@ -96,6 +98,11 @@ export class IdempotentMqRuntime {
     logEvents(this.events, this.logger);
     logRelayEvents(this.events, this.logger);
     logWatchingEvents(this.events, this.logger);
+    this.tracing =
+      options.tracing &&
+      new GuardedTracing(options.tracing, (error) =>
+        this.logger.warn(`The option tracing failed; messages go on without: ${describeError(error)}`),
+      );
     const { brokerSide, service, engine } = away;
     const apart = brokerSide ?? service ?? engine;
     this.broker = service
@@ -134,7 +141,8 @@ export class IdempotentMqRuntime {
       if (!options.roles.relay) this.unrelayed = new WatchingUnrelayed(connections, this.events);
       const claims = new OutboxClaims(connections, this.events);
       this.outbox = outbox;
-      this.relay = new Relay(claims, this.transport, this.events, options.relay, (listener) =>
+      const { tracing } = this;
+      this.relay = new Relay(claims, this.transport, this.events, { ...options.relay, tracing }, (listener) =>
         outbox.onCommitted(listener),
       );
     }
@@ -167,6 +175,8 @@ export class IdempotentMqRuntime {
       limits: options.payload,
       currentManager: options.currentManager,
       unordered: this.transport.capabilities.ordersKeys ? undefined : apart!.name,
+      toOutbox: this.outbox !== undefined,
+      tracing: this.tracing,
     });
     this.executor = new IdempotentExecutor({
       ...this.scopeDeps(),

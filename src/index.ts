@@ -86,6 +86,7 @@ export {
 } from './consumer/index.js';
 export type * from './transport/port.js';
 export type * from './transport/engine/port.js';
+export type * from './tracing/port.js';
 export { ambientManager, outsideTransaction } from './transaction/index.js';
 export { IdempotentMqEvents, type DeadLetterReason, type IdempotentMqEvent } from './events/index.js';
 export {
