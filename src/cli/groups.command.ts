@@ -99,7 +99,11 @@ async function groupOf({ groups }: BrokerService, group: string, topic: string):
   const found = all.find((one) => one.group === group && one.topic === topic);
   if (found) return found;
   const known = all.map((one) => `${one.group} of ${one.topic}`).join(', ') || 'none';
-  throw new InvalidOptionError('groups remove', { group, topic }, `of a group that subscribes. There are: ${known}`);
+  throw new InvalidOptionError(
+    'GROUP and TOPIC of groups remove',
+    `${group} ${topic}`,
+    `those of a group that subscribes. There are: ${known}`,
+  );
 }
 
 function groupsInWords(groups: readonly GroupStatus[]): string {

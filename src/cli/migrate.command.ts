@@ -5,7 +5,7 @@ import type { Command } from './command.js';
 export const migrateCommand: Command = {
   name: 'migrate',
   summary: "creates the library's tables, or brings them up to date",
-  help: 'Any number of processes may do it at once: one does, the others wait for it.',
+  help: 'Any number of processes may do it at once: one does, the others wait for it',
   examples: ['migrate --data-source dist/ormconfig.js'],
   flags: {},
   run: async ({ dataSource, flags }) => bringUpToDate(await dataSource(), flags['table-prefix']),

@@ -6,7 +6,7 @@ import { fileMustExist } from './sqlite-file.js';
 export const outboxRestoredCommand: Command = {
   name: 'outbox-restored',
   summary: "after a backup of a publisher's database was restored, and before it publishes again",
-  help: 'What is in its outbox may have been sent since the backup was made, and keeps its inner-msg-ids.',
+  help: 'What is in its outbox may have been sent since the backup was made, and keeps its inner-msg-ids',
   examples: ['outbox-restored --database mysql://root:secret@127.0.0.1:3306/shop'],
   flags: {},
   run: async ({ dataSource, flags }) => keepIds(await dataSource(), flags['table-prefix']),

@@ -40,7 +40,7 @@ export function helpOf(command: Command): string {
   const own = Object.entries(flags).map(([flag, kind]) => `[--${flag}${kind === 'value' ? ' …' : ''}]`);
   const parts = [
     wrapped(['Usage: nestjs-idempotent-mq', name, ...args.map(inUsage), ...own].join(' '), INDENT),
-    wrapped(`${summary}. ${help}`),
+    wrapped(`${summary.charAt(0).toUpperCase()}${summary.slice(1)}. ${help}.`),
     OF_EACH.map(([flag, about]) => entry(flag, about)).join('\n'),
     ...(examples.length > 0
       ? [`Examples:\n${examples.map((example) => `  npx nestjs-idempotent-mq ${example}`).join('\n')}`]
