@@ -28,7 +28,8 @@ const STATEMENT_TIMEOUT_MS = 120_000;
 
 export const auditCommand: Command = {
   name: 'audit',
-  summary: 'looks for rows that are missing, doubled, orphaned, torn or contradict each other; changes nothing',
+  summary:
+    'looks for rows that are missing, doubled, orphaned, torn or contradict each other; changes nothing',
   help:
     'With a broker apart, --broker URL. --table NAME --column NAME and --scenario NAME, or --group NAME --topic NAME: a table of yours ' +
     `in which each biz-id has one row. --limit ${DEFAULT_LIMIT}, of each kind; --json; --patience-ms, for what a sweeper ` +
@@ -45,7 +46,9 @@ export const auditCommand: Command = {
     json: 'switch',
   },
   notDone: NOT_DONE,
-  examples: ['audit --database mysql://root:secret@127.0.0.1:3306/cards --broker mysql://root:secret@127.0.0.1:3306/broker'],
+  examples: [
+    'audit --database mysql://root:secret@127.0.0.1:3306/cards --broker mysql://root:secret@127.0.0.1:3306/broker',
+  ],
   run: async ({ dataSource, flags: { 'table-prefix': tablePrefix, 'patience-ms': patienceMs, ...flags } }) =>
     auditDatabase(await dataSource(), { ...flags, tablePrefix, patienceMs }),
 };

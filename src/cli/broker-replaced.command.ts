@@ -6,7 +6,7 @@ import { fileMustExist } from './sqlite-file.js';
 export const brokerReplacedCommand: Command = {
   name: 'broker-replaced',
   summary: "lets the outbox of a publisher's database send to another broker",
-  help: "For when its broker's place was taken by another one: the outbox sends to the next one that it reaches.",
+  help: "For when its broker's place was taken by another one: the outbox sends to the next one that it reaches",
   examples: ['broker-replaced --database mysql://root:secret@127.0.0.1:3306/shop'],
   flags: {},
   run: async ({ dataSource, flags }) => sendToTheNext(await dataSource(), flags['table-prefix']),

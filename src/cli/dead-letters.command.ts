@@ -91,7 +91,9 @@ export const deadLettersPurgeCommand: Command = {
   name: 'dead-letters purge',
   summary: 'deletes them for good, and their messages where nobody else needs them',
   help: `By their ids, or a filter: ${FILTER_HELP}. It asks first; --yes for scripts. ${BROKER_HELP}. --json for programs. ${STATUS_HELP}`,
-  examples: ['dead-letters purge --group card-issuing --reason rejected --yes --data-source dist/ormconfig.js'],
+  examples: [
+    'dead-letters purge --group card-issuing --reason rejected --yes --data-source dist/ormconfig.js',
+  ],
   args: [{ name: 'ID', many: 'any number' }],
   flags: { ...COMMON, ...FILTER, yes: 'switch' },
   notDone: NOT_DONE,
@@ -150,7 +152,7 @@ function lettersInWords(letters: readonly DeadLetter[], next: string | undefined
       { title: 'GROUP' },
       { title: 'REASON' },
       { title: 'FAILURES', align: 'right' },
-      { title: 'BIZ-ID' },
+      { title: 'BIZ-ID, LAST ERROR' },
     ],
     letters.map(({ id, deadAt, topic, group, reason, failures, bizId, errors }) => {
       const last = errors.at(-1);

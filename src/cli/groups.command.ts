@@ -61,7 +61,7 @@ export const groupsResumeCommand: Command = {
 
 export const groupsRemoveCommand: Command = {
   name: 'groups remove',
-  summary: "takes a group away from a topic for good, with what it has of it",
+  summary: 'takes a group away from a topic for good, with what it has of it',
   help: `Its deliveries and dead letters go; a consumer of that version doesn't bring it back. Remove the consumer first. --version N: the one that it is subscribed at now, unless given. It asks first; --yes for scripts. ${BROKER_HELP}. --json for programs. ${STATUS_HELP}`,
   examples: ['groups remove card-issuing payment.succeeded --yes --data-source dist/ormconfig.js'],
   args: [{ name: 'GROUP' }, { name: 'TOPIC' }],
@@ -124,7 +124,9 @@ function groupsInWords(groups: readonly GroupStatus[]): string {
       one.topic,
       one.group,
       String(one.version),
-      ...[one.ready, one.inFlight, one.waiting, one.deadLetters].map((count) => count.toLocaleString('en-US')),
+      ...[one.ready, one.inFlight, one.waiting, one.deadLetters].map((count) =>
+        count.toLocaleString('en-US'),
+      ),
       one.paused ? 'paused' : '',
     ]),
   );

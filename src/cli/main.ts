@@ -1,5 +1,10 @@
 #!/usr/bin/env node
-import { ConfigurationError, IdempotentMqError, type IdempotentMqErrorCode, describeError } from '../errors/index.js';
+import {
+  ConfigurationError,
+  IdempotentMqError,
+  type IdempotentMqErrorCode,
+  describeError,
+} from '../errors/index.js';
 import { auditCommand } from './audit.command.js';
 import { brokerReplacedCommand } from './broker-replaced.command.js';
 import type { Command } from './command.js';
@@ -81,7 +86,8 @@ async function main(): Promise<number> {
 
 function told(error: unknown): string {
   if (error instanceof NoCommandError) return `${error.message}\n\n${usageOf(COMMANDS)}`;
-  if (error instanceof ConfigurationError && !command) return `${oneLine(error.message, LONGEST)} See --help.\n`;
+  if (error instanceof ConfigurationError && !command)
+    return `${oneLine(error.message, LONGEST)} See --help.\n`;
   return `${oneLine(describeError(error), LONGEST)}\n`;
 }
 

@@ -16,8 +16,7 @@ const TOKEN = 'IDEMPOTENT_MQ_TOKEN';
 const STATEMENT_TIMEOUT_MS = 60_000;
 
 /** What `--broker` and `--data-source` say of where the broker is, in words of the usage. */
-export const BROKER_HELP =
-  `With a broker apart, --broker URL is its database, or the address of its service (http://…), whose token is in the environment variable ${TOKEN}`;
+export const BROKER_HELP = `With a broker apart, --broker URL is its database, or the address of its service (http://…), whose token is in the environment variable ${TOKEN}`;
 
 type Work<T, R> = (with_: T) => Promise<R>;
 
@@ -34,9 +33,19 @@ export async function withOperations<R>(
     const elsewhere = await brokerNamed(flags.broker);
     const broker =
       elsewhere === undefined
-        ? { kind: 'same-database' as const, name, connections, operated: brokerOn(connections, opened.options) }
+        ? {
+            kind: 'same-database' as const,
+            name,
+            connections,
+            operated: brokerOn(connections, opened.options),
+          }
         : elsewhere instanceof BrokerOverHttp
-          ? { kind: 'service' as const, name: elsewhere.name, connections: undefined, operated: opened.service(elsewhere) }
+          ? {
+              kind: 'service' as const,
+              name: elsewhere.name,
+              connections: undefined,
+              operated: opened.service(elsewhere),
+            }
           : await ownDatabase(elsewhere, opened);
     return await work(new IdempotentMqOperations({ connections, name, broker, process: undefined }));
   } finally {

@@ -52,7 +52,9 @@ async function readHeld(
 ): Promise<HeldMessage> {
   const groups = (await listGroups(database, on)).filter((row) => row.topic === topic);
   const holders = await findHoldersOf(database, on, { seq: message.seq, topicId });
-  const held = new Map<GroupRow, { holder: MessageHolder; ahead: number }[]>(groups.map((group) => [group, []]));
+  const held = new Map<GroupRow, { holder: MessageHolder; ahead: number }[]>(
+    groups.map((group) => [group, []]),
+  );
   for (const holder of holders) {
     const group = groups.find(({ subscriptionId }) => subscriptionId === holder.subscriptionId);
     if (group) held.get(group)!.push({ holder, ahead: await aheadOf(database, on, holder, message) });

@@ -34,7 +34,12 @@ export function quarantineStage(row: FoundInQuarantine): Quarantined {
 }
 
 /** What a group still has to do about a message. */
-export function groupStage({ group, paused }: GroupRow, holder: MessageHolder, ahead: number, seq: number): Stage {
+export function groupStage(
+  { group, paused }: GroupRow,
+  holder: MessageHolder,
+  ahead: number,
+  seq: number,
+): Stage {
   const { failures, lostLeases } = holder;
   const tried = { failures, lostLeases, errors: decodeHistory(holder.errors) };
   if (holder.place === 'dead') return deadStage(group, holder, seq);

@@ -7,7 +7,15 @@ import type {
   MessageHolder,
   Remembered,
 } from '../storage/index.js';
-import { dateOf, dateOr, deadStage, effectStage, groupStage, outboxStage, quarantineStage } from './stages.js';
+import {
+  dateOf,
+  dateOr,
+  deadStage,
+  effectStage,
+  groupStage,
+  outboxStage,
+  quarantineStage,
+} from './stages.js';
 import type { MessageStory, Stage } from './story.js';
 
 /** A message that the broker has, and what still has to do with it. */
@@ -59,7 +67,17 @@ export class Stories {
   }
 
   /** Of a broker that tells no more. */
-  tellDeadLetter({ id, group, reason, deadAt, landedAt, failures, lostLeases, errors, ...letter }: DeadLetter): void {
+  tellDeadLetter({
+    id,
+    group,
+    reason,
+    deadAt,
+    landedAt,
+    failures,
+    lostLeases,
+    errors,
+    ...letter
+  }: DeadLetter): void {
     const story = this.bySeq(letter.seq);
     story.orderingKey = letter.orderingKey;
     if (story.stages.length === 0) story.stages.push({ stage: 'landed', at: landedAt });
@@ -110,8 +128,7 @@ export class Stories {
     expiresAt: number | undefined;
   }): MessageStory {
     const innerMsgId = found.innerMsgId.toString('hex');
-    const story =
-      this.stories.find((one) => one.innerMsgId === innerMsgId) ?? this.newStory({ innerMsgId });
+    const story = this.stories.find((one) => one.innerMsgId === innerMsgId) ?? this.newStory({ innerMsgId });
     story.orderingKey = found.orderingKey?.toString();
     story.expiresAt = dateOr(found.expiresAt);
     return story;

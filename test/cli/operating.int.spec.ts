@@ -48,7 +48,9 @@ describe.each(EVERYWHERE)('on %s with %s,', (engine, shape) => {
     await world.publish('P-1');
     await reject('P-2');
     const shown = await done('status');
-    expect(shown).toMatch(isApart ? /^Broker: in a database of its own: \S+/m : /^Broker: in the same database$/m);
+    expect(shown).toMatch(
+      isApart ? /^Broker: in a database of its own: \S+/m : /^Broker: in the same database$/m,
+    );
     expect(shown).toMatch(/^payment\.succeeded {2}cards +0 +- +0 +0 +0 +0 +1$/m);
     expect(shown).toMatch(/^Quarantine: empty\nOutbox: empty$/m);
     expect(shown).toMatch(/^ +1 +\S.* consumer\/5:cards\/17:payment\.succeeded$/m);
@@ -86,12 +88,16 @@ describe.each(EVERYWHERE)('on %s with %s,', (engine, shape) => {
     expect(deadLetters.map(({ bizId }) => bizId)).toEqual(['P-2', 'P-1']);
     const [two, one] = deadLetters.map(({ id }) => id);
     const listed = await done('dead-letters', 'list', '--limit', '1');
-    expect(listed).toMatch(/^ID +SINCE +TOPIC +GROUP +REASON +FAILURES {2}BIZ-ID$/m);
+    expect(listed).toMatch(/^ID +SINCE +TOPIC +GROUP +REASON +FAILURES {2}BIZ-ID, LAST ERROR$/m);
     expect(listed).toMatch(new RegExp(`^${two} .* cards +rejected +\\d+ {2}P-2 {2}.*no such user$`, 'm'));
     const [, after] = /^There may be more: --after (\S+)$/m.exec(listed)!;
     expect(await done('dead-letters', 'list', '--after', after!)).toMatch(new RegExp(`^${one} `, 'm'));
     expect(await done('dead-letters', 'show', one!)).toMatch(/\n\n\{"paymentId":"P-1",.*\}\n$/);
-    expect(await asked('dead-letters', 'show', one!)).toMatchObject({ id: one, bizId: 'P-1', reason: 'rejected' });
+    expect(await asked('dead-letters', 'show', one!)).toMatchObject({
+      id: one,
+      bizId: 'P-1',
+      reason: 'rejected',
+    });
 
     desk.rejects.clear();
     expect(await done('dead-letters', 'requeue', one!)).toBe('1 dead letter went back.\n');
@@ -107,7 +113,10 @@ describe.each(EVERYWHERE)('on %s with %s,', (engine, shape) => {
     expect(Object.keys(await world.deadLetters())).toEqual(['P-2']);
     expect(await asked('dead-letters', 'purge', '--reason', 'rejected', '--yes')).toEqual({ purged: 1 });
     expect(await world.deadLetters()).toEqual({});
-    await until('its message is gone', async () => (await countRows(world.brokerDataSource, 'message')) === 0);
+    await until(
+      'its message is gone',
+      async () => (await countRows(world.brokerDataSource, 'message')) === 0,
+    );
   });
 
   it('quarantine list, show, release and discard do so', async () => {
@@ -121,7 +130,9 @@ describe.each(EVERYWHERE)('on %s with %s,', (engine, shape) => {
     expect(await done('quarantine', 'list')).toMatch(
       new RegExp(`^ *${two} {2}20\\S+Z {2}payment.succeeded {2}forgotten +1 {2}P-2$`, 'm'),
     );
-    expect(await done('quarantine', 'show', one!)).toMatch(/^payment\.succeeded P-1, id \d+\n {2}quarantined/);
+    expect(await done('quarantine', 'show', one!)).toMatch(
+      /^payment\.succeeded P-1, id \d+\n {2}quarantined/,
+    );
     expect(await done('quarantine', 'release', one!)).toBe('1 message landed.\n');
     await world.settle();
     expect(await world.issued()).toEqual({ 'P-1': 1 });
@@ -160,7 +171,7 @@ describe.each(EVERYWHERE)('on %s with %s,', (engine, shape) => {
   it('what others wrote breaks no line, and tells the terminal nothing', async () => {
     desk.rejects.set(HOSTILE_ID, HOSTILE_ERROR);
     await world.publish(HOSTILE_ID);
-    const [{ id }] = await world.app.broker.deadLetters.list();
+    const { id } = (await world.app.broker.deadLetters.list())[0]!;
     const shown = [
       await done('dead-letters', 'list'),
       await done('dead-letters', 'show', id),
@@ -242,14 +253,30 @@ describe('the commands of operators', () => {
   };
 
   it.each<[string, string[], RegExp]>([
-    ['half a command', ['dead-letters'], /^dead-letters needs .*one of list, show, requeue, purge\. See --help\./],
+    [
+      'half a command',
+      ['dead-letters'],
+      /^dead-letters needs .*one of list, show, requeue, purge\. See --help\./,
+    ],
     ['half a command, misspelt', ['groups', 'lits'], /one of list, pause, resume, remove/],
-    ['an argument that is missing', ['find', 'payment.succeeded'], /find needs TOPIC and BIZ-ID: BIZ-ID is missing/],
-    ['an argument too many', ['find', 't', 'P-1', 'P-2'], /find takes TOPIC and BIZ-ID, and nothing more: P-2/],
+    [
+      'an argument that is missing',
+      ['find', 'payment.succeeded'],
+      /find needs TOPIC and BIZ-ID: BIZ-ID is missing/,
+    ],
+    [
+      'an argument too many',
+      ['find', 't', 'P-1', 'P-2'],
+      /find takes TOPIC and BIZ-ID, and nothing more: P-2/,
+    ],
     ['a dash without a warning', ['find', 't', '-1'], /There is no flag -1.*behind --/],
     ['neither ids nor a filter', ['dead-letters', 'purge', '--yes'], /ids or a filter.*neither was/],
     ['ids and a filter', ['dead-letters', 'requeue', '3-1', '--group', 'g'], /ids or a filter.*both were/],
-    ['a date that is none', ['dead-letters', 'list', '--dead-until', 'monday'], /--dead-until must be a time/],
+    [
+      'a date that is none',
+      ['dead-letters', 'list', '--dead-until', 'monday'],
+      /--dead-until must be a time/,
+    ],
     ['a limit that is none', ['quarantine', 'list', '--limit', 'all'], /--limit must be a whole number/],
     ['forgetting in earnest', ['forget', '--database', 'sqlite:x'], /forget needs --dry-run/],
   ])('refuse %s in a line', async (_, args, message) => {
@@ -289,7 +316,14 @@ describe('the commands of operators', () => {
   });
 
   it('take a biz-id that begins with a dash behind --', async () => {
-    const ran = await runCli(['find', '--database', 'sqlite:no-such.sqlite', '--', 'payment.succeeded', '-1']);
+    const ran = await runCli([
+      'find',
+      '--database',
+      'sqlite:no-such.sqlite',
+      '--',
+      'payment.succeeded',
+      '-1',
+    ]);
     expect(ran).toMatchObject({ code: 3 });
   });
 });

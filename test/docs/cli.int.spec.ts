@@ -53,22 +53,31 @@ describe(DOCS, () => {
     return JSON.parse((await runCli(args)).stdout) as { messages: unknown[] };
   };
 
-  it('shows what the commands print', async () => {
-    await openShop();
-    const docs = read(DOCS);
-    let printed = docs;
-    const blocks = [...docs.matchAll(BLOCK)];
-    expect(blocks.length).toBeGreaterThan(15);
-    for (const [block, command] of blocks) {
-      const args = command!.replace(DATABASE, `--database ${urlOf(world.business)}`).split(' ');
-      const { stdout, stderr } = await runCli(args);
-      await world.settle();
-      const shown = anyDay(`${stdout}${stderr}`.replaceAll(String(world.business.options.database), '/data/shop.sqlite'));
-      printed = printed.replace(block, () => `\`\`\`console\n$ npx nestjs-idempotent-mq ${command}\n${shown}\`\`\``);
-    }
-    if (process.env.MQ_WRITE_DOCS) writeFileSync(DOCS, printed);
-    else expect(printed).toBe(docs);
-  }, MANY_COMMANDS_MS);
+  it(
+    'shows what the commands print',
+    async () => {
+      await openShop();
+      const docs = read(DOCS);
+      let printed = docs;
+      const blocks = [...docs.matchAll(BLOCK)];
+      expect(blocks.length).toBeGreaterThan(15);
+      for (const [block, command] of blocks) {
+        const args = command!.replace(DATABASE, `--database ${urlOf(world.business)}`).split(' ');
+        const { stdout, stderr } = await runCli(args);
+        await world.settle();
+        const shown = anyDay(
+          `${stdout}${stderr}`.replaceAll(String(world.business.options.database), '/data/shop.sqlite'),
+        );
+        printed = printed.replace(
+          block,
+          () => `\`\`\`console\n$ npx nestjs-idempotent-mq ${command}\n${shown}\`\`\``,
+        );
+      }
+      if (process.env.MQ_WRITE_DOCS) writeFileSync(DOCS, printed);
+      else expect(printed).toBe(docs);
+    },
+    MANY_COMMANDS_MS,
+  );
 });
 
 /** What is another one each time: days, and ids that are made by chance. */

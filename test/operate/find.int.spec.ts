@@ -45,6 +45,12 @@ describe.each(EVERYWHERE)('on %s with %s, find() tells of a message', (engine, s
   const publish = (paymentId: string, options = {}) =>
     world.app.outbox.publish(PaymentSucceeded, payment(paymentId), { standalone: true, ...options });
 
+  /** Until nothing moves any more, and what nobody needs is gone. */
+  const settled = async () => {
+    await world.settle();
+    await world.app.broker.sweep();
+  };
+
   const stagesOf = ({ stages }: MessageStory) => stages.map(({ stage }) => stage);
 
   if (shape === 'a broker apart') {
@@ -65,7 +71,7 @@ describe.each(EVERYWHERE)('on %s with %s, find() tells of a message', (engine, s
         },
       ]);
       takes = true;
-      await world.settle();
+      await settled();
       expect(stagesOf(await storyOf('P-1'))).toEqual(['done']);
     });
 
@@ -182,7 +188,7 @@ describe.each(EVERYWHERE)('on %s with %s, find() tells of a message', (engine, s
     desk.rejects.clear();
     const { id } = stages[1] as { id: string };
     expect(await world.app.nest.get(IdempotentMqOperations).deadLetters.requeue(id)).toBe(1);
-    await world.settle();
+    await settled();
     expect(stagesOf(await storyOf('P-1'))).toEqual(['done']);
   });
 
@@ -224,6 +230,7 @@ describe.each(EVERYWHERE)('on %s with %s, find() tells of a message', (engine, s
 
   it('that waits, although another one of its biz-id has taken effect', async () => {
     await world.publish('P-1');
+    await settled();
     await world.app.broker.groups.pause({ group: 'cards' });
     await publish('P-1');
     await until('both are told of', async () => {

@@ -1,4 +1,10 @@
-import type { OutboxStatus, ScenarioStatus, Status, SubscriptionStatus, WaitingOnes } from '../../operate/index.js';
+import type {
+  OutboxStatus,
+  ScenarioStatus,
+  Status,
+  SubscriptionStatus,
+  WaitingOnes,
+} from '../../operate/index.js';
 import { table } from './table.js';
 import { ageOf, duration, key, numberOf, oneLine, time } from './words.js';
 
@@ -25,7 +31,9 @@ export function statusInWords(status: Status): string {
         (one) =>
           `Parked of ${one.topic}, ${one.groups === 0 ? 'which no group subscribes to' : 'which no group took'}: ${numberOf(one.parked)}${since(one.oldestParkedMs)}`,
       ),
-      ...(unrouted && unrouted.value > 0 ? [`Dead letters that no group ever took: ${numberOf(unrouted)}`] : []),
+      ...(unrouted && unrouted.value > 0
+        ? [`Dead letters that no group ever took: ${numberOf(unrouted)}`]
+        : []),
       ...(quarantine ? [`Quarantine: ${waitingInWords(quarantine)}`] : []),
       `Outbox: ${outboxInWords(status.outbox)}`,
     ].join('\n'),

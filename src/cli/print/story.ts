@@ -7,7 +7,9 @@ export function storyInWords({ topic, bizId, messages, rememberedMs, notes }: Fi
   const told =
     messages.length > 0
       ? [`${name}: ${plural(messages.length, 'message')}`, ...messages.map(messageInWords)]
-      : [`${name}: unknown, or forgotten${rememberedMs === undefined ? '' : ` (older than ${duration(rememberedMs)})`}.`];
+      : [
+          `${name}: unknown, or forgotten${rememberedMs === undefined ? '' : ` (older than ${duration(rememberedMs)})`}.`,
+        ];
   return [told.join('\n\n'), notes.map((note) => `Note: ${oneLine(note)}`).join('\n')]
     .filter((block) => block !== '')
     .join('\n\n');
@@ -33,8 +35,12 @@ function inWords(stage: Stage): string[] {
       const sent = stage.firstSentAt
         ? `, sent ${times(stage.sends)}, first ${time(stage.firstSentAt)}, no ACK yet`
         : ', not sent yet';
-      const next = stage.nextAt ? `; ${stage.state === 'scheduled' ? 'for' : 'again at'} ${time(stage.nextAt)}` : '';
-      return [`in the outbox since ${time(stage.publishedAt)}${stage.state === 'scheduled' ? '' : sent}${next}`];
+      const next = stage.nextAt
+        ? `; ${stage.state === 'scheduled' ? 'for' : 'again at'} ${time(stage.nextAt)}`
+        : '';
+      return [
+        `in the outbox since ${time(stage.publishedAt)}${stage.state === 'scheduled' ? '' : sent}${next}`,
+      ];
     }
     case 'quarantined': {
       const decided = stage.decision ? `; ${stage.decision} ${time(stage.decidedAt!)}` : '';

@@ -196,7 +196,12 @@ export async function findHoldersOf(
   on: Connection,
   { seq, topicId }: { seq: number; topicId: number },
 ): Promise<MessageHolder[]> {
-  const ofGroup = (place: HolderPlace, table: string, at: string, more: { leased?: string; reason?: string }) =>
+  const ofGroup = (
+    place: HolderPlace,
+    table: string,
+    at: string,
+    more: { leased?: string; reason?: string },
+  ) =>
     `SELECT ${PLACES.indexOf(place)} AS place, d.subscription_id AS owner, d.${at} AS at_time,
             d.${at} > ${dialect.now} AS ahead, ${more.leased ?? '0'} AS leased,
             d.failures AS failures, d.lost_leases AS lost, d.errors AS errors, ${more.reason ?? "''"} AS reason, 0 AS taken
