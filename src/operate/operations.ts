@@ -1,23 +1,9 @@
-import type { BrokerService, RemovedSubscription, SubscribeRequest } from '../broker/index.js';
-import type { LibraryConnections } from '../storage/index.js';
+import type { RemovedSubscription, SubscribeRequest } from '../broker/index.js';
 import { type FindOptions, findStories } from './find-stories.js';
+import type { OperationsDeps } from './operations-deps.js';
 import { readStatus } from './read-status.js';
-import type { BrokerStatus, ProcessStatus, Status } from './status.js';
+import type { Status } from './status.js';
 import type { Findings } from './story.js';
-
-export interface OperationsDeps {
-  /** Of the database that has the outbox and the dedup log. */
-  connections: LibraryConnections;
-  /** For messages. */
-  name: string;
-  broker: Omit<BrokerStatus, 'reachable'> & {
-    /** Of the database that has the broker's tables; undefined where it is a service. */
-    connections: LibraryConnections | undefined;
-    operated: BrokerService;
-  };
-  /** Undefined in a process that only looks. */
-  process: (() => ProcessStatus) | undefined;
-}
 
 /** What an operator asks and does, whatever is apart: the command line and a dashboard stand on it. */
 export class IdempotentMqOperations {
