@@ -20,7 +20,7 @@ export class IdempotentMqOperations {
 
   /**
    * What became of a biz-id: one story for each of its messages. There is no index on biz-ids, which every publish would
-   * pay for: this reads what is unfinished, about a second for a million messages, without locks; and the dedup log by its
+   * pay for: this reads all that is unfinished, for as long as `withinMs` allows, without locks; and the dedup log by its
    * key. See docs/cli.md.
    *
    * @throws InvalidOptionError, InvalidBizIdError naming what came
