@@ -15,6 +15,7 @@ const rooms = {
   consumer: ['transport', 'transaction', 'tracing', 'topic', 'storage', 'events', 'waiting', 'errors'],
   options: ['consumer', 'transport', 'tracing', 'topic', 'storage', 'errors'],
   audit: ['storage', 'errors'],
+  operate: ['broker', 'publisher', 'topic', 'storage', 'errors'],
   rabbitmq: ['transport', 'errors'],
   opentelemetry: ['tracing', 'errors'],
 };
