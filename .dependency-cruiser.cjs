@@ -15,6 +15,11 @@ const rooms = {
   options: ['consumer', 'transport', 'topic', 'storage', 'errors'],
   audit: ['storage', 'errors'],
   rabbitmq: ['transport', 'errors'],
+  observing: ['operate', 'events', 'waiting', 'errors'],
+  metrics: ['observing', 'operate', 'events', 'waiting', 'options', 'errors'],
+  prometheus: ['metrics', 'observing', 'errors'],
+  opentelemetry: ['metrics', 'observing', 'errors'],
+  terminus: ['observing', 'operate', 'waiting', 'options', 'errors'],
 };
 
 const roomRules = Object.entries(rooms).map(([room, allowed]) => ({
@@ -22,7 +27,8 @@ const roomRules = Object.entries(rooms).map(([room, allowed]) => ({
   comment: `${room}/ may import ${allowed.length ? allowed.join(', ') : 'no other room'}`,
   severity: 'error',
   // The local transport is where the port meets the broker; that over HTTP, where it meets the wire.
-  from: { path: `^src/${room}/`, pathNot: '^src/transport/(local|http)' },
+  // What observes finds its instance by the tokens.
+  from: { path: `^src/${room}/`, pathNot: '^src/(transport/(local|http)|observing/observed)' },
   to: { path: '^src/', pathNot: `^src/(${[room, ...allowed].join('|')})/` },
 }));
 
@@ -77,6 +83,19 @@ module.exports = {
       from: { path: '^src/', pathNot: '^src/(rabbitmq|testing)/' },
       to: { path: '^src/rabbitmq/' },
     },
+    {
+      name: 'observing-finds-its-instance',
+      severity: 'error',
+      from: { path: '^src/observing/observed' },
+      to: { path: '^src/', pathNot: '^src/(observing|operate|events|waiting|errors|idempotent-mq\\.tokens\\.ts)' },
+    },
+    ...['prometheus', 'opentelemetry', 'terminus'].map((room) => ({
+      name: `${room}-is-an-entry-point`,
+      comment: 'an app that does not ask for it need not have its library',
+      severity: 'error',
+      from: { path: '^src/', pathNot: `^src/${room}/` },
+      to: { path: `^src/${room}/` },
+    })),
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     {
       name: 'no-deep-imports-of-peers',

@@ -14,6 +14,7 @@ import { ConfigurationError } from './errors/index.js';
 import { IdempotentMqEvents } from './events/index.js';
 import { type IdempotentMqBrokerOptions, resolveBrokerOptions } from './idempotent-mq-broker.options.js';
 import { IdempotentMqBrokerRuntime } from './idempotent-mq-broker.runtime.js';
+import { getBrokerRuntimeToken } from './idempotent-mq.tokens.js';
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
   new ConfigurableModuleBuilder<IdempotentMqBrokerOptions>({ moduleName: 'IdempotentMqBroker' })
@@ -46,6 +47,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
       },
       inject: [{ token: MODULE_OPTIONS_TOKEN, optional: true }],
     },
+    { provide: getBrokerRuntimeToken(), useExisting: IdempotentMqBrokerRuntime },
     {
       provide: BrokerService,
       useFactory: ({ broker }: IdempotentMqBrokerRuntime) => broker,

@@ -19,6 +19,7 @@ import {
   operationsOf,
   pathBehind,
 } from './service/index.js';
+import { Loops } from './waiting/index.js';
 import { WatchingTransactions } from './watching-transactions.js';
 
 const LOGGED_AS = 'IdempotentMqBroker';
@@ -32,6 +33,8 @@ export class IdempotentMqBrokerRuntime {
   readonly events = new IdempotentMqEvents((error) =>
     this.logger.error(`A subscriber to events$ failed: ${describeError(error)}`),
   );
+  /** None: what it does each so often, its sweeper does. */
+  readonly loops = new Loops();
   readonly broker: BrokerService;
   /** The port that it listens on, where it has one of its own. */
   port: number | undefined;

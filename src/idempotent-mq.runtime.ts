@@ -41,6 +41,7 @@ import type { EngineTransport } from './transport/engine/engine.transport.js';
 import { localTransport } from './transport/local.transport.js';
 import { methodsOf, withinTime } from './transport/within-time.js';
 import type { Transport } from './transport/port.js';
+import { Loops } from './waiting/index.js';
 import { WatchingTransactions } from './watching-transactions.js';
 
 const LOGGED_AS = 'IdempotentMq';
@@ -54,9 +55,9 @@ const CONTROL_CONNECTIONS = 5;
 /** All parts of one module instance, wired together. */
 export class IdempotentMqRuntime {
   readonly logger = new Logger(LOGGED_AS);
-  readonly events = new IdempotentMqEvents((error) =>
-    this.logger.error(`A subscriber to events$ failed: ${describeError(error)}`),
-  );
+  readonly events: IdempotentMqEvents;
+  /** What goes round here: relay and workers. */
+  readonly loops = new Loops();
   /** Undefined where it is a service of its own. With an engine in its place, it has what was set aside. */
   readonly broker: BrokerService | undefined;
   /** The same for an operator, wherever it is. */
@@ -88,7 +89,12 @@ export class IdempotentMqRuntime {
     private readonly away: BrokerAway,
     /** Calls the app's handlers. */
     readonly caller: HandlerCaller,
+    name: string | undefined,
   ) {
+    this.events = new IdempotentMqEvents(
+      (error) => this.logger.error(`A subscriber to events$ failed: ${describeError(error)}`),
+      name,
+    );
     logEvents(this.events, this.logger);
     logRelayEvents(this.events, this.logger);
     logWatchingEvents(this.events, this.logger);
@@ -130,8 +136,13 @@ export class IdempotentMqRuntime {
       if (!options.roles.relay) this.unrelayed = new WatchingUnrelayed(connections, this.events);
       const claims = new OutboxClaims(connections, this.events);
       this.outbox = outbox;
-      this.relay = new Relay(claims, this.transport, this.events, options.relay, (listener) =>
-        outbox.onCommitted(listener),
+      this.relay = new Relay(
+        claims,
+        this.transport,
+        this.events,
+        options.relay,
+        (listener) => outbox.onCommitted(listener),
+        this.loops,
       );
     }
     const keptFor = (kind: 'consumer' | 'executor') => (name: string) =>
@@ -181,6 +192,7 @@ export class IdempotentMqRuntime {
     dataSource: DataSource,
     options: ResolvedOptions,
     caller: HandlerCaller,
+    name?: string,
   ): Promise<IdempotentMqRuntime> {
     const database = databaseOf(dataSource, options.tablePrefix);
     if (database.dialect.engine === 'sqlite' && !options.leaveDataSourceAlone) {
@@ -218,7 +230,15 @@ export class IdempotentMqRuntime {
       const apart = away.brokerSide ?? away.service ?? away.engine;
       refuseOtherBrokerOf(dataSource, options.tablePrefix, apart);
       const brokerIsThere = (await apart?.tryToOpen()) ?? true;
-      const runtime = new IdempotentMqRuntime(dataSource, options, connections, packetBytes, away, caller);
+      const runtime = new IdempotentMqRuntime(
+        dataSource,
+        options,
+        connections,
+        packetBytes,
+        away,
+        caller,
+        name,
+      );
       await runtime.tellWhereItIs(brokerIsThere);
       // A broker that comes later learns of topics from what is sent, and from who subscribes. So does a service.
       if (brokerIsThere || away.engine) {

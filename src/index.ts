@@ -87,7 +87,16 @@ export {
 export type * from './transport/port.js';
 export type * from './transport/engine/port.js';
 export { ambientManager, outsideTransaction } from './transaction/index.js';
-export { IdempotentMqEvents, type DeadLetterReason, type IdempotentMqEvent } from './events/index.js';
+export {
+  IdempotentMqEvents,
+  eventChannel,
+  onEventChannel,
+  type DeadLetterReason,
+  type IdempotentMqChannelMessage,
+  type IdempotentMqEvent,
+  type IdempotentMqEventOf,
+  type IdempotentMqEventType,
+} from './events/index.js';
 export {
   AcceptedEntity,
   AcceptedFloorEntity,

@@ -3,7 +3,7 @@ import type { IdempotentMqEvents } from '../events/index.js';
 import type { LeasedRow } from '../storage/index.js';
 import { inCleanContext } from '../transaction/index.js';
 import type { Acceptance, SendAnswer, Transport } from '../transport/port.js';
-import { type BackoffOptions, PollPace, WakeUp, backoffMs } from '../waiting/index.js';
+import { type BackoffOptions, Loops, PollPace, type Pulse, WakeUp, backoffMs } from '../waiting/index.js';
 import { type Patience, answerWithin } from './answer-within.js';
 import type { OutboxClaim, OutboxClaims } from './outbox-claims.js';
 import { Shipments } from './shipments.js';
@@ -63,6 +63,7 @@ export class Relay {
     private readonly events: IdempotentMqEvents,
     private readonly options: RelayOptions,
     private readonly onCommitted: (listener: () => void) => () => void,
+    private readonly loops = new Loops(),
   ) {
     this.pace = new PollPace(options.pollMs);
   }
@@ -72,7 +73,8 @@ export class Relay {
     if (this.loop || this.stopped.signal.aborted) return;
     this.stopListening = this.onCommitted(() => this.wake.ring());
     inCleanContext(() => {
-      this.loop = this.run();
+      const { pulse, end } = this.loops.begin({ kind: 'relay' });
+      this.loop = this.run(pulse).finally(end);
     });
   }
 
@@ -169,13 +171,14 @@ export class Relay {
     }
   }
 
-  private async run(): Promise<void> {
+  private async run(pulse: Pulse): Promise<void> {
     let errors = 0;
     let expecting = false;
     let rang = false;
     while (!this.stopped.signal.aborted) {
       try {
         const isIdle = (await this.relayOnce({ expecting })) === undefined;
+        if (!this.brokerFailure) pulse.turned();
         if (!isIdle && !rang) this.pace.foundUnasked();
         expecting = false;
         // To have nothing to send says nothing about a broker that has failed: what it did not take waits for its turn.
@@ -190,7 +193,9 @@ export class Relay {
         if (this.stopped.signal.aborted) return;
         errors++;
         const at = error === this.brokerFailure?.error ? 'broker' : 'outbox';
-        this.events.emit({ type: 'relay-error', at, error: describeError(error) });
+        const why = describeError(error);
+        pulse.failed(why);
+        this.events.emit({ type: 'relay-error', at, error: why });
         await this.wake.wait(Math.min(MAX_ERROR_PAUSE_MS, this.options.pollMs * 2 ** Math.min(errors, 10)));
       }
     }
@@ -236,7 +241,9 @@ export class Relay {
 
   private async ship(claim: OutboxClaim, rows: readonly LeasedRow[]): Promise<number> {
     const { origin, claims } = claim;
-    for (const row of rows) this.events.emit({ type: 'sent', sends: row.sends, ...aboutMessage(row) });
+    if (this.events.wants('sent')) {
+      for (const row of rows) this.events.emit({ type: 'sent', sends: row.sends, ...aboutMessage(row) });
+    }
     let answers: SendAnswer[];
     try {
       const shipment = { origin, claims, messages: rows };
@@ -252,7 +259,7 @@ export class Relay {
     if (this.known) this.known.acceptance = { ...this.known.acceptance, knownClaims: claims };
     const acknowledged = rows.filter((_, i) => isAck(answers[i]));
     const relayed = await this.claims.acknowledged(claim, acknowledged);
-    if (relayed > 0) this.events.emit({ type: 'relayed', count: relayed });
+    if (relayed > 0 && this.events.wants('relayed')) this.events.emit({ type: 'relayed', count: relayed });
     for (const [i, row] of rows.entries()) {
       if (!isAck(answers[i])) await this.keepRefused(claim, row, answers[i]!);
     }

@@ -33,7 +33,7 @@ import { eventsOf } from './seen-events.js';
 
 /** The code of the README and of the guides is cut out of files in examples/, which run here. */
 describe('the code of the README and of the guides', () => {
-  const regions = ['readme', 'testing', 'contract', 'transports', 'event-pattern']
+  const regions = ['readme', 'testing', 'contract', 'transports', 'event-pattern', 'observability']
     .map((folder) => `examples/${folder}`)
     .flatMap(filesBelow)
     .flatMap(regionsOf);
@@ -41,6 +41,8 @@ describe('the code of the README and of the guides', () => {
     'README.md',
     'docs/broker-as-a-service.md',
     'docs/changing-the-contract.md',
+    'docs/events.md',
+    'docs/observability.md',
     'docs/operations.md',
     'docs/testing.md',
     'docs/transactions-of-other-libraries.md',
@@ -376,7 +378,6 @@ function regionsOf(path: string): string[] {
     text!
       .replace(new RegExp(`^${indent}`, 'gm'), '')
       .replaceAll(`'../../src/index.js'`, `'nestjs-idempotent-mq'`)
-      .replaceAll(`'../../src/testing/index.js'`, `'nestjs-idempotent-mq/testing'`)
-      .replaceAll(`'../../src/rabbitmq/index.js'`, `'nestjs-idempotent-mq/rabbitmq'`),
+      .replaceAll(/'\.\.\/\.\.\/src\/([a-z]+)\/index\.js'/g, `'nestjs-idempotent-mq/$1'`),
   );
 }

@@ -1,0 +1,2 @@
+export { IdempotentMqMetricsModule, type OpenTelemetryMetricsOptions } from './metrics.module.js';
+export type { MetricsOptions } from '../metrics/index.js';

@@ -1,0 +1,84 @@
+import { describeError } from '../errors/index.js';
+import type { StatusAnswer } from '../observing/index.js';
+import type { Count, Status } from '../operate/index.js';
+import type { LoopStatus } from '../waiting/index.js';
+import type { Thresholds } from './thresholds.js';
+
+/** What is wrong with the loops of this process, and what to do. */
+export function problemsOfLoops(loops: readonly LoopStatus[], { loopMs }: Pick<Thresholds, 'loopMs'>): string[] {
+  return loops
+    .filter(({ sinceTurnMs }) => sinceTurnMs > loopMs)
+    .map(({ kind, topic, group, sinceTurnMs, error }) => {
+      const which = kind === 'relay' ? 'The relay' : `The worker of ${group} for ${topic}`;
+      const why =
+        error === undefined
+          ? 'It hangs: restart this process, and look for a handler that keeps the event loop from running.'
+          : `Its last error: ${error}`;
+      return `${which} has not gone round without an error for ${duration(sinceTurnMs)}. ${why}`;
+    });
+}
+
+/** What is wrong with everything else, and what to do. */
+export function problemsOfStatus({ status, error }: StatusAnswer, thresholds: Thresholds): string[] {
+  if (!status) {
+    return [
+      `The state could not be read: ${describeError(error)} Is the database there, and are the library's tables (npx nestjs-idempotent-mq migrate)?`,
+    ];
+  }
+  return [
+    ...broker(status),
+    ...outbox(status, thresholds),
+    ...backlogs(status, thresholds),
+    ...deadLetters(status, thresholds),
+    ...quarantine(status, thresholds),
+  ];
+}
+
+function broker({ broker: { reachable, name } }: Status): string[] {
+  if (reachable) return [];
+  return [`The broker (${name}) can't be reached: what is published waits in the outbox until it is there.`];
+}
+
+function outbox({ outbox: { oldestMs = 0, waiting } }: Status, { outboxMs }: Thresholds): string[] {
+  if (oldestMs <= outboxMs) return [];
+  return [
+    `The oldest of ${told(waiting)} messages in the outbox has waited for ${duration(oldestMs)} (outboxMs: ${duration(outboxMs)}). Does a process with roles.relay run, and does the broker answer it? Its log says what is refused.`,
+  ];
+}
+
+function backlogs({ groups }: Status, { waitingMs }: Thresholds): string[] {
+  return groups
+    .filter(({ paused, oldestReadyMs = 0 }) => !paused && oldestReadyMs > waitingMs)
+    .map(
+      ({ group, topic, oldestReadyMs, ready }) =>
+        `The oldest of ${told(ready)} deliveries to ${group} of ${topic} has waited for ${duration(oldestReadyMs!)} (waitingMs: ${duration(waitingMs)}). Does a process that consumes the group run, and do its handlers keep up? More processes or a higher concurrency help; a group that nobody has any more is to be removed.`,
+    );
+}
+
+function deadLetters({ groups, unrouted }: Status, { deadLetters: most }: Thresholds): string[] {
+  const all = groups.map(({ deadLetters }) => deadLetters.value).concat(unrouted?.value ?? 0);
+  const count = all.reduce((sum, each) => sum + each, 0);
+  if (count <= most) return [];
+  const whose = groups
+    .filter(({ deadLetters }) => deadLetters.value > 0)
+    .map(({ group, topic, deadLetters }) => `${told(deadLetters)} of ${group} (${topic})`);
+  if (unrouted?.value) whose.push(`${told(unrouted)} without a group`);
+  return [
+    `There are ${count} dead letters (deadLetters: ${most}): ${whose.join(', ')}. broker.deadLetters lists them with their errors, requeues and purges them.`,
+  ];
+}
+
+function quarantine({ quarantine: kept }: Status, { quarantine: most }: Thresholds): string[] {
+  if (!kept || kept.waiting.value <= most) return [];
+  return [
+    `There are ${told(kept.waiting)} messages in quarantine (quarantine: ${most}), of which nobody can tell whether they are repeats. broker.quarantine lists, releases and discards them.`,
+  ];
+}
+
+function told({ value, precision }: Count): string {
+  return precision === 'exact' ? String(value) : precision === 'at-least' ? `at least ${value}` : `about ${value}`;
+}
+
+function duration(ms: number): string {
+  return ms < 120_000 ? `${Math.round(ms / 1000)} s` : `${Math.round(ms / 60_000)} min`;
+}
