@@ -14,6 +14,7 @@ const rooms = {
   consumer: ['transport', 'transaction', 'topic', 'storage', 'events', 'waiting', 'errors'],
   options: ['consumer', 'transport', 'topic', 'storage', 'errors'],
   audit: ['storage', 'errors'],
+  operate: ['broker', 'publisher', 'topic', 'storage', 'errors'],
   rabbitmq: ['transport', 'errors'],
   observing: ['operate', 'events', 'waiting', 'errors'],
   metrics: ['observing', 'operate', 'events', 'waiting', 'options', 'errors'],

@@ -9,6 +9,7 @@ import type { ResolvedBrokerOptions } from './idempotent-mq-broker.options.js';
 import { logEvents } from './log-events.js';
 import { logRelayEvents } from './log-relay-events.js';
 import { logWatchingEvents } from './log-watching-events.js';
+import { IdempotentMqOperations } from './operate/index.js';
 import {
   HttpEndpoint,
   HttpServer,
@@ -36,6 +37,7 @@ export class IdempotentMqBrokerRuntime {
   /** None: what it does each so often, its sweeper does. */
   readonly loops = new Loops();
   readonly broker: BrokerService;
+  readonly operations: IdempotentMqOperations;
   /** The port that it listens on, where it has one of its own. */
   port: number | undefined;
   private readonly side: BrokerSide;
@@ -71,6 +73,9 @@ export class IdempotentMqBrokerRuntime {
       dropDelayMs: DROP_DELAY_MS,
       onSweepError: (error) => this.logger.warn(`The sweeper will try again: ${describeError(error)}`),
     });
+    const { connections, name } = this.side;
+    const asked = { kind: 'same-database', name, connections, operated: this.broker } as const;
+    this.operations = new IdempotentMqOperations({ connections, name, broker: asked, process: undefined });
     this.watch = new LandingWatch(this.broker);
     this.transactions = new WatchingTransactions(this.side.connections, this.events, {
       name: this.side.name,

@@ -36,6 +36,7 @@ import {
   getForgettingToken,
   getIdempotentExecutorToken,
   getIdempotentMqEventsToken,
+  getIdempotentMqOperationsToken,
   getRuntimeToken,
 } from './idempotent-mq.tokens.js';
 import { getOutboxPublisherToken } from './publisher/index.js';
@@ -176,6 +177,13 @@ export class IdempotentMqModule
 
   async onApplicationBootstrap(): Promise<void> {
     await this.consumers.start(this.discovered);
+    this.runtime.consuming.push(
+      ...this.discovered.map(({ name, topic, options }) => ({
+        handler: name,
+        topic: topic.name,
+        group: options.group,
+      })),
+    );
     const { broker, forgetting, options, relay, watching } = this.runtime;
     if (options.roles.relay) relay?.start();
     this.runtime.unrelayed?.start();
@@ -270,6 +278,7 @@ function instanceModule(definition: DynamicModule, extras: IdempotentMqExtras): 
     part(getForgettingToken(name) as never, ({ forgetting }) => forgetting),
     part(getIdempotentExecutorToken(name) as never, ({ executor }) => executor),
     part(getIdempotentMqEventsToken(name) as never, ({ events }) => events),
+    part(getIdempotentMqOperationsToken(name) as never, ({ operations }) => operations),
   ];
   return {
     ...definition,

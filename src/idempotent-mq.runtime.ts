@@ -25,6 +25,7 @@ import { logEvents } from './log-events.js';
 import { tellOfLeftBehind } from './left-behind.js';
 import { logRelayEvents } from './log-relay-events.js';
 import { logWatchingEvents } from './log-watching-events.js';
+import { IdempotentMqOperations, type ProcessStatus } from './operate/index.js';
 import { Outbox, OutboxClaims, OutboxPublisher, Relay, WatchingUnrelayed } from './publisher/index.js';
 import {
   type LibraryConnections,
@@ -77,6 +78,9 @@ export class IdempotentMqRuntime {
   readonly contracts: ContractWatch;
   readonly dedups: DedupWatch;
   readonly forgetting: Forgetting;
+  readonly operations: IdempotentMqOperations;
+  /** The handlers that were started. */
+  readonly consuming: ProcessStatus['consuming'] = [];
   /** One for each database: that of this app, and the broker's, if it is another one. */
   readonly watching: readonly WatchingTransactions[];
   private closing: Promise<void> | undefined;
@@ -158,6 +162,17 @@ export class IdempotentMqRuntime {
       retention: options.retention,
       intervalMs: FORGET_INTERVAL_MS,
       onError: (error) => this.logger.warn(`Forgetting will be tried again: ${describeError(error)}`),
+    });
+    this.operations = new IdempotentMqOperations({
+      connections,
+      name: nameOfDatabase(dataSource),
+      broker: {
+        kind: engine ? 'engine' : service ? 'service' : brokerSide ? 'own-database' : 'same-database',
+        name: apart?.name ?? nameOfDatabase(dataSource),
+        connections: this.brokerConnections,
+        operated: this.operated,
+      },
+      process: () => ({ relaying: this.relay?.isRunning, consuming: [...this.consuming] }),
     });
     this.watching = [
       { name: nameOfDatabase(dataSource), connections },

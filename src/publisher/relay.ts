@@ -78,6 +78,10 @@ export class Relay {
     });
   }
 
+  get isRunning(): boolean {
+    return this.loop !== undefined && !this.stopped.signal.aborted;
+  }
+
   /**
    * Sends nothing more, and waits for the ACK of what is under way, no longer than `timeoutMs`: another relay sends it
    * again then. May be called again, and before the start.

@@ -1,0 +1,30 @@
+export type { Count } from './count.js';
+export type { FindOptions } from './find-stories.js';
+export { IdempotentMqOperations, type OperationsDeps } from './operations.js';
+export type {
+  BrokerStatus,
+  OutboxStatus,
+  ProcessStatus,
+  ScenarioStatus,
+  Status,
+  SubscriptionStatus,
+  TopicParked,
+  WaitingOnes,
+} from './status.js';
+export type {
+  Acknowledged,
+  Dead,
+  Done,
+  Findings,
+  InFlight,
+  InOutbox,
+  Landed,
+  MessageStory,
+  Parked,
+  Quarantined,
+  Ready,
+  Retrying,
+  Scheduled,
+  Stage,
+  Torn,
+} from './story.js';
