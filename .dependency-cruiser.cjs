@@ -20,7 +20,7 @@ const rooms = {
   metrics: ['observing', 'operate', 'events', 'waiting', 'options', 'errors'],
   prometheus: ['metrics', 'observing', 'errors'],
   opentelemetry: ['metrics', 'observing', 'errors'],
-  terminus: ['observing', 'operate', 'waiting', 'options', 'errors'],
+  terminus: ['observing', 'operate', 'waiting', 'options', 'storage', 'errors'],
 };
 
 const roomRules = Object.entries(rooms).map(([room, allowed]) => ({

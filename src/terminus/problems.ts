@@ -1,6 +1,7 @@
 import { describeError } from '../errors/index.js';
 import type { StatusAnswer } from '../observing/index.js';
 import type { Count, Status } from '../operate/index.js';
+import { SCHEMA_VERSION } from '../storage/index.js';
 import type { LoopStatus } from '../waiting/index.js';
 import type { Thresholds } from './thresholds.js';
 
@@ -26,11 +27,19 @@ export function problemsOfStatus({ status, error }: StatusAnswer, thresholds: Th
     ];
   }
   return [
+    ...schema(status),
     ...broker(status),
     ...outbox(status, thresholds),
     ...backlogs(status, thresholds),
     ...deadLetters(status, thresholds),
     ...quarantine(status, thresholds),
+  ];
+}
+
+function schema({ schemaVersion, database }: Status): string[] {
+  if (schemaVersion === SCHEMA_VERSION) return [];
+  return [
+    `The tables in ${database} are of version ${schemaVersion}, and this process works with version ${SCHEMA_VERSION}. Run the migrations (npx nestjs-idempotent-mq migrate), or update the package.`,
   ];
 }
 
@@ -42,7 +51,7 @@ function broker({ broker: { reachable, name } }: Status): string[] {
 function outbox({ outbox: { oldestMs = 0, waiting } }: Status, { outboxMs }: Thresholds): string[] {
   if (oldestMs <= outboxMs) return [];
   return [
-    `The oldest of ${told(waiting)} messages in the outbox has waited for ${duration(oldestMs)} (outboxMs: ${duration(outboxMs)}). Does a process with roles.relay run, and does the broker answer it? Its log says what is refused.`,
+    `The oldest message in the outbox has waited for ${duration(oldestMs)} (outboxMs: ${duration(outboxMs)}; ${told(waiting)} waiting). Does a process with roles.relay run, and does the broker answer it? Its log says what is refused.`,
   ];
 }
 
@@ -51,7 +60,7 @@ function backlogs({ groups }: Status, { waitingMs }: Thresholds): string[] {
     .filter(({ paused, oldestReadyMs = 0 }) => !paused && oldestReadyMs > waitingMs)
     .map(
       ({ group, topic, oldestReadyMs, ready }) =>
-        `The oldest of ${told(ready)} deliveries to ${group} of ${topic} has waited for ${duration(oldestReadyMs!)} (waitingMs: ${duration(waitingMs)}). Does a process that consumes the group run, and do its handlers keep up? More processes or a higher concurrency help; a group that nobody has any more is to be removed.`,
+        `The oldest delivery to ${group} of ${topic} has waited for ${duration(oldestReadyMs!)} (waitingMs: ${duration(waitingMs)}; ${told(ready)} waiting). Does a process that consumes the group run, and do its handlers keep up? More processes or a higher concurrency help; a group that nobody has any more is to be removed.`,
     );
 }
 
@@ -64,14 +73,14 @@ function deadLetters({ groups, unrouted }: Status, { deadLetters: most }: Thresh
     .map(({ group, topic, deadLetters }) => `${told(deadLetters)} of ${group} (${topic})`);
   if (unrouted?.value) whose.push(`${told(unrouted)} without a group`);
   return [
-    `There are ${count} dead letters (deadLetters: ${most}): ${whose.join(', ')}. broker.deadLetters lists them with their errors, requeues and purges them.`,
+    `Dead letters: ${count} (deadLetters: ${most}), ${whose.join(', ')}. broker.deadLetters lists them with their errors, requeues and purges them.`,
   ];
 }
 
 function quarantine({ quarantine: kept }: Status, { quarantine: most }: Thresholds): string[] {
   if (!kept || kept.waiting.value <= most) return [];
   return [
-    `There are ${told(kept.waiting)} messages in quarantine (quarantine: ${most}), of which nobody can tell whether they are repeats. broker.quarantine lists, releases and discards them.`,
+    `Messages in quarantine: ${told(kept.waiting)} (quarantine: ${most}). Nobody can tell whether they are repeats. broker.quarantine lists, releases and discards them.`,
   ];
 }
 

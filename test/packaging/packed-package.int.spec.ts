@@ -14,6 +14,7 @@ const BUILT_FROM = [
   'CHANGELOG.md',
   'LICENSE',
   'docs',
+  'observability',
   'src',
   'scripts',
   'nest-cli.json',
@@ -116,7 +117,7 @@ describe('the packed package', () => {
     await ended;
   }, 120_000);
 
-  it.each(['testing', 'rabbitmq'])('has the entry point %s in both formats', (entry) => {
+  it.each(['testing', 'rabbitmq', 'prometheus', 'opentelemetry', 'terminus'])('has the entry point %s in both formats', (entry) => {
     const name = `nestjs-idempotent-mq/${entry}`;
     const [imported, required] = [
       `console.log(Object.keys(await import('${name}')).length > 0)`,
@@ -134,6 +135,7 @@ describe('the packed package', () => {
       'README.md',
       'dist',
       'docs',
+      'observability',
       'package.json',
     ]);
   });
