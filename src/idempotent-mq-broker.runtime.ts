@@ -9,6 +9,7 @@ import type { ResolvedBrokerOptions } from './idempotent-mq-broker.options.js';
 import { logEvents } from './log-events.js';
 import { logRelayEvents } from './log-relay-events.js';
 import { logWatchingEvents } from './log-watching-events.js';
+import type { Observed } from './observing/index.js';
 import { IdempotentMqOperations } from './operate/index.js';
 import {
   HttpEndpoint,
@@ -29,7 +30,7 @@ const IDLE_TIMEOUT_SECONDS = 60;
 const NOT_FOUND = '{"error":{"code":"UNKNOWN_OPERATION","message":"There is nothing here."}}';
 
 /** All parts of one instance of the broker service, wired together. */
-export class IdempotentMqBrokerRuntime {
+export class IdempotentMqBrokerRuntime implements Observed {
   readonly logger = new Logger(LOGGED_AS);
   readonly events = new IdempotentMqEvents((error) =>
     this.logger.error(`A subscriber to events$ failed: ${describeError(error)}`),

@@ -25,6 +25,7 @@ import { logEvents } from './log-events.js';
 import { tellOfLeftBehind } from './left-behind.js';
 import { logRelayEvents } from './log-relay-events.js';
 import { logWatchingEvents } from './log-watching-events.js';
+import type { Observed } from './observing/index.js';
 import { IdempotentMqOperations, type ProcessStatus } from './operate/index.js';
 import { Outbox, OutboxClaims, OutboxPublisher, Relay, WatchingUnrelayed } from './publisher/index.js';
 import {
@@ -54,7 +55,7 @@ const FORGET_INTERVAL_MS = 600_000;
 const CONTROL_CONNECTIONS = 5;
 
 /** All parts of one module instance, wired together. */
-export class IdempotentMqRuntime {
+export class IdempotentMqRuntime implements Observed {
   readonly logger = new Logger(LOGGED_AS);
   readonly events: IdempotentMqEvents;
   /** What goes round here: relay and workers. */

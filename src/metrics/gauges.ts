@@ -82,6 +82,18 @@ function ofAll(
   };
 }
 
+/** In seconds, of what goes round in this process. */
+function ofLoops(name: string, description: string, read: (loop: LoopStatus) => number): Gauge {
+  return {
+    ...{ name: `idempotent_mq.${name}`, description, ...inSeconds, labels: ['loop', 'topic', 'group'] },
+    read: ({ loops }) =>
+      loops.map((loop) => {
+        const { kind, topic = '', group = '' } = loop;
+        return { value: read(loop) / 1000, labels: { loop: kind, topic, group } };
+      }),
+  };
+}
+
 function sample(value: number | undefined, labels: Labels): Sample[] {
   return value === undefined ? [] : [{ value, labels }];
 }
@@ -118,14 +130,14 @@ export const GAUGES: readonly Gauge[] = [
     ...{ unit: '1', together: 'max', labels: [] },
     read: ({ status }) => [{ value: Number(status !== undefined), labels: {} }],
   },
-  {
-    name: 'idempotent_mq.loop_age',
-    description: 'Since a loop of this process went round without an error: the relay, or the worker of a group.',
-    ...{ unit: 's', together: 'max', labels: ['loop', 'topic', 'group'] },
-    read: ({ loops }) =>
-      loops.map(({ kind, topic = '', group = '', sinceTurnMs }) => ({
-        value: sinceTurnMs / 1000,
-        labels: { loop: kind, topic, group },
-      })),
-  },
+  ofLoops(
+    'loop_age',
+    'Since a loop of this process went round: the relay, or the worker of a group.',
+    ({ sinceTurnMs }) => sinceTurnMs,
+  ),
+  ofLoops(
+    'loop_failing',
+    'For how long each round of it has ended with an error; 0 where the last one has not.',
+    ({ failingMs }) => failingMs,
+  ),
 ];

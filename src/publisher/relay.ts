@@ -182,7 +182,7 @@ export class Relay {
     while (!this.stopped.signal.aborted) {
       try {
         const isIdle = (await this.relayOnce({ expecting })) === undefined;
-        if (!this.brokerFailure) pulse.turned();
+        pulse.turned();
         if (!isIdle && !rang) this.pace.foundUnasked();
         expecting = false;
         // To have nothing to send says nothing about a broker that has failed: what it did not take waits for its turn.

@@ -2,7 +2,7 @@ import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
 import { type Observed, StatusReader, observedIn } from '../observing/index.js';
-import { problemsOfLoops, problemsOfStatus } from './problems.js';
+import { problemsOfFailing, problemsOfHanging, problemsOfStatus } from './problems.js';
 import { type HealthThresholds, type ResolvedHealthOptions, resolveThresholds } from './thresholds.js';
 
 /** @internal */
@@ -28,14 +28,15 @@ export class IdempotentMqHealthIndicator implements OnModuleInit {
   }
 
   /**
-   * Whether the loops of this process go round: its relay and its workers. It asks no database, and a restart helps where
-   * it is down: for a liveness probe.
+   * Whether the loops of this process go round: its relay and its workers. It asks no database, and one that is away does
+   * not make it down: a restart helps where it is, so it is for a liveness probe.
    *
    * @param thresholds in place of the module's
    * @throws InvalidOptionError naming the option and what came
    */
   isAlive(key = 'idempotent-mq', thresholds: Pick<HealthThresholds, 'loopMs'> = {}): HealthIndicatorResult {
-    return this.answer(key, this.loopsAre(resolveThresholds(thresholds, this.options.thresholds).loopMs));
+    const all = resolveThresholds(thresholds, this.options.thresholds);
+    return this.answer(key, problemsOfHanging(this.observed.loops.list(), all));
   }
 
   /**
@@ -48,11 +49,12 @@ export class IdempotentMqHealthIndicator implements OnModuleInit {
   async isHealthy(key = 'idempotent-mq', thresholds: HealthThresholds = {}): Promise<HealthIndicatorResult> {
     const all = resolveThresholds(thresholds, this.options.thresholds);
     const answer = await this.reader.latest();
-    return this.answer(key, [...this.loopsAre(all.loopMs), ...problemsOfStatus(answer, all)]);
-  }
-
-  private loopsAre(loopMs: number): string[] {
-    return problemsOfLoops(this.observed.loops.list(), { loopMs });
+    const loops = this.observed.loops.list();
+    return this.answer(key, [
+      ...problemsOfHanging(loops, all),
+      ...problemsOfFailing(loops, all),
+      ...problemsOfStatus(answer, all),
+    ]);
   }
 
   private answer(key: string, problems: readonly string[]): HealthIndicatorResult {

@@ -5,18 +5,30 @@ import { SCHEMA_VERSION } from '../storage/index.js';
 import type { LoopStatus } from '../waiting/index.js';
 import type { Thresholds } from './thresholds.js';
 
-/** What is wrong with the loops of this process, and what to do. */
-export function problemsOfLoops(loops: readonly LoopStatus[], { loopMs }: Pick<Thresholds, 'loopMs'>): string[] {
+type OfLoops = Pick<Thresholds, 'loopMs'>;
+
+/** Which loops of this process hang. A restart helps, and nothing else does. */
+export function problemsOfHanging(loops: readonly LoopStatus[], { loopMs }: OfLoops): string[] {
   return loops
     .filter(({ sinceTurnMs }) => sinceTurnMs > loopMs)
-    .map(({ kind, topic, group, sinceTurnMs, error }) => {
-      const which = kind === 'relay' ? 'The relay' : `The worker of ${group} for ${topic}`;
-      const why =
-        error === undefined
-          ? 'It hangs: restart this process, and look for a handler that keeps the event loop from running.'
-          : `Its last error: ${error}`;
-      return `${which} has not gone round without an error for ${duration(sinceTurnMs)}. ${why}`;
-    });
+    .map(
+      (loop) =>
+        `${nameOf(loop)} has not gone round for ${duration(loop.sinceTurnMs)} (loopMs: ${duration(loopMs)}): it hangs. Restart this process, and look for what keeps its event loop from running.`,
+    );
+}
+
+/** Which loops of this process go round, and get nothing done. */
+export function problemsOfFailing(loops: readonly LoopStatus[], { loopMs }: OfLoops): string[] {
+  return loops
+    .filter(({ failingMs }) => failingMs > loopMs)
+    .map(
+      (loop) =>
+        `${nameOf(loop)} has failed for ${duration(loop.failingMs)} (loopMs: ${duration(loopMs)}), and keeps trying. Its last error: ${loop.error}`,
+    );
+}
+
+function nameOf({ kind, topic, group }: LoopStatus): string {
+  return kind === 'relay' ? 'The relay' : `The worker of ${group} for ${topic}`;
 }
 
 /** What is wrong with everything else, and what to do. */

@@ -11,7 +11,7 @@ export interface HealthThresholds {
   deadLetters?: number | null;
   /** Most messages in quarantine. @default 0 */
   quarantine?: number | null;
-  /** Longest that the relay or a worker of this process may not have gone round without an error, in milliseconds. @default 120000 */
+  /** Longest that the relay or a worker of this process may not have gone round, or may have failed, in milliseconds. @default 120000 */
   loopMs?: number | null;
 }
 

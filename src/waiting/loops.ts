@@ -4,27 +4,32 @@ export interface LoopStatus {
   /** Of a worker: whose. */
   topic?: string;
   group?: string;
-  /** Since it last went round without an error, in milliseconds; 0 while it has to wait for another one. */
+  /** Since it last went round, in milliseconds; 0 while it has to wait for another one. */
   sinceTurnMs: number;
-  /** Why it failed since then. */
+  /** For how long each round has ended with an error, in milliseconds; 0: the last one has not. */
+  failingMs: number;
+  /** That of the last round. */
   error: string | undefined;
 }
+
+type About = Pick<LoopStatus, 'kind' | 'topic' | 'group'>;
 
 /** One loop's own record. */
 export class Pulse {
   private turnedAt = performance.now();
-  private error: string | undefined;
+  private failing: { since: number; error: string } | undefined;
   private paused = false;
 
-  constructor(private readonly about: Pick<LoopStatus, 'kind' | 'topic' | 'group'>) {}
+  constructor(private readonly about: About) {}
 
   turned(): void {
     this.turnedAt = performance.now();
-    this.error = undefined;
+    this.failing = undefined;
   }
 
   failed(error: string): void {
-    this.error = error;
+    this.turnedAt = performance.now();
+    this.failing = { since: this.failing?.since ?? this.turnedAt, error };
   }
 
   /** Standing still is right until what this returns is called. */
@@ -37,8 +42,13 @@ export class Pulse {
   }
 
   get status(): LoopStatus {
-    const sinceTurnMs = this.paused ? 0 : performance.now() - this.turnedAt;
-    return { ...this.about, sinceTurnMs, error: this.error };
+    const now = performance.now();
+    return {
+      ...this.about,
+      sinceTurnMs: this.paused ? 0 : now - this.turnedAt,
+      failingMs: this.failing ? now - this.failing.since : 0,
+      error: this.failing?.error,
+    };
   }
 }
 
@@ -47,7 +57,7 @@ export class Loops {
   private readonly pulses = new Set<Pulse>();
 
   /** @returns its record, and how to end it */
-  begin(about: Pick<LoopStatus, 'kind' | 'topic' | 'group'>): { pulse: Pulse; end: () => void } {
+  begin(about: About): { pulse: Pulse; end: () => void } {
     const pulse = new Pulse(about);
     this.pulses.add(pulse);
     return { pulse, end: () => void this.pulses.delete(pulse) };

@@ -1,5 +1,5 @@
 import type { Status, SubscriptionStatus } from '../../src/operate/index.js';
-import { problemsOfLoops, problemsOfStatus } from '../../src/terminus/problems.js';
+import { problemsOfFailing, problemsOfHanging, problemsOfStatus } from '../../src/terminus/problems.js';
 import { resolveHealthOptions, resolveThresholds } from '../../src/terminus/thresholds.js';
 
 // Property: what is wrong is told with what to do, from its threshold on and not before.
@@ -92,15 +92,25 @@ describe('what is wrong with the state', () => {
 });
 
 describe('what is wrong with the loops', () => {
-  it.each([
-    [{ kind: 'relay', sinceTurnMs: 61_000, error: 'Error: away' } as const, 'The relay has not gone round without an error for 61 s. Its last error: Error: away'],
-    [
-      { kind: 'worker', topic: 'paid', group: 'cards', sinceTurnMs: 61_000, error: undefined } as const,
-      'The worker of cards for paid has not gone round without an error for 61 s. It hangs: restart this process',
-    ],
-  ])('is told with what to do', (loop, said) => {
-    expect(problemsOfLoops([loop], { loopMs: 61_000 })).toEqual([]);
-    expect(problemsOfLoops([loop], { loopMs: 60_000 })).toEqual([expect.stringContaining(said)]);
+  const relay = { kind: 'relay', sinceTurnMs: 0, failingMs: 0, error: undefined } as const;
+  const worker = { ...relay, kind: 'worker', topic: 'paid', group: 'cards' } as const;
+
+  it('is one that hangs', () => {
+    const loops = [{ ...relay, sinceTurnMs: 61_000 }, worker];
+    expect(problemsOfHanging(loops, { loopMs: 61_000 })).toEqual([]);
+    expect(problemsOfHanging(loops, { loopMs: 60_000 })).toEqual([
+      expect.stringMatching(/^The relay has not gone round for 61 s \(loopMs: 60 s\): it hangs\. Restart/),
+    ]);
+    expect(problemsOfFailing(loops, { loopMs: 1 })).toEqual([]);
+  });
+
+  it('is one that fails, which no restart helps', () => {
+    const loops = [relay, { ...worker, failingMs: 61_000, error: 'Error: away' }];
+    expect(problemsOfFailing(loops, { loopMs: 61_000 })).toEqual([]);
+    expect(problemsOfFailing(loops, { loopMs: 60_000 })).toEqual([
+      'The worker of cards for paid has failed for 61 s (loopMs: 60 s), and keeps trying. Its last error: Error: away',
+    ]);
+    expect(problemsOfHanging(loops, { loopMs: 1 })).toEqual([]);
   });
 });
 

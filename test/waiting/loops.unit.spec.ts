@@ -19,19 +19,23 @@ describe('the loops of a process', () => {
     pulse.turned();
     now = 7_000;
     expect(loops.list()).toEqual([
-      { kind: 'relay', sinceTurnMs: 2_000, error: undefined },
-      { kind: 'worker', topic: 'paid', group: 'cards', sinceTurnMs: 7_000, error: undefined },
+      { kind: 'relay', sinceTurnMs: 2_000, failingMs: 0, error: undefined },
+      { kind: 'worker', topic: 'paid', group: 'cards', sinceTurnMs: 7_000, failingMs: 0, error: undefined },
     ]);
   });
 
-  it('have not gone round when they have failed, and say why', () => {
+  it('go round when they fail, and tell since when they do and why', () => {
     const { pulse } = loops.begin({ kind: 'relay' });
     now = 5_000;
     pulse.failed('Error: away');
     now = 6_000;
-    expect(loops.list()).toEqual([{ kind: 'relay', sinceTurnMs: 6_000, error: 'Error: away' }]);
+    pulse.failed('Error: still away');
+    now = 6_500;
+    expect(loops.list()).toEqual([
+      { kind: 'relay', sinceTurnMs: 500, failingMs: 1_500, error: 'Error: still away' },
+    ]);
     pulse.turned();
-    expect(loops.list()).toEqual([{ kind: 'relay', sinceTurnMs: 0, error: undefined }]);
+    expect(loops.list()).toEqual([{ kind: 'relay', sinceTurnMs: 0, failingMs: 0, error: undefined }]);
   });
 
   it('are not late while they have to wait for another one, and begin anew then', () => {
