@@ -87,7 +87,7 @@ describe('the first failures of a handler', () => {
 
   it('are told to the end when the app closes, and no timer stays behind', () => {
     fail(7);
-    events$.complete();
+    events.close();
     expect(warned.at(-1)).toBe('… and 2 more first failures of Cards.issue in the last minute.');
     expect(clock.isWaitedFor).toBe(false);
   });
