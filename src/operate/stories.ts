@@ -4,7 +4,7 @@ import type {
   FoundInQuarantine,
   FoundMessage,
   GroupRow,
-  Holder,
+  MessageHolder,
   Remembered,
 } from '../storage/index.js';
 import { dateOf, dateOr, deadStage, effectStage, groupStage, outboxStage, quarantineStage } from './stages.js';
@@ -14,9 +14,9 @@ import type { MessageStory, Stage } from './story.js';
 export interface HeldMessage {
   message: FoundMessage;
   /** Of each group of its topic. */
-  held: ReadonlyMap<GroupRow, readonly { holder: Holder; ahead: number }[]>;
+  held: ReadonlyMap<GroupRow, readonly { holder: MessageHolder; ahead: number }[]>;
   /** Parked, or dead because no group ever took it. */
-  ofNobody: readonly Holder[];
+  ofNobody: readonly MessageHolder[];
 }
 
 /** Stories of one biz-id while they are put together: whatever is found is told to the story of its message. */
