@@ -88,7 +88,10 @@ module.exports = {
       name: 'observing-finds-its-instance',
       severity: 'error',
       from: { path: '^src/observing/observed' },
-      to: { path: '^src/', pathNot: '^src/(observing|operate|events|waiting|errors|idempotent-mq\\.tokens\\.ts)' },
+      to: {
+        path: '^src/',
+        pathNot: '^src/(observing|operate|events|waiting|errors|idempotent-mq\\.tokens\\.ts)',
+      },
     },
     ...['prometheus', 'opentelemetry', 'terminus'].map((room) => ({
       name: `${room}-is-an-entry-point`,

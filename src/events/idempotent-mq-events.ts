@@ -1,5 +1,10 @@
 import { type Observable, Subject, merge } from 'rxjs';
-import { EVENT_TYPES, type IdempotentMqEvent, type IdempotentMqEventOf, type IdempotentMqEventType } from './event.js';
+import {
+  EVENT_TYPES,
+  type IdempotentMqEvent,
+  type IdempotentMqEventOf,
+  type IdempotentMqEventType,
+} from './event.js';
 import { channelOf } from './event-channels.js';
 import { GuardedObservable } from './guarded-observable.js';
 

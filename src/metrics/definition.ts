@@ -22,6 +22,9 @@ export function instanceLabel(name: string | undefined): string {
  * What Prometheus calls it: `idempotent_mq_published_total`. That is what OpenTelemetry's collector makes of the name and
  * the unit as well, so that dashboards and rules fit both.
  */
-export function prometheusName(kind: 'counter' | 'histogram' | 'gauge', { name, unit }: MetricDefinition): string {
+export function prometheusName(
+  kind: 'counter' | 'histogram' | 'gauge',
+  { name, unit }: MetricDefinition,
+): string {
   return name.replaceAll('.', '_') + (unit === 's' ? '_seconds' : '') + (kind === 'counter' ? '_total' : '');
 }

@@ -53,7 +53,8 @@ const DELIVERIES = '{delivery}';
 /** Of deliveries of a group: what comes of them, in the order of their way. */
 const OF_DELIVERIES = [
   counter('delivered', 'delivered', {
-    description: 'Handlers that were about to be called; redelivered where the delivery had been tried before.',
+    description:
+      'Handlers that were about to be called; redelivered where the delivery had been tried before.',
     unit: DELIVERIES,
     labels: { ...ofGroup, redelivered: ({ redelivered }) => String(redelivered) },
   }),
@@ -63,7 +64,8 @@ const OF_DELIVERIES = [
     labels: ofGroup,
   }),
   counter('duplicates_absorbed', 'duplicate-absorbed', {
-    description: 'Deliveries whose biz-id had taken effect before (the lower half): acknowledged without the handler.',
+    description:
+      'Deliveries whose biz-id had taken effect before (the lower half): acknowledged without the handler.',
     unit: DELIVERIES,
     labels: ofGroup,
   }),
@@ -118,7 +120,8 @@ const OF_MESSAGES = [
     by: count,
   }),
   counter('sent', 'sent', {
-    description: 'Messages that a relay has sent to a broker apart; again: under the inner-msg-id that was sent before.',
+    description:
+      'Messages that a relay has sent to a broker apart; again: under the inner-msg-id that was sent before.',
     unit: MESSAGES,
     labels: { ...topic, again: ({ sends }) => String(sends > 1) },
   }),
@@ -138,7 +141,8 @@ const OF_MESSAGES = [
     labels: topic,
   }),
   counter('resends_absorbed', 'resend-absorbed', {
-    description: 'Messages whose inner-msg-id had landed before (the upper half): acknowledged, and not stored again.',
+    description:
+      'Messages whose inner-msg-id had landed before (the upper half): acknowledged, and not stored again.',
     unit: MESSAGES,
     labels: topic,
   }),
@@ -161,12 +165,14 @@ const OF_MESSAGES = [
 
 const OF_UPKEEP = [
   counter('biz_id_conflicts', 'biz-id-conflict', {
-    description: 'Biz-ids that came again with another body. Topic and group are empty where IdempotentExecutor was called.',
+    description:
+      'Biz-ids that came again with another body. Topic and group are empty where IdempotentExecutor was called.',
     unit: '{conflict}',
     labels: { topic: ({ topic = '' }) => topic, group: ({ group = '' }) => group },
   }),
   counter('torn', 'torn', {
-    description: 'Transactions that were broken from within. Topic and group are empty where IdempotentExecutor was called.',
+    description:
+      'Transactions that were broken from within. Topic and group are empty where IdempotentExecutor was called.',
     unit: '{transaction}',
     labels: { topic: ({ topic = '' }) => topic, group: ({ group = '' }) => group },
   }),

@@ -37,9 +37,7 @@ function ofGroups(
   return {
     ...{ name: `idempotent_mq.${name}`, description, unit, together, labels: ['topic', 'group'] },
     read: ({ status }) =>
-      (status?.groups ?? []).flatMap((each) =>
-        sample(read(each), { topic: each.topic, group: each.group }),
-      ),
+      (status?.groups ?? []).flatMap((each) => sample(read(each), { topic: each.topic, group: each.group })),
   };
 }
 
@@ -51,8 +49,7 @@ function ofTopics(
 ): Gauge {
   return {
     ...{ name: `idempotent_mq.${name}`, description, unit, together, labels: ['topic'] },
-    read: ({ status }) =>
-      (status?.topics ?? []).flatMap((each) => sample(read(each), { topic: each.topic })),
+    read: ({ status }) => (status?.topics ?? []).flatMap((each) => sample(read(each), { topic: each.topic })),
   };
 }
 
@@ -104,29 +101,78 @@ const messages = { unit: '{message}', together: 'sum' } as const;
 /** Every gauge. Counts stop at 100,000 rows, so that a long table is no burden to its database. */
 export const GAUGES: readonly Gauge[] = [
   ofGroups('backlog', 'Deliveries that a worker could be given now.', deliveries, ({ ready }) => ready.value),
-  ofGroups('backlog_age', 'How long the oldest of them has been waiting.', inSeconds, ({ ready, oldestReadyMs }) =>
-    ageOf(ready, oldestReadyMs),
+  ofGroups(
+    'backlog_age',
+    'How long the oldest of them has been waiting.',
+    inSeconds,
+    ({ ready, oldestReadyMs }) => ageOf(ready, oldestReadyMs),
   ),
   ofGroups('in_flight', 'Deliveries that are handed out.', deliveries, ({ inFlight }) => inFlight.value),
-  ofGroups('waiting', 'Deliveries set aside until a time: a delay, or the backoff after a failure.', deliveries, ({ waiting }) => waiting.value),
+  ofGroups(
+    'waiting',
+    'Deliveries set aside until a time: a delay, or the backoff after a failure.',
+    deliveries,
+    ({ waiting }) => waiting.value,
+  ),
   ofGroups('dead_letters', 'Dead letters.', deliveries, ({ deadLetters }) => deadLetters.value),
-  ofGroups('paused', 'Whether the group is paused.', { unit: '1', together: 'max' }, ({ paused }) => Number(paused)),
-  ofTopics('parked_messages', 'Messages that no group has taken yet.', messages, ({ parked }) => parked.value),
-  ofTopics('parked_age', 'How long the oldest of them has been waiting.', inSeconds, ({ parked, oldestParkedMs }) =>
-    ageOf(parked, oldestParkedMs),
+  ofGroups('paused', 'Whether the group is paused.', { unit: '1', together: 'max' }, ({ paused }) =>
+    Number(paused),
   ),
-  ofAll('unrouted_dead_letters', 'Dead letters of messages that no group ever took.', messages, ({ unrouted }) => unrouted?.value),
-  ofAll('quarantine', 'Messages in quarantine, about which nobody has decided.', messages, ({ quarantine }) => quarantine?.waiting.value),
-  ofAll('outbox', 'Messages that wait in the outbox for the ACK of a broker apart, without those whose time has not come.', messages, ({ outbox }) => outbox.waiting.value),
-  ofAll('outbox_age', 'How old the oldest of them is.', inSeconds, ({ outbox }) => ageOf(outbox.waiting, outbox.oldestMs)),
-  ofScenarios('dedup_rows', 'Biz-ids that are remembered, an estimate in large tables.', { unit: '{row}', together: 'sum' }, ({ rows }) => rows.value),
-  ofScenarios('watermark_age', 'How far behind the watermark is by which dedup rows were last forgotten.', inSeconds, ({ mark }, { at }) =>
-    mark && Math.max(0, (at.getTime() - mark.getTime()) / 1000),
+  ofTopics(
+    'parked_messages',
+    'Messages that no group has taken yet.',
+    messages,
+    ({ parked }) => parked.value,
   ),
-  ofAll('broker_up', 'Whether the broker answered when it was asked.', { unit: '1', together: 'max' }, ({ broker }) => Number(broker.reachable)),
+  ofTopics(
+    'parked_age',
+    'How long the oldest of them has been waiting.',
+    inSeconds,
+    ({ parked, oldestParkedMs }) => ageOf(parked, oldestParkedMs),
+  ),
+  ofAll(
+    'unrouted_dead_letters',
+    'Dead letters of messages that no group ever took.',
+    messages,
+    ({ unrouted }) => unrouted?.value,
+  ),
+  ofAll(
+    'quarantine',
+    'Messages in quarantine, about which nobody has decided.',
+    messages,
+    ({ quarantine }) => quarantine?.waiting.value,
+  ),
+  ofAll(
+    'outbox',
+    'Messages that wait in the outbox for the ACK of a broker apart, without those whose time has not come.',
+    messages,
+    ({ outbox }) => outbox.waiting.value,
+  ),
+  ofAll('outbox_age', 'How old the oldest of them is.', inSeconds, ({ outbox }) =>
+    ageOf(outbox.waiting, outbox.oldestMs),
+  ),
+  ofScenarios(
+    'dedup_rows',
+    'Biz-ids that are remembered, an estimate in large tables.',
+    { unit: '{row}', together: 'sum' },
+    ({ rows }) => rows.value,
+  ),
+  ofScenarios(
+    'watermark_age',
+    'How far behind the watermark is by which dedup rows were last forgotten.',
+    inSeconds,
+    ({ mark }, { at }) => mark && Math.max(0, (at.getTime() - mark.getTime()) / 1000),
+  ),
+  ofAll(
+    'broker_up',
+    'Whether the broker answered when it was asked.',
+    { unit: '1', together: 'max' },
+    ({ broker }) => Number(broker.reachable),
+  ),
   {
     name: 'idempotent_mq.status_up',
-    description: 'Whether the database could be read for these gauges, in time. The others have no value where not.',
+    description:
+      'Whether the database could be read for these gauges, in time. The others have no value where not.',
     ...{ unit: '1', together: 'max', labels: [] },
     read: ({ status }) => [{ value: Number(status !== undefined), labels: {} }],
   },

@@ -15,7 +15,9 @@ export class LabelValues {
   constructor(private readonly max: number) {}
 
   limit(labels: Labels): Record<string, string> {
-    return Object.fromEntries(Object.entries(labels).map(([label, value]) => [label, this.valueOf(label, value)]));
+    return Object.fromEntries(
+      Object.entries(labels).map(([label, value]) => [label, this.valueOf(label, value)]),
+    );
   }
 
   /** The same for all samples of a gauge, those that have the same labels then put together. */
@@ -25,7 +27,10 @@ export class LabelValues {
       const labels = this.limit(sample.labels);
       const key = JSON.stringify(labels);
       const before = byLabels.get(key)?.value;
-      byLabels.set(key, { labels, value: before === undefined ? sample.value : add(before, sample.value, together) });
+      byLabels.set(key, {
+        labels,
+        value: before === undefined ? sample.value : add(before, sample.value, together),
+      });
     }
     return [...byLabels.values()];
   }

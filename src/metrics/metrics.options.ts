@@ -21,7 +21,11 @@ export function resolveMetricsOptions(given: MetricsOptions, beside: readonly st
   const unknown = Object.keys(given).find((key) => !known.includes(key));
   if (unknown !== undefined) {
     const value = (given as Record<string, unknown>)[unknown];
-    throw new InvalidOptionError(unknown, value, `left out: it is not an option. Known are ${known.join(', ')}`);
+    throw new InvalidOptionError(
+      unknown,
+      value,
+      `left out: it is not an option. Known are ${known.join(', ')}`,
+    );
   }
   const { instance } = given;
   if (instance !== undefined && (typeof instance !== 'string' || instance === ''))

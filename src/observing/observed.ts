@@ -18,7 +18,11 @@ export interface Observed {
  *
  * @throws ConfigurationError when there is none
  */
-export function observedIn(moduleRef: Pick<ModuleRef, 'get'>, name: string | undefined, by: string): Observed {
+export function observedIn(
+  moduleRef: Pick<ModuleRef, 'get'>,
+  name: string | undefined,
+  by: string,
+): Observed {
   const tokens = [getRuntimeToken(name), ...(name === undefined ? [getBrokerRuntimeToken()] : [])];
   for (const token of tokens) {
     try {
@@ -27,7 +31,8 @@ export function observedIn(moduleRef: Pick<ModuleRef, 'get'>, name: string | und
       // Nest says so by an error. The next one may be there.
     }
   }
-  const meant = name === undefined ? 'IdempotentMqModule without a name' : `IdempotentMqModule with the name ${name}`;
+  const meant =
+    name === undefined ? 'IdempotentMqModule without a name' : `IdempotentMqModule with the name ${name}`;
   throw new ConfigurationError(
     `${by} has nothing to observe: there is no ${meant} in this app. Import IdempotentMqModule.forRoot({ … }) beside it, and give ${by} { instance } the name that forRoot({ name }) has.`,
   );

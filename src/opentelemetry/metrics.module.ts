@@ -59,6 +59,10 @@ export class IdempotentMqMetricsModule implements OnModuleInit, OnApplicationShu
 
 function resolve({ meterProvider, ...options }: OpenTelemetryMetricsOptions): Resolved {
   if (meterProvider !== undefined && typeof meterProvider?.getMeter !== 'function')
-    throw new InvalidOptionError('meterProvider', meterProvider, 'a MeterProvider of OpenTelemetry, or left out');
+    throw new InvalidOptionError(
+      'meterProvider',
+      meterProvider,
+      'a MeterProvider of OpenTelemetry, or left out',
+    );
   return { ...resolveMetricsOptions(options, ['meterProvider']), meterProvider };
 }

@@ -1,5 +1,11 @@
 import type { Meter } from '@opentelemetry/api';
-import { EVENT_METRICS, type EventMetric, GAUGES, type MetricDefinition, type MetricsSource } from '../metrics/index.js';
+import {
+  EVENT_METRICS,
+  type EventMetric,
+  GAUGES,
+  type MetricDefinition,
+  type MetricsSource,
+} from '../metrics/index.js';
 
 type Recording = (value: number, labels: Record<string, string>) => void;
 
@@ -11,7 +17,10 @@ type Recording = (value: number, labels: Record<string, string>) => void;
 export function meter(on: Meter, source: MetricsSource): () => void {
   const instruments = new Map(EVENT_METRICS.map((metric) => [metric, instrumentOf(on, metric)]));
   const stop = source.onEvent((metric, value, labels) => instruments.get(metric)!(value, labels));
-  const gauges = GAUGES.map((gauge) => ({ gauge, shown: on.createObservableGauge(gauge.name, optionsOf(gauge)) }));
+  const gauges = GAUGES.map((gauge) => ({
+    gauge,
+    shown: on.createObservableGauge(gauge.name, optionsOf(gauge)),
+  }));
   const observe: Parameters<Meter['addBatchObservableCallback']>[0] = async (result) => {
     const seen = await source.see();
     for (const { gauge, shown } of gauges)

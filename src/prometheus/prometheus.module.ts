@@ -58,6 +58,6 @@ export class IdempotentMqPrometheusModule implements OnModuleInit, OnApplication
 
 function resolve({ registry = globalRegistry, ...options }: PrometheusOptions): Resolved {
   if (typeof (registry as Partial<AnyRegistry> | null)?.registerMetric !== 'function')
-    throw new InvalidOptionError('registry', registry, "a Registry of prom-client, or left out for its own");
+    throw new InvalidOptionError('registry', registry, 'a Registry of prom-client, or left out for its own');
   return { ...resolveMetricsOptions(options, ['registry']), registry };
 }

@@ -97,7 +97,11 @@ function quarantine({ quarantine: kept }: Status, { quarantine: most }: Threshol
 }
 
 function told({ value, precision }: Count): string {
-  return precision === 'exact' ? String(value) : precision === 'at-least' ? `at least ${value}` : `about ${value}`;
+  return precision === 'exact'
+    ? String(value)
+    : precision === 'at-least'
+      ? `at least ${value}`
+      : `about ${value}`;
 }
 
 function duration(ms: number): string {

@@ -38,7 +38,8 @@ const KNOWN = [...Object.keys(DEFAULTS), 'instance', 'cacheMs', 'timeoutMs'];
 
 /** @throws InvalidOptionError naming the option and what came */
 export function resolveThresholds(given: HealthThresholds, otherwise: Thresholds = DEFAULTS): Thresholds {
-  const ms = (name: 'outboxMs' | 'waitingMs' | 'loopMs') => threshold(name, given[name], otherwise[name], MAX_WAIT_MS);
+  const ms = (name: 'outboxMs' | 'waitingMs' | 'loopMs') =>
+    threshold(name, given[name], otherwise[name], MAX_WAIT_MS);
   const count = (name: 'deadLetters' | 'quarantine') =>
     // Further than that, nobody counts.
     threshold(name, given[name], otherwise[name], MAX_COUNT - 1);
@@ -56,7 +57,11 @@ export function resolveHealthOptions(given: HealthOptions) {
   const unknown = Object.keys(given).find((key) => !KNOWN.includes(key));
   if (unknown !== undefined) {
     const value = (given as Record<string, unknown>)[unknown];
-    throw new InvalidOptionError(unknown, value, `left out: it is not an option. Known are ${KNOWN.join(', ')}`);
+    throw new InvalidOptionError(
+      unknown,
+      value,
+      `left out: it is not an option. Known are ${KNOWN.join(', ')}`,
+    );
   }
   return {
     instance: given.instance,

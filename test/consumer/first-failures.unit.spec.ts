@@ -47,7 +47,14 @@ describe('the first failures of a handler', () => {
     for (let i = 0; i < times; i++) {
       events.emit({
         ...{ type: 'retry-scheduled', topic: 'paid', group: 'cards', bizId: `P-${i}`, handler, failures },
-        ...{ attempts: 20, requested: false, delayMs: 1_000, tookMs: 1, error: 'Error: no', stack: 'Error: no\n at x' },
+        ...{
+          attempts: 20,
+          requested: false,
+          delayMs: 1_000,
+          tookMs: 1,
+          error: 'Error: no',
+          stack: 'Error: no\n at x',
+        },
       });
     }
   };

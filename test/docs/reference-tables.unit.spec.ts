@@ -85,7 +85,6 @@ describe('docs/operations.md', () => {
     expect(codes.length).toBeGreaterThan(20);
     expect(documented.sort()).toEqual(codes.sort());
   });
-
 });
 
 describe('docs/events.md', () => {

@@ -37,8 +37,18 @@ describe('events on node:diagnostics_channel', () => {
     const heard: number[] = [];
     const boom = new Error('the agent is on fire');
     const stops = [
-      onEventChannel('published', () => { throw boom; }, (error) => errors.push(error)),
-      onEventChannel('published', () => Promise.reject(boom), (error) => errors.push(error)),
+      onEventChannel(
+        'published',
+        () => {
+          throw boom;
+        },
+        (error) => errors.push(error),
+      ),
+      onEventChannel(
+        'published',
+        () => Promise.reject(boom),
+        (error) => errors.push(error),
+      ),
       onEventChannel('published', ({ event }) => heard.push(event.count)),
     ];
     new IdempotentMqEvents().emit(published);
@@ -85,7 +95,9 @@ describe('events of some types', () => {
     const errors: unknown[] = [];
     const events = new IdempotentMqEvents((error) => errors.push(error));
     const heard: string[] = [];
-    events.of('published').subscribe(() => { throw new Error('on fire'); });
+    events.of('published').subscribe(() => {
+      throw new Error('on fire');
+    });
     events.of('published').subscribe(({ topic }) => heard.push(topic));
     events.emit(published);
     events.emit(published);

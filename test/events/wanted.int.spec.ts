@@ -70,7 +70,8 @@ describe.each(engines)('an event, on %s', (engine) => {
       await outbox.publish(PaymentSucceeded, payment(id), { standalone: true });
     }
     await until('both have their cards', async () => (await cards.count()) === 2);
-    const left = () => Promise.all((['outbox', 'delivery'] as const).map((table) => countRows(app.get(DataSource), table)));
+    const left = () =>
+      Promise.all((['outbox', 'delivery'] as const).map((table) => countRows(app.get(DataSource), table)));
     await until('nothing is left', async () => (await left()).every((rows) => rows === 0));
     await app.close();
     return emitted.mock.calls.map(([{ type }]) => type).filter((type) => PER_MESSAGE.includes(type));
@@ -89,7 +90,10 @@ describe.each(engines)('an event, on %s', (engine) => {
   it.each(shapes)('is made for who listens for its type, and no other is, %s', async (_, options) => {
     await start(options());
     const heard: string[] = [];
-    app.get(IdempotentMqEvents).of('acknowledged').subscribe(({ bizId }) => heard.push(bizId));
+    app
+      .get(IdempotentMqEvents)
+      .of('acknowledged')
+      .subscribe(({ bizId }) => heard.push(bizId));
     expect(new Set(await payAndClose())).toEqual(new Set(['acknowledged']));
     expect(heard.sort()).toEqual(['P-1', 'P-2']);
   });

@@ -40,7 +40,10 @@ describe.each(engines)('metrics of several instances in one registry, on %s', (e
       ],
     }).compile();
     await app.init();
-    const publishers = [app.get(OutboxPublisher), app.get<OutboxPublisher>(getOutboxPublisherToken('billing'))];
+    const publishers = [
+      app.get(OutboxPublisher),
+      app.get<OutboxPublisher>(getOutboxPublisherToken('billing')),
+    ];
     const [ofShop, ofBilling] = publishers;
     await ofShop!.publish(PaymentSucceeded, payment('P-1'), { standalone: true });
     await ofBilling!.publishAll(PaymentSucceeded, [payment('P-2'), payment('P-3')], { standalone: true });

@@ -56,7 +56,9 @@ describe.each(engines)('metrics by OpenTelemetry, on %s', (engine) => {
   const exported = async () => {
     exporter.reset();
     await meterProvider.forceFlush();
-    const metrics = exporter.getMetrics().flatMap(({ scopeMetrics }) => scopeMetrics.flatMap((scope) => scope.metrics));
+    const metrics = exporter
+      .getMetrics()
+      .flatMap(({ scopeMetrics }) => scopeMetrics.flatMap((scope) => scope.metrics));
     return new Map<string, MetricData>(metrics.map((metric) => [metric.descriptor.name, metric]));
   };
   const points = (metric: MetricData | undefined) =>

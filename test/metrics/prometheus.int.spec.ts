@@ -162,10 +162,14 @@ describe.each(engines)('a scrape by Prometheus, on %s', (engine) => {
   it('is refused at start where there is nothing to observe, or an option is wrong', async () => {
     await start();
     expect(() => IdempotentMqPrometheusModule.forRoot({ cacheMs: -1 })).toThrow('cacheMs');
-    expect(() => IdempotentMqPrometheusModule.forRoot({ cache: 1 } as object)).toThrow('Known are instance, cacheMs');
+    expect(() => IdempotentMqPrometheusModule.forRoot({ cache: 1 } as object)).toThrow(
+      'Known are instance, cacheMs',
+    );
     expect(() => IdempotentMqPrometheusModule.forRoot({ registry: {} as Registry })).toThrow('registry');
     const other = await createDatabase(engine);
-    const starting = startApp(other, { imports: [IdempotentMqPrometheusModule.forRoot({ registry, instance: 'billing' })] });
+    const starting = startApp(other, {
+      imports: [IdempotentMqPrometheusModule.forRoot({ registry, instance: 'billing' })],
+    });
     await expect(starting).rejects.toThrow('there is no IdempotentMqModule with the name billing');
     await other.drop();
   });

@@ -12,7 +12,9 @@ const why = isThere ? '' : ` (skipped: there is no ${promtool}; MQ_TEST_PROMTOOL
 
 (isThere ? describe : describe.skip)(`promtool${why}`, () => {
   it('understands the alert rules', () => {
-    const said = execFileSync(promtool, ['check', 'rules', 'observability/prometheus-rules.yml'], { encoding: 'utf8' });
+    const said = execFileSync(promtool, ['check', 'rules', 'observability/prometheus-rules.yml'], {
+      encoding: 'utf8',
+    });
     expect(said).toContain('SUCCESS');
   });
 

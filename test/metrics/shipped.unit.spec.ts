@@ -80,13 +80,16 @@ describe('the dashboard for Grafana', () => {
   const panels = dashboard.panels.filter(({ type }) => type !== 'row');
   const variables = dashboard.templating.list.map(({ name }) => name);
 
-  it.each(panels.map((panel) => [panel.title, panel] as const))('"%s" names what there is', (_, { targets }) => {
-    expect(targets!.length).toBeGreaterThan(0);
-    for (const { expr, legendFormat } of targets!) {
-      // Grafana's own, which it replaces before it asks.
-      expect(unknownIn(expr.replaceAll('$__rate_interval', '5m'), legendFormat)).toEqual([]);
-    }
-  });
+  it.each(panels.map((panel) => [panel.title, panel] as const))(
+    '"%s" names what there is',
+    (_, { targets }) => {
+      expect(targets!.length).toBeGreaterThan(0);
+      for (const { expr, legendFormat } of targets!) {
+        // Grafana's own, which it replaces before it asks.
+        expect(unknownIn(expr.replaceAll('$__rate_interval', '5m'), legendFormat)).toEqual([]);
+      }
+    },
+  );
 
   it('has variables of metrics and labels that there are, and uses no other', () => {
     for (const { definition } of dashboard.templating.list) {
@@ -100,13 +103,17 @@ describe('the dashboard for Grafana', () => {
   });
 
   it('takes gauges of one database together by max, as each process tells the same of it', () => {
-    const ofDatabase = GAUGES.filter(({ name }) => !name.startsWith('idempotent_mq.loop_')).map((gauge) => prometheusName('gauge', gauge));
+    const ofDatabase = GAUGES.filter(({ name }) => !name.startsWith('idempotent_mq.loop_')).map((gauge) =>
+      prometheusName('gauge', gauge),
+    );
     const expressions = [
       ...panels.flatMap(({ targets }) => targets!.map(({ expr }) => expr)),
       ...shippedRules().map(({ expr }) => expr),
     ];
     for (const name of ofDatabase) {
-      const summed = expressions.filter((expr) => new RegExp(`sum( by \\([^)]*\\))? ?\\((delta\\()?${name}\\b(?!_)`).test(expr));
+      const summed = expressions.filter((expr) =>
+        new RegExp(`sum( by \\([^)]*\\))? ?\\((delta\\()?${name}\\b(?!_)`).test(expr),
+      );
       expect(summed).toEqual([]);
     }
   });
@@ -130,7 +137,11 @@ describe('docs/observability.md', () => {
 
 describe('what checks them', () => {
   it.each([
-    ['a metric that there is not', 'sum(rate(idempotent_mq_publishd_total[5m]))', 'idempotent_mq_publishd_total'],
+    [
+      'a metric that there is not',
+      'sum(rate(idempotent_mq_publishd_total[5m]))',
+      'idempotent_mq_publishd_total',
+    ],
     ['a label that it has not', 'idempotent_mq_outbox{topic="paid"}', '{topic}'],
     ['a label to group by that it has not', 'max by (scenario) (idempotent_mq_backlog)', '{scenario}'],
   ])('finds %s', (_, expression, found) => {

@@ -37,7 +37,9 @@ describe('reading the status', () => {
 
   it('does not wait for ever, and asks no second question while the first one is open', async () => {
     for (let scrape = 0; scrape < 3; scrape++) {
-      expect((await reader.latest()).error).toMatchObject({ message: expect.stringContaining('within 5 ms') });
+      expect((await reader.latest()).error).toMatchObject({
+        message: expect.stringContaining('within 5 ms'),
+      });
       now += 15_000;
     }
     expect(asked).toHaveLength(1);

@@ -9,16 +9,35 @@ const MINUTE_MS = 60_000;
 
 function cards(parts: Partial<SubscriptionStatus> = {}): SubscriptionStatus {
   return {
-    ...{ topic: 'paid', group: 'cards', version: 1, paused: false, limits: { concurrency: null, perSecond: null } },
+    ...{
+      topic: 'paid',
+      group: 'cards',
+      version: 1,
+      paused: false,
+      limits: { concurrency: null, perSecond: null },
+    },
     ...{ ready: exactly(0), oldestReadyMs: undefined, inFlight: exactly(0), waiting: exactly(0) },
-    ...{ retrying: exactly(0), keyedLines: exactly(0), deadLetters: exactly(0), oldestDeadLetterMs: undefined },
+    ...{
+      retrying: exactly(0),
+      keyedLines: exactly(0),
+      deadLetters: exactly(0),
+      oldestDeadLetterMs: undefined,
+    },
     ...parts,
   };
 }
 
 function status(parts: Partial<Status> = {}): Status {
   return {
-    ...{ at: new Date(), database: 'shop', schemaVersion: 1, notes: [], topics: [], scenarios: [], process: undefined },
+    ...{
+      at: new Date(),
+      database: 'shop',
+      schemaVersion: 1,
+      notes: [],
+      topics: [],
+      scenarios: [],
+      process: undefined,
+    },
     broker: { kind: 'own-database', name: 'broker on 10.0.0.7', reachable: true },
     groups: [cards()],
     unrouted: exactly(0),
@@ -49,8 +68,20 @@ describe('what is wrong with the state', () => {
   });
 
   it.each([
-    ['an outbox', outbox, 5 * MINUTE_MS, {}, 'The oldest message in the outbox has waited for 5 min (outboxMs: 5 min; 3 waiting)'],
-    ['a backlog', backlog, 5 * MINUTE_MS, {}, 'The oldest delivery to cards of paid has waited for 5 min (waitingMs: 5 min; 12 waiting)'],
+    [
+      'an outbox',
+      outbox,
+      5 * MINUTE_MS,
+      {},
+      'The oldest message in the outbox has waited for 5 min (outboxMs: 5 min; 3 waiting)',
+    ],
+    [
+      'a backlog',
+      backlog,
+      5 * MINUTE_MS,
+      {},
+      'The oldest delivery to cards of paid has waited for 5 min (waitingMs: 5 min; 12 waiting)',
+    ],
     ['a backlog, with a threshold', backlog, 1_000, { waitingMs: 1_000 }, '(waitingMs: 1 s;'],
     ['dead letters', dead, 2, { deadLetters: 2 }, 'Dead letters: 3 (deadLetters: 2), 3 of cards (paid)'],
     ['quarantine', quarantine, 0, {}, 'Messages in quarantine: 1 (quarantine: 0)'],
@@ -80,7 +111,9 @@ describe('what is wrong with the state', () => {
 
   it('is a schema of another version', () => {
     expect(problems({ schemaVersion: 0 })).toEqual([
-      expect.stringMatching(/^The tables in shop are of version 0, and this process works with version 1\. Run/),
+      expect.stringMatching(
+        /^The tables in shop are of version 0, and this process works with version 1\. Run/,
+      ),
     ]);
   });
 
