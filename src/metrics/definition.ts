@@ -5,7 +5,7 @@ export interface MetricDefinition {
   /** As OpenTelemetry has it: `idempotent_mq.published`. */
   readonly name: string;
   readonly description: string;
-  /** Seconds (`s`), a yes or no (`1`), or what is counted, in braces, after UCUM. */
+  /** Seconds (`s`), or what it is in braces, after UCUM: of `1`, a collector makes a name that ends in `_ratio`. */
   readonly unit: string;
   readonly labels: readonly string[];
 }

@@ -115,7 +115,7 @@ export const GAUGES: readonly Gauge[] = [
     ({ waiting }) => waiting.value,
   ),
   ofGroups('dead_letters', 'Dead letters.', deliveries, ({ deadLetters }) => deadLetters.value),
-  ofGroups('paused', 'Whether the group is paused.', { unit: '1', together: 'max' }, ({ paused }) =>
+  ofGroups('paused', 'Whether the group is paused.', { unit: '{boolean}', together: 'max' }, ({ paused }) =>
     Number(paused),
   ),
   ofTopics(
@@ -166,14 +166,14 @@ export const GAUGES: readonly Gauge[] = [
   ofAll(
     'broker_up',
     'Whether the broker answered when it was asked.',
-    { unit: '1', together: 'max' },
+    { unit: '{boolean}', together: 'max' },
     ({ broker }) => Number(broker.reachable),
   ),
   {
     name: 'idempotent_mq.status_up',
     description:
       'Whether the database could be read for these gauges, in time. The others have no value where not.',
-    ...{ unit: '1', together: 'max', labels: [] },
+    ...{ unit: '{boolean}', together: 'max', labels: [] },
     read: ({ status }) => [{ value: Number(status !== undefined), labels: {} }],
   },
   ofLoops(

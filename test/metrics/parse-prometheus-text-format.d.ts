@@ -3,7 +3,7 @@ declare module 'parse-prometheus-text-format' {
     name: string;
     help: string;
     type: string;
-    metrics: { value?: string; count?: string; sum?: string; labels?: Record<string, string> }[];
+    metrics: { value?: string; labels?: Record<string, string> }[];
   }
   export default function parse(text: string): Family[];
 }

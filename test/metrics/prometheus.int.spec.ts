@@ -76,9 +76,9 @@ describe.each(engines)('a scrape by Prometheus, on %s', (engine) => {
     expect(scrape.value('idempotent_mq_dead_lettered_total', { ...OF_CARDS, reason: 'rejected' })).toBe(1);
     expect(scrape.value('idempotent_mq_delivered_total', { ...OF_CARDS, redelivered: 'true' })).toBe(1);
     const handled = (outcome: string) =>
-      scrape.value('idempotent_mq_handling_duration_seconds', { ...OF_CARDS, outcome });
+      scrape.value('idempotent_mq_handling_duration_seconds_count', { ...OF_CARDS, outcome });
     expect([handled('done'), handled('failed')]).toEqual([2, 2]);
-    expect(scrape.value('idempotent_mq_effect_delay_seconds', OF_CARDS)).toBe(2);
+    expect(scrape.value('idempotent_mq_effect_delay_seconds_count', OF_CARDS)).toBe(2);
   });
 
   it('says what is in the tables', async () => {
