@@ -115,6 +115,7 @@ export {
   type Torn,
   type WaitingOnes,
 } from './operate/index.js';
+export type * from './tracing/port.js';
 export { ambientManager, outsideTransaction } from './transaction/index.js';
 export {
   IdempotentMqEvents,

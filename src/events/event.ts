@@ -18,6 +18,8 @@ interface AboutDelivery {
 interface AboutHandler {
   /** `CardIssuing.issue (group card-issuing, topic payment.succeeded)` */
   handler: string;
+  /** Its `code`, if it is an error of this library or of a driver: what can be counted. */
+  code?: string | undefined;
   /** The error with its stack. */
   stack: string;
 }

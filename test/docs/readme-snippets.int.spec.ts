@@ -33,7 +33,18 @@ import { eventsOf } from './seen-events.js';
 
 /** The code of the README and of the guides is cut out of files in examples/, which run here. */
 describe('the code of the README and of the guides', () => {
-  const regions = ['readme', 'testing', 'contract', 'transports', 'event-pattern', 'observability']
+  const regions = [
+    ...[
+      'readme',
+      'testing',
+      'contract',
+      'transports',
+      'event-pattern',
+      'observability',
+      'scaling',
+      'tracing',
+    ],
+  ]
     .map((folder) => `examples/${folder}`)
     .flatMap(filesBelow)
     .flatMap(regionsOf);
@@ -44,7 +55,9 @@ describe('the code of the README and of the guides', () => {
     'docs/events.md',
     'docs/observability.md',
     'docs/operations.md',
+    'docs/scaling.md',
     'docs/testing.md',
+    'docs/tracing.md',
     'docs/transactions-of-other-libraries.md',
     'docs/transports.md',
   ];
