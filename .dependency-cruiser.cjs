@@ -17,7 +17,11 @@ const rooms = {
   audit: ['storage', 'errors'],
   operate: ['broker', 'publisher', 'topic', 'storage', 'errors'],
   rabbitmq: ['transport', 'errors'],
-  opentelemetry: ['tracing', 'errors'],
+  observing: ['operate', 'events', 'waiting', 'errors'],
+  metrics: ['observing', 'operate', 'events', 'waiting', 'options', 'errors'],
+  prometheus: ['metrics', 'observing', 'errors'],
+  opentelemetry: ['metrics', 'observing', 'tracing', 'errors'],
+  terminus: ['observing', 'operate', 'waiting', 'options', 'storage', 'errors'],
 };
 
 const roomRules = Object.entries(rooms).map(([room, allowed]) => ({
@@ -25,7 +29,8 @@ const roomRules = Object.entries(rooms).map(([room, allowed]) => ({
   comment: `${room}/ may import ${allowed.length ? allowed.join(', ') : 'no other room'}`,
   severity: 'error',
   // The local transport is where the port meets the broker; that over HTTP, where it meets the wire.
-  from: { path: `^src/${room}/`, pathNot: '^src/transport/(local|http)' },
+  // What observes finds its instance by the tokens.
+  from: { path: `^src/${room}/`, pathNot: '^src/(transport/(local|http)|observing/observed)' },
   to: { path: '^src/', pathNot: `^src/(${[room, ...allowed].join('|')})/` },
 }));
 
@@ -81,12 +86,21 @@ module.exports = {
       to: { path: '^src/rabbitmq/' },
     },
     {
-      name: 'opentelemetry-is-an-entry-point',
-      comment: 'an app that does not ask for it need not have its API',
+      name: 'observing-finds-its-instance',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/opentelemetry/' },
-      to: { path: '^src/opentelemetry/' },
+      from: { path: '^src/observing/observed' },
+      to: {
+        path: '^src/',
+        pathNot: '^src/(observing|operate|events|waiting|errors|idempotent-mq\\.tokens\\.ts)',
+      },
     },
+    ...['prometheus', 'opentelemetry', 'terminus'].map((room) => ({
+      name: `${room}-is-an-entry-point`,
+      comment: 'an app that does not ask for it need not have its library',
+      severity: 'error',
+      from: { path: '^src/', pathNot: `^src/${room}/` },
+      to: { path: `^src/${room}/` },
+    })),
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     {
       name: 'no-deep-imports-of-peers',
