@@ -6,8 +6,8 @@ const LOOKS_MS = 10_000;
 const NOW = `unixepoch('now', 'subsec') * 1000000`;
 
 /** A row of the dedup log goes when it is old enough, whatever can still come. */
-export const naiveForgetting: SimulatedVariant = {
-  name: 'naive-forgetting',
+export const forgetsByAge: SimulatedVariant = {
+  name: 'forgets-by-age',
   damage: 'doubled',
   shapes: [1, 2],
   forgetIn: ({ business }) => {
