@@ -33,7 +33,7 @@ import { eventsOf } from './seen-events.js';
 
 /** The code of the README and of the guides is cut out of files in examples/, which run here. */
 describe('the code of the README and of the guides', () => {
-  const regions = ['readme', 'testing', 'contract', 'transports', 'event-pattern']
+  const regions = ['readme', 'testing', 'contract', 'transports', 'event-pattern', 'dashboard']
     .map((folder) => `examples/${folder}`)
     .flatMap(filesBelow)
     .flatMap(regionsOf);
@@ -41,6 +41,7 @@ describe('the code of the README and of the guides', () => {
     'README.md',
     'docs/broker-as-a-service.md',
     'docs/changing-the-contract.md',
+    'docs/dashboard.md',
     'docs/operations.md',
     'docs/testing.md',
     'docs/transactions-of-other-libraries.md',
@@ -377,6 +378,7 @@ function regionsOf(path: string): string[] {
       .replace(new RegExp(`^${indent}`, 'gm'), '')
       .replaceAll(`'../../src/index.js'`, `'nestjs-idempotent-mq'`)
       .replaceAll(`'../../src/testing/index.js'`, `'nestjs-idempotent-mq/testing'`)
-      .replaceAll(`'../../src/rabbitmq/index.js'`, `'nestjs-idempotent-mq/rabbitmq'`),
+      .replaceAll(`'../../src/rabbitmq/index.js'`, `'nestjs-idempotent-mq/rabbitmq'`)
+      .replaceAll(`'../../src/dashboard/index.js'`, `'nestjs-idempotent-mq/dashboard'`),
   );
 }
