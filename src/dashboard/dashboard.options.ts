@@ -55,7 +55,7 @@ export interface ResolvedDashboardOptions {
 }
 
 const KNOWN = ['redact', 'readOnly', 'title', 'secret', 'origins', 'watchers', 'intervalMs'];
-const KNOWN_EXTRAS = ['guards', 'path', 'imports', 'name', 'isGlobal'];
+const KNOWN_EXTRAS = ['guards', 'path', 'imports', 'name'];
 const PATH = /^\/?[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+)*$/;
 const LEAST_SECRET = 32;
 const MAX_TITLE = 60;
@@ -71,7 +71,7 @@ export function resolveDashboardOptions(given: IdempotentMqDashboardOptions = {}
   }
   const stray = Object.keys(given).find((key) => !KNOWN.includes(key));
   if (stray !== undefined) {
-    const expected = `left out: it is not an option. Known are ${[...KNOWN, ...KNOWN_EXTRAS.slice(0, 4)].join(', ')}`;
+    const expected = `left out: it is not an option. Known are ${[...KNOWN, ...KNOWN_EXTRAS].join(', ')}`;
     throw new InvalidOptionError(stray, given[stray as never], expected);
   }
   const { redact, secret, title = 'Messages', origins = [] } = given;

@@ -25,7 +25,8 @@ async function readText(request: AnyRequest): Promise<string> {
   if (!(stream instanceof Readable) || stream.readableEnded) return '';
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
+  // To destroy the stream would be to hang up: the refusal has to get there.
+  for await (const chunk of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     bytes += chunk.length;
     if (bytes > MAX_BYTES) {
       throw new DashboardProblem(413, 'BAD_REQUEST', `An action has ${MAX_BYTES} bytes at most.`);
