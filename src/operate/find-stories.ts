@@ -54,7 +54,9 @@ export async function findStories(
     notes.push(`The broker was not looked at: ${describeError(error)}`);
   }
   if (deps.broker.kind === 'engine') {
-    notes.push(`What ${deps.broker.name} holds itself can't be searched: look there for what is not told of here.`);
+    notes.push(
+      `What ${deps.broker.name} holds itself can't be searched: look there for what is not told of here.`,
+    );
   }
   const { database } = deps.connections;
   const remembered = await deps.connections.control((on) => findRemembered(database, on, asked));

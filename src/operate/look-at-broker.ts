@@ -4,10 +4,10 @@ import {
   type Database,
   type FoundMessage,
   type GroupRow,
-  type Holder,
+  type MessageHolder,
   type LibraryConnections,
   countAhead,
-  findHolders,
+  findHoldersOf,
   findMessagesIn,
   findOrigin,
   findQuarantinedIn,
@@ -51,8 +51,10 @@ async function readHeld(
   { message, topic, topicId }: { message: FoundMessage; topic: string; topicId: number },
 ): Promise<HeldMessage> {
   const groups = (await listGroups(database, on)).filter((row) => row.topic === topic);
-  const holders = await findHolders(database, on, { seq: message.seq, topicId });
-  const held = new Map<GroupRow, { holder: Holder; ahead: number }[]>(groups.map((group) => [group, []]));
+  const holders = await findHoldersOf(database, on, { seq: message.seq, topicId });
+  const held = new Map<GroupRow, { holder: MessageHolder; ahead: number }[]>(
+    groups.map((group) => [group, []]),
+  );
   for (const holder of holders) {
     const group = groups.find(({ subscriptionId }) => subscriptionId === holder.subscriptionId);
     if (group) held.get(group)!.push({ holder, ahead: await aheadOf(database, on, holder, message) });
@@ -63,7 +65,7 @@ async function readHeld(
 async function aheadOf(
   database: Database,
   on: Connection,
-  { place, subscriptionId }: Holder,
+  { place, subscriptionId }: MessageHolder,
   { seq, orderingKey }: FoundMessage,
 ): Promise<number> {
   if (place !== 'keyed' || !orderingKey) return 0;

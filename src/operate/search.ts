@@ -41,12 +41,20 @@ export async function search<Row>(
     }
     if (part.looked < PART_ROWS) return { found, ended: undefined };
     if (performance.now() > until) {
-      return { found, ended: `There was no time to look through all of ${nameOf(table)}: the oldest rows were not looked at.` };
+      return {
+        found,
+        ended: `There was no time to look through all of ${nameOf(table)}: the oldest rows were not looked at.`,
+      };
     }
     before = first;
   }
 }
 
 function nameOf(table: SearchedTable): string {
-  return { message: 'the messages', outbox: 'the outbox', outbox_keyed: 'the outbox', quarantine: 'the quarantine' }[table];
+  return {
+    message: 'the messages',
+    outbox: 'the outbox',
+    outbox_keyed: 'the outbox',
+    quarantine: 'the quarantine',
+  }[table];
 }

@@ -4,7 +4,7 @@ import {
   type FoundInOutbox,
   type FoundInQuarantine,
   type GroupRow,
-  type Holder,
+  type MessageHolder,
   type Remembered,
   decodeHistory,
 } from '../storage/index.js';
@@ -34,7 +34,12 @@ export function quarantineStage(row: FoundInQuarantine): Quarantined {
 }
 
 /** What a group still has to do about a message. */
-export function groupStage({ group, paused }: GroupRow, holder: Holder, ahead: number, seq: number): Stage {
+export function groupStage(
+  { group, paused }: GroupRow,
+  holder: MessageHolder,
+  ahead: number,
+  seq: number,
+): Stage {
   const { failures, lostLeases } = holder;
   const tried = { failures, lostLeases, errors: decodeHistory(holder.errors) };
   if (holder.place === 'dead') return deadStage(group, holder, seq);
@@ -52,7 +57,7 @@ export function groupStage({ group, paused }: GroupRow, holder: Holder, ahead: n
 }
 
 /** @param group undefined: none ever took it */
-export function deadStage(group: string | undefined, holder: Holder, seq: number): Dead {
+export function deadStage(group: string | undefined, holder: MessageHolder, seq: number): Dead {
   const { subscriptionId, failures, lostLeases, reason, at } = holder;
   const errors = decodeHistory(holder.errors);
   const id = deadLetterIdOf({ subscriptionId, seq });

@@ -97,6 +97,6 @@ export interface ScenarioStatus {
 export interface ProcessStatus {
   /** Whether it relays its outbox; undefined where there is nothing to relay. */
   relaying: boolean | undefined;
-  /** Its handlers. */
+  /** Its handlers, as the log names them. */
   consuming: { handler: string; topic: string; group: string }[];
 }

@@ -4,19 +4,27 @@ import type {
   FoundInQuarantine,
   FoundMessage,
   GroupRow,
-  Holder,
+  MessageHolder,
   Remembered,
 } from '../storage/index.js';
-import { dateOf, dateOr, deadStage, effectStage, groupStage, outboxStage, quarantineStage } from './stages.js';
+import {
+  dateOf,
+  dateOr,
+  deadStage,
+  effectStage,
+  groupStage,
+  outboxStage,
+  quarantineStage,
+} from './stages.js';
 import type { MessageStory, Stage } from './story.js';
 
 /** A message that the broker has, and what still has to do with it. */
 export interface HeldMessage {
   message: FoundMessage;
   /** Of each group of its topic. */
-  held: ReadonlyMap<GroupRow, readonly { holder: Holder; ahead: number }[]>;
+  held: ReadonlyMap<GroupRow, readonly { holder: MessageHolder; ahead: number }[]>;
   /** Parked, or dead because no group ever took it. */
-  ofNobody: readonly Holder[];
+  ofNobody: readonly MessageHolder[];
 }
 
 /** Stories of one biz-id while they are put together: whatever is found is told to the story of its message. */
@@ -59,7 +67,17 @@ export class Stories {
   }
 
   /** Of a broker that tells no more. */
-  tellDeadLetter({ id, group, reason, deadAt, landedAt, failures, lostLeases, errors, ...letter }: DeadLetter): void {
+  tellDeadLetter({
+    id,
+    group,
+    reason,
+    deadAt,
+    landedAt,
+    failures,
+    lostLeases,
+    errors,
+    ...letter
+  }: DeadLetter): void {
     const story = this.bySeq(letter.seq);
     story.orderingKey = letter.orderingKey;
     if (story.stages.length === 0) story.stages.push({ stage: 'landed', at: landedAt });
@@ -110,8 +128,7 @@ export class Stories {
     expiresAt: number | undefined;
   }): MessageStory {
     const innerMsgId = found.innerMsgId.toString('hex');
-    const story =
-      this.stories.find((one) => one.innerMsgId === innerMsgId) ?? this.newStory({ innerMsgId });
+    const story = this.stories.find((one) => one.innerMsgId === innerMsgId) ?? this.newStory({ innerMsgId });
     story.orderingKey = found.orderingKey?.toString();
     story.expiresAt = dateOr(found.expiresAt);
     return story;

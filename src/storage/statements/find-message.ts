@@ -167,7 +167,7 @@ export async function findQuarantinedIn(
 }
 
 /** What still has to do with a message: in which table of deliveries, of which subscription; or that it is parked. */
-export interface Holder {
+export interface MessageHolder {
   place: HolderPlace;
   /** 0 of what no group ever took. */
   subscriptionId: number;
@@ -191,12 +191,17 @@ export type HolderPlace = (typeof PLACES)[number];
  * All that still has to do with one message. One statement, because what moves between the tables would be missed by two.
  * By primary keys and the unique key of `waiting`.
  */
-export async function findHolders(
+export async function findHoldersOf(
   { dialect, tables: t }: Database,
   on: Connection,
   { seq, topicId }: { seq: number; topicId: number },
-): Promise<Holder[]> {
-  const ofGroup = (place: HolderPlace, table: string, at: string, more: { leased?: string; reason?: string }) =>
+): Promise<MessageHolder[]> {
+  const ofGroup = (
+    place: HolderPlace,
+    table: string,
+    at: string,
+    more: { leased?: string; reason?: string },
+  ) =>
     `SELECT ${PLACES.indexOf(place)} AS place, d.subscription_id AS owner, d.${at} AS at_time,
             d.${at} > ${dialect.now} AS ahead, ${more.leased ?? '0'} AS leased,
             d.failures AS failures, d.lost_leases AS lost, d.errors AS errors, ${more.reason ?? "''"} AS reason, 0 AS taken
