@@ -1,4 +1,15 @@
-import { Controller, Get, Inject, Param, Post, Req, Res, type Type, UseGuards, VERSION_NEUTRAL } from '@nestjs/common';
+import {
+  Controller,
+  Get,
+  Inject,
+  Param,
+  Post,
+  Req,
+  Res,
+  type Type,
+  UseGuards,
+  VERSION_NEUTRAL,
+} from '@nestjs/common';
 import { Dashboard } from './dashboard.js';
 import type { IdempotentMqDashboardExtras } from './dashboard.options.js';
 import type { AnyRequest, AnyResponse } from './http/exchange.js';

@@ -31,6 +31,10 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
     )
     .build();
 
+/** Nest has all extras optional, and a guard is not. */
+const WithOptions = ConfigurableModuleClass as unknown as (new () => object) &
+  Record<'forRoot' | 'forRootAsync', (options: never) => DynamicModule>;
+
 /**
  * A page that shows the broker and what is going on in it, live, and on which an operator puts right what went wrong. It is
  * served by the app's own HTTP server, on Express and on Fastify.
@@ -48,7 +52,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
     },
   ],
 })
-export class IdempotentMqDashboardModule extends ConfigurableModuleClass implements OnModuleDestroy {
+export class IdempotentMqDashboardModule extends WithOptions implements OnModuleDestroy {
   constructor(@Inject(Dashboard) private readonly dashboard: Dashboard) {
     super();
   }
@@ -57,11 +61,9 @@ export class IdempotentMqDashboardModule extends ConfigurableModuleClass impleme
    * @throws ConfigurationError without a guard: nobody would be kept from it
    * @throws InvalidOptionError naming the option and what came; that of a factory when the app starts
    */
-  static override forRoot(
-    options: IdempotentMqDashboardOptions & IdempotentMqDashboardExtras,
-  ): DynamicModule {
+  static override forRoot(options: IdempotentMqDashboardOptions & IdempotentMqDashboardExtras): DynamicModule {
     checkExtras(options ?? {});
-    return super.forRoot(options);
+    return super.forRoot(options as never);
   }
 
   /**
@@ -72,7 +74,7 @@ export class IdempotentMqDashboardModule extends ConfigurableModuleClass impleme
     options: Parameters<typeof ConfigurableModuleClass.forRootAsync>[0] & IdempotentMqDashboardExtras,
   ): DynamicModule {
     checkExtras(options ?? {});
-    return super.forRootAsync(options);
+    return super.forRootAsync(options as never);
   }
 
   /** The first hook of a shutdown. The app's HTTP server is closed later, and waits for who watches. */

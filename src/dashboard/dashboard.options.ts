@@ -82,10 +82,18 @@ export function resolveDashboardOptions(given: IdempotentMqDashboardOptions = {}
     throw new InvalidOptionError('title', title, `a text of 1 to ${MAX_TITLE} characters`);
   }
   if (secret !== undefined && (typeof secret !== 'string' || secret.length < LEAST_SECRET)) {
-    throw new InvalidOptionError('secret', '***', `at least ${LEAST_SECRET} characters (openssl rand -hex 32)`);
+    throw new InvalidOptionError(
+      'secret',
+      '***',
+      `at least ${LEAST_SECRET} characters (openssl rand -hex 32)`,
+    );
   }
   if (!Array.isArray(origins) || !origins.every(isOrigin)) {
-    throw new InvalidOptionError('origins', origins, "an array of origins, such as ['https://ops.example.com']");
+    throw new InvalidOptionError(
+      'origins',
+      origins,
+      "an array of origins, such as ['https://ops.example.com']",
+    );
   }
   return {
     redact,
@@ -110,7 +118,11 @@ export function checkExtras({ guards, path }: Partial<IdempotentMqDashboardExtra
   if (!Array.isArray(guards)) throw new InvalidOptionError('guards', guards, 'an array of Nest guards');
   guards.forEach((guard: unknown, i) => {
     if (!isGuard(guard)) {
-      throw new InvalidOptionError(`guards[${i}]`, guard, 'a class with canActivate(), or an object that has it');
+      throw new InvalidOptionError(
+        `guards[${i}]`,
+        guard,
+        'a class with canActivate(), or an object that has it',
+      );
     }
   });
   if (path !== undefined && (typeof path !== 'string' || !PATH.test(path))) {

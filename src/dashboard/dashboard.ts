@@ -65,8 +65,7 @@ export class Dashboard {
       'dead-letter': ({ id }) => deadLetters.one(id as string),
       quarantine: (query) => quarantine.page(query),
       quarantined: ({ id }) => quarantine.one(id as string),
-      story: async ({ topic = '', bizId = '' }) =>
-        tellStory(await operations.find(topic, bizId), redacting),
+      story: async ({ topic = '', bizId = '' }) => tellStory(await operations.find(topic, bizId), redacting),
     } satisfies {
       [Name in keyof Reads]: (
         query: Partial<Query>,
@@ -166,14 +165,24 @@ export class Dashboard {
 }
 
 function notFromHere(): DashboardProblem {
-  return new DashboardProblem(403, 'OTHER_SITE', 'Asked for by another site, or by no browser: nothing was done.');
+  return new DashboardProblem(
+    403,
+    'OTHER_SITE',
+    'Asked for by another site, or by no browser: nothing was done.',
+  );
 }
 
 function short(text: string): string {
   return text.length > 300 ? `${text.slice(0, 300)}…` : text;
 }
 
-const ESCAPES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+const ESCAPES: Record<string, string> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
 
 function escape(text: string): string {
   return text.replace(/[&<>"']/g, (character) => ESCAPES[character]!);

@@ -31,7 +31,10 @@ export class DeadLettersView {
     if (!letter) throw new DashboardProblem(404, 'GONE', 'It is no dead letter (any more).');
     return {
       ...this.line(letter),
-      errors: letter.errors.map(({ at, error }) => ({ at, error: this.redacting.error(error, about(letter)) })),
+      errors: letter.errors.map(({ at, error }) => ({
+        at,
+        error: this.redacting.error(error, about(letter)),
+      })),
       body: this.redacting.body(letter.body, about(letter)),
     };
   }

@@ -126,7 +126,9 @@ describeRuns(`the dashboard in a browser${isMissing ? ` (skipped: ${found.missin
     expect(await letters().getByRole('row').count()).toBe(2);
     await letters().getByRole('link', { name: 'P-G1' }).click();
     await page.getByRole('heading', { level: 2, name: 'History, oldest first' }).waitFor();
-    expect(await page.getByLabel('Body of the message').textContent()).toContain('"cardHolder": "Ada Lovelace"');
+    expect(await page.getByLabel('Body of the message').textContent()).toContain(
+      '"cardHolder": "Ada Lovelace"',
+    );
   });
 
   it('requeues what is marked, once that was confirmed', async () => {
@@ -251,15 +253,25 @@ describeRuns(`the dashboard in a browser${isMissing ? ` (skipped: ${found.missin
   ])('has no fault that axe finds, and nothing beside the screen: %s', async (_, options) => {
     await open(options);
     const [letter] = await shop.broker.deadLetters.list({ reason: 'failed' });
-    const places = [...VIEWS, `dead-letters/${letter!.id}`, `message?topic=payment.succeeded&bizId=${letter!.bizId}`];
+    const places = [
+      ...VIEWS,
+      `dead-letters/${letter!.id}`,
+      `message?topic=payment.succeeded&bizId=${letter!.bizId}`,
+    ];
     for (const place of places) {
       await go(place);
-      await page.getByText(/^(Loading…|Looking )/).first().waitFor({ state: 'detached' });
+      await page
+        .getByText(/^(Loading…|Looking )/)
+        .first()
+        .waitFor({ state: 'detached' });
       await page.evaluate(AXE);
       const { violations } = await page.evaluate<{ violations: { id: string; nodes: { html: string }[] }[] }>(
         'axe.run(document, { resultTypes: ["violations"] })',
       );
-      expect([place, violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)])]).toEqual([place, []]);
+      expect([place, violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)])]).toEqual([
+        place,
+        [],
+      ]);
       const [shown, whole] = await page.evaluate<[number, number]>(
         '[document.documentElement.clientWidth, document.documentElement.scrollWidth]',
       );

@@ -23,7 +23,9 @@ describe('the code of the page', () => {
 
   it('is what is shipped, to the letter: else npm run build:dashboard', () => {
     const script = `import('./scripts/embed-dashboard.mjs').then(async ({ embedded }) => process.stdout.write(await embedded()))`;
-    const embedded = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+    const embedded = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
+      encoding: 'utf8',
+    });
     expect(readFileSync('src/dashboard/assets.generated.ts', 'utf8') === embedded).toBe(true);
     for (const text of Object.values(ASSETS)) expect(FORBIDDEN.exec(text)?.[0]).toBeUndefined();
   });
@@ -57,7 +59,10 @@ describe('numbers', () => {
     expect(count({ value: 100_000, precision: 'at-least' })).toBe('> 100,000');
     expect(count({ value: 7, precision: 'estimated' })).toBe('≈ 7');
     expect([rate(0), rate(0.25), rate(12.6), rate(4_321)]).toEqual(['0/s', '0.3/s', '13/s', '4,321/s']);
-    expect([plural(1, 'dead letter'), plural(2_000, 'dead letter')]).toEqual(['1 dead letter', '2,000 dead letters']);
+    expect([plural(1, 'dead letter'), plural(2_000, 'dead letter')]).toEqual([
+      '1 dead letter',
+      '2,000 dead letters',
+    ]);
   });
 });
 
@@ -72,7 +77,10 @@ describe('a place on the page', () => {
     expect(routeOf(hashOf(view, id, query))).toEqual({ view, id, query });
   });
 
-  it.each(['', '#', '#/', '#main', '#/%', '#/dead-letters/%E0%A4%A'])('is somewhere, whatever was typed: %p', (hash) => {
-    expect(typeof routeOf(hash).view).toBe('string');
-  });
+  it.each(['', '#', '#/', '#main', '#/%', '#/dead-letters/%E0%A4%A'])(
+    'is somewhere, whatever was typed: %p',
+    (hash) => {
+      expect(typeof routeOf(hash).view).toBe('string');
+    },
+  );
 });

@@ -39,14 +39,16 @@ describe('the example of the dashboard', () => {
   it('asks for a login, and lets nobody else in', async () => {
     const { status, headers } = await ask(url);
     expect([status, headers['www-authenticate']]).toEqual([401, 'Basic realm="operators"']);
-    for (const other of ['', 'ops:', `${LOGIN}!`, 'ops:correct']) expect((await get('', other)).status).toBe(401);
+    for (const other of ['', 'ops:', `${LOGIN}!`, 'ops:correct'])
+      expect((await get('', other)).status).toBe(401);
     const page = await get('');
     expect([page.status, page.text.includes('<title>Shop, production</title>')]).toEqual([200, true]);
   });
 
   it('lets nobody in where no login is set', async () => {
     delete process.env.OPERATORS_LOGIN;
-    for (const login of ['', 'undefined', LOGIN]) expect((await get('', login)).status).toBeGreaterThanOrEqual(400);
+    for (const login of ['', 'undefined', LOGIN])
+      expect((await get('', login)).status).toBeGreaterThanOrEqual(400);
   });
 
   it('shows bodies, but for those of ordered cards', async () => {

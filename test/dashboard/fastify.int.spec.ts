@@ -30,7 +30,9 @@ describe('a dashboard on Fastify', () => {
     expect([status, headers['content-type']]).toEqual([200, 'text/html; charset=utf-8']);
     expect(headers['content-security-policy']).toContain("default-src 'none'");
     const browser = await openBrowser(app);
-    expect((await browser.post('api/requeue-dead-letters', { ids: ['1-1'] }, { origin: undefined })).status).toBe(200);
+    expect(
+      (await browser.post('api/requeue-dead-letters', { ids: ['1-1'] }, { origin: undefined })).status,
+    ).toBe(200);
     expect((await browser.get('api/dead-letters')).json.letters).toHaveLength(1);
     const forged = { 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' };
     expect((await browser.post('api/requeue-dead-letters', { ids: ['1-2'] }, forged)).status).toBe(403);

@@ -1,6 +1,13 @@
 import { subscribe } from '../support/broker.js';
 import { type TestDatabase, createDatabase } from '../support/engines.js';
-import { LOGIN, type Browser, type MountedDashboard, ask, mountDashboard, openBrowser } from './support/mounted.js';
+import {
+  LOGIN,
+  type Browser,
+  type MountedDashboard,
+  ask,
+  mountDashboard,
+  openBrowser,
+} from './support/mounted.js';
 import { die, quarantine } from './support/seeded.js';
 
 // Property: an action is carried out for a page of this origin that an operator has open, and for nobody who makes his browser
@@ -49,9 +56,19 @@ describe('requests that no operator meant', () => {
       'TOKEN_INVALID',
     ],
     ['from another site', CROSS_SITE, 403, 'OTHER_SITE'],
-    ['from a sibling domain', { 'sec-fetch-site': 'same-site', origin: 'http://wiki.example' }, 403, 'OTHER_SITE'],
+    [
+      'from a sibling domain',
+      { 'sec-fetch-site': 'same-site', origin: 'http://wiki.example' },
+      403,
+      'OTHER_SITE',
+    ],
     ['from no page', { 'sec-fetch-site': 'none', origin: undefined }, 403, 'OTHER_SITE'],
-    ['from another site, over plain HTTP', { 'sec-fetch-site': undefined, origin: ORIGIN }, 403, 'OTHER_SITE'],
+    [
+      'from another site, over plain HTTP',
+      { 'sec-fetch-site': undefined, origin: ORIGIN },
+      403,
+      'OTHER_SITE',
+    ],
     ['from a sandboxed frame', { 'sec-fetch-site': undefined, origin: 'null' }, 403, 'OTHER_SITE'],
     ['by no browser', { 'sec-fetch-site': undefined, origin: undefined }, 403, 'OTHER_SITE'],
     ['as a form sends it', { 'content-type': 'text/plain' }, 415, 'BAD_REQUEST'],

@@ -1,7 +1,7 @@
 import { IdempotentMqOperations } from '../../src/index.js';
 import { publishOrders, subscribe } from '../support/broker.js';
 import { type TestDatabase, createDatabase } from '../support/engines.js';
-import { LOGIN, type DashboardParts, type MountedDashboard, ask, mountDashboard, openBrowser } from './support/mounted.js';
+import { LOGIN, type DashboardParts, type MountedDashboard, ask, mountDashboard } from './support/mounted.js';
 import { watch } from './support/watch.js';
 
 // Property: who watches is told of each change; nobody is looked at for nobody, no more than may watch, and a shutdown waits
@@ -44,7 +44,10 @@ describe('watching', () => {
     const looks = jest.spyOn(app.nest.get(IdempotentMqOperations), 'status');
     const watching = await Promise.all([watch(app.url), watch(app.url), watch(app.url)]);
     const [ats] = await Promise.all(
-      watching.map(async (one) => [(await one.next('overview')).status.at, (await one.next('overview')).status.at]),
+      watching.map(async (one) => [
+        (await one.next('overview')).status.at,
+        (await one.next('overview')).status.at,
+      ]),
     );
     expect(new Set(ats).size).toBe(2);
     expect(looks.mock.calls.length).toBeLessThanOrEqual(4);

@@ -58,7 +58,7 @@ describe.each(engines)('100,000 dead letters on %s', (engine) => {
     const runner = app.dataSource.createQueryRunner();
     const { letters } = await page('');
     // Those of one moment, in the middle and near the end.
-    const [{ subscriptionId }] = await app.broker.deadLetters.list({ limit: 1 });
+    const [{ subscriptionId } = letters[0]] = await app.broker.deadLetters.list({ limit: 1 });
     const [{ seq: lowest }] = await app.dataSource.query('SELECT MIN(seq) AS seq FROM mq_dead_letter');
     const positions = [undefined, letters[7].position].concat(
       [MANY / 2, 200].map((n) => {

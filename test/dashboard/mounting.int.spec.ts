@@ -1,13 +1,16 @@
 import {
   type CanActivate,
   type CallHandler,
+  type DynamicModule,
   Injectable,
   type INestApplication,
   Module,
   type NestInterceptor,
   type PipeTransform,
+  type Type,
 } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { Test } from '@nestjs/testing';
 import { map } from 'rxjs';
 import { IdempotentMqDashboardModule } from '../../src/dashboard/index.js';
 import { IdempotentMqBrokerModule } from '../../src/index.js';
@@ -25,7 +28,15 @@ import {
 // Property: the dashboard is where it was asked for and nowhere without a guard, and an app's own ways with its requests
 // change nothing of it.
 
-const ROUTES = ['', 'assets/app.js', 'assets/style.css', 'live', 'api/session', 'api/overview', 'api/dead-letters'];
+const ROUTES = [
+  '',
+  'assets/app.js',
+  'assets/style.css',
+  'live',
+  'api/session',
+  'api/overview',
+  'api/dead-letters',
+];
 
 describe('mounting a dashboard', () => {
   let database: TestDatabase;
@@ -68,8 +79,7 @@ describe('mounting a dashboard', () => {
     });
 
     it('does not start as a plain class', async () => {
-      const starting = mount({ imports: [IdempotentMqDashboardModule] });
-      await expect(starting).rejects.toThrow('is in imports as a plain class');
+      await expect(startAlone(IdempotentMqDashboardModule)).rejects.toThrow('is in imports as a plain class');
     });
   });
 
@@ -84,20 +94,21 @@ describe('mounting a dashboard', () => {
     [{ watchers: 0 }, 'watchers must be'],
     [{ intervalMs: 5 }, 'intervalMs must be'],
     [{ guard: OperatorsOnly }, 'guard must be left out: it is not an option'],
-  ])('refuses %p', async (dashboard, message) => {
-    await expect(mount({ dashboard: dashboard as never })).rejects.toThrow(message);
+  ])('refuses %p', async (options, message) => {
+    const start = async () =>
+      startAlone(IdempotentMqDashboardModule.forRoot({ guards: [OperatorsOnly], ...options } as never));
+    await expect(start()).rejects.toThrow(message);
   });
 
   it('does not start where there is nothing to show', async () => {
-    @Module({ imports: [IdempotentMqDashboardModule.forRoot({ guards: [OperatorsOnly] })] })
-    class AppModule {}
-    const starting = NestFactory.create(AppModule, { logger: false, abortOnError: false });
-    await expect(starting.then((nest) => nest.init())).rejects.toThrow('finds no IdempotentMqModule');
+    const starting = startAlone(IdempotentMqDashboardModule.forRoot({ guards: [OperatorsOnly] }));
+    await expect(starting).rejects.toThrow('finds no IdempotentMqModule');
   });
 
   it('asks the guard for each of its routes, before anything else', async () => {
     const mounted = await mount();
-    for (const path of ROUTES) expect([path, await statusOf(mounted, path, 'login=guest')]).toEqual([path, 403]);
+    for (const path of ROUTES)
+      expect([path, await statusOf(mounted, path, 'login=guest')]).toEqual([path, 403]);
     const { status } = await ask(`${mounted.url}api/pause-group`, { method: 'POST', body: '{}' });
     expect(status).toBe(403);
     for (const path of ['', 'api/session', 'api/overview']) expect(await statusOf(mounted, path)).toBe(200);
@@ -195,3 +206,9 @@ describe('mounting a dashboard', () => {
     expect(json.status).toMatchObject({ topics: [], groups: [], broker: { reachable: true } });
   });
 });
+
+/** An app of nothing else. */
+async function startAlone(dashboard: Type | DynamicModule): Promise<void> {
+  const testing = await Test.createTestingModule({ imports: [dashboard] }).compile();
+  await testing.close();
+}

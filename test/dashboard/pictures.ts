@@ -15,7 +15,11 @@ const MAX_BYTES = 100_000;
 /** Rates are those of ten seconds. */
 const TRAFFIC_MS = 13_000;
 const WIDE: BrowserContextOptions = { viewport: { width: 1200, height: 860 } };
-const PHONE: BrowserContextOptions = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
+const PHONE: BrowserContextOptions = {
+  viewport: { width: 390, height: 844 },
+  isMobile: true,
+  hasTouch: true,
+};
 
 const found = findChromium();
 if ('missing' in found) throw new Error(found.missing);
@@ -47,8 +51,6 @@ try {
   await databases.app.drop();
   await databases.broker.drop();
 }
-
-
 
 async function begin(shop: Shop): Promise<void> {
   await shop.broker.groups.pause({ group: 'shipping' });

@@ -8,7 +8,7 @@ describe('a rate', () => {
     expect(rate.perSecond(19_900)).toBe(5);
     rate.add(1_000, 19_950);
     expect(rate.perSecond(19_990)).toBe(5);
-    expect(rate.perSecond(20_000)).toBe(105.5);
+    expect(rate.perSecond(20_000)).toBe(105);
     expect(rate.perSecond(25_000)).toBe((4 * 5 + 1_005) / 10);
     expect(rate.perSecond(31_000)).toBe(0);
     expect(rate.total).toBe(1_100);

@@ -1,6 +1,6 @@
 import { Redacting } from '../../src/dashboard/redact.js';
 import { tellStory } from '../../src/dashboard/story.js';
-import type { Findings, Stage } from '../../src/index.js';
+import type { Findings, Stage } from '../../src/operate/index.js';
 
 const AT = new Date('2026-03-01T03:00:00.000Z');
 const whose = { topic: 'order.placed', bizId: 'A' };
@@ -18,7 +18,8 @@ const found = (...messages: Findings['messages']): Findings => ({
   rememberedMs: 30 * 86_400_000,
   notes: [],
 });
-const tell = (findings: Findings, redact?: true) => tellStory(findings, new Redacting(redact, () => undefined));
+const tell = (findings: Findings, redact?: true) =>
+  tellStory(findings, new Redacting(redact, () => undefined));
 
 describe('the story of a message', () => {
   const tried = { failures: 2, lostLeases: 0, errors: [{ at: AT.toISOString(), error: 'no card left' }] };
@@ -56,11 +57,15 @@ describe('the story of a message', () => {
     const parts = (decision: 'released' | undefined) =>
       tell(found(message([{ ...kept, decision, decidedAt: decision && AT }]))).messages[0]!.parts;
     expect(parts(undefined)).toMatchObject([{ tone: 'bad', quarantined: '4' }]);
-    expect(parts('released')).toMatchObject([{ tone: 'plain', title: 'Was in quarantine: released', quarantined: undefined }]);
+    expect(parts('released')).toMatchObject([
+      { tone: 'plain', title: 'Was in quarantine: released', quarantined: undefined },
+    ]);
   });
 
   it('says what nothing means: it never came, or is forgotten', () => {
-    expect(tell(found()).summary).toMatch(/never came, or it was done more than 30 days ago and is forgotten/);
+    expect(tell(found()).summary).toMatch(
+      /never came, or it was done more than 30 days ago and is forgotten/,
+    );
     expect(tell({ ...found(), rememberedMs: undefined }).summary).toBe('Nothing is known of it.');
   });
 

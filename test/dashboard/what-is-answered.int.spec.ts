@@ -1,6 +1,13 @@
 import { subscribe } from '../support/broker.js';
 import { type TestDatabase, createDatabase } from '../support/engines.js';
-import { LOGIN, type Browser, type MountedDashboard, ask, mountDashboard, openBrowser } from './support/mounted.js';
+import {
+  LOGIN,
+  type Browser,
+  type MountedDashboard,
+  ask,
+  mountDashboard,
+  openBrowser,
+} from './support/mounted.js';
 import { die, quarantine } from './support/seeded.js';
 
 // Property: nothing that came with a message is markup on its way to the page, no answer may be kept, framed or run from
@@ -27,36 +34,48 @@ describe('what a dashboard answers', () => {
     app = await mountDashboard(database, {
       dashboard,
       prepare: (nest) =>
-        nest.use((_: unknown, response: { setHeader(name: string, value: string): void }, next: () => void) => {
-          response.setHeader('content-security-policy', "default-src *; script-src 'unsafe-inline'");
-          response.setHeader('access-control-allow-origin', '*');
-          response.setHeader('cache-control', 'public, max-age=600');
-          next();
-        }),
+        nest.use(
+          (_: unknown, response: { setHeader(name: string, value: string): void }, next: () => void) => {
+            response.setHeader('content-security-policy', "default-src *; script-src 'unsafe-inline'");
+            response.setHeader('access-control-allow-origin', '*');
+            response.setHeader('cache-control', 'public, max-age=600');
+            next();
+          },
+        ),
     });
     browser = await openBrowser(app);
   };
 
-  it.each(['', 'assets/app.js', 'assets/style.css', 'assets/none', 'api/session', 'api/overview', 'api/nothing'])(
-    'may not be kept, framed, guessed at or read by others: %p',
-    async (path) => {
-      await mount();
-      const { headers } = await browser.get(path);
-      expect(headers).toMatchObject({
-        'cache-control': 'no-store, no-transform',
-        'x-content-type-options': 'nosniff',
-        'x-frame-options': 'DENY',
-        'referrer-policy': 'no-referrer',
-        'cross-origin-resource-policy': 'same-origin',
-        'cross-origin-opener-policy': 'same-origin',
-      });
-      const policy = headers['content-security-policy'] as string;
-      for (const part of ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'none'"])
-        expect(policy).toContain(part);
-      expect(policy).not.toMatch(/unsafe|\*/);
-      expect(headers['access-control-allow-origin']).toBeUndefined();
-    },
-  );
+  it.each([
+    '',
+    'assets/app.js',
+    'assets/style.css',
+    'assets/none',
+    'api/session',
+    'api/overview',
+    'api/nothing',
+  ])('may not be kept, framed, guessed at or read by others: %p', async (path) => {
+    await mount();
+    const { headers } = await browser.get(path);
+    expect(headers).toMatchObject({
+      'cache-control': 'no-store, no-transform',
+      'x-content-type-options': 'nosniff',
+      'x-frame-options': 'DENY',
+      'referrer-policy': 'no-referrer',
+      'cross-origin-resource-policy': 'same-origin',
+      'cross-origin-opener-policy': 'same-origin',
+    });
+    const policy = headers['content-security-policy'] as string;
+    for (const part of [
+      "default-src 'none'",
+      "frame-ancestors 'none'",
+      "base-uri 'none'",
+      "form-action 'none'",
+    ])
+      expect(policy).toContain(part);
+    expect(policy).not.toMatch(/unsafe|\*/);
+    expect(headers['access-control-allow-origin']).toBeUndefined();
+  });
 
   it('lets nothing run on the page but what bears the nonce of this very answer', async () => {
     await mount({ title: HOSTILE.slice(0, 60) });
@@ -141,9 +160,21 @@ describe('what a dashboard answers', () => {
     });
 
     it.each<[string, () => unknown]>([
-      ['throws', () => { throw new Error('of redact itself'); }],
+      [
+        'throws',
+        () => {
+          throw new Error('of redact itself');
+        },
+      ],
       ['answers with a promise', async () => ({ name: secret })],
-      ['answers with what is no JSON', () => { const own: { own?: unknown } = {}; own.own = own; return own; }],
+      [
+        'answers with what is no JSON',
+        () => {
+          const own: { own?: unknown } = {};
+          own.own = own;
+          return own;
+        },
+      ],
     ])('is all of it, where the function %s', async (_, redact) => {
       await mount({ redact });
       const text = await answers();
@@ -160,10 +191,14 @@ describe('what a dashboard answers', () => {
     });
     expect((await browser.get('api/story?topic=&bizId=')).status).toBe(400);
     expect((await browser.get('api/dead-letter?id=9-9')).status).toBe(404);
-    jest.spyOn(app.broker.deadLetters, 'list').mockRejectedValue(new Error("connect to 'root'@'10.0.0.7' refused"));
+    jest
+      .spyOn(app.broker.deadLetters, 'list')
+      .mockRejectedValue(new Error("connect to 'root'@'10.0.0.7' refused"));
     const { status, text } = await browser.get('api/dead-letters');
     expect(status).toBe(503);
     expect(text).not.toContain('10.0.0.7');
-    expect(await ask(`${app.url}api/overview`, { headers: { cookie: LOGIN } })).toMatchObject({ status: 200 });
+    expect(await ask(`${app.url}api/overview`, { headers: { cookie: LOGIN } })).toMatchObject({
+      status: 200,
+    });
   });
 });

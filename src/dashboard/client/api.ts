@@ -72,7 +72,9 @@ async function ask(url: URL, init: RequestInit): Promise<unknown> {
   const body = (await response.json().catch(() => ({}))) as Partial<Refusal>;
   if (response.ok) return body;
   // A guard of the app answers in its own way.
-  const fallback = response.status === 401 || response.status === 403 ? 'You may not do this (any more).' : '';
-  const { code = 'REFUSED', message = fallback || `The server answered ${response.status}.` } = body.error ?? {};
+  const fallback =
+    response.status === 401 || response.status === 403 ? 'You may not do this (any more).' : '';
+  const { code = 'REFUSED', message = fallback || `The server answered ${response.status}.` } =
+    body.error ?? {};
   throw new Refused(code, message);
 }

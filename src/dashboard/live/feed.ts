@@ -10,7 +10,12 @@ export class Feed {
   private readonly lines: Happening[] = [];
   private number = 0;
 
-  constructor(private readonly redact: (text: string, about: { topic?: string | undefined; bizId?: string | undefined }) => string) {}
+  constructor(
+    private readonly redact: (
+      text: string,
+      about: { topic?: string | undefined; bizId?: string | undefined },
+    ) => string,
+  ) {}
 
   note(event: IdempotentMqEvent): void {
     const told = tell(event);

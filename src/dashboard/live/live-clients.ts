@@ -43,7 +43,7 @@ export class LiveClients {
     response.flushHeaders();
     response.write('retry: 2000\n\n');
     // Who comes later need not wait for the next look.
-    if (this.clients.size > 0) response.write(this.latest);
+    if (this.clients.size > 0 && this.latest) response.write(this.latest);
     const client = { response, since: performance.now() };
     this.clients.add(client);
     response.once('close', () => this.remove(client));

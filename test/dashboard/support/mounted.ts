@@ -1,10 +1,5 @@
 import { request } from 'node:http';
-import type {
-  CanActivate,
-  ExecutionContext,
-  INestApplication,
-  NestApplicationOptions,
-} from '@nestjs/common';
+import type { CanActivate, ExecutionContext, INestApplication, NestApplicationOptions } from '@nestjs/common';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import {
   type IdempotentMqDashboardExtras,
@@ -72,7 +67,11 @@ export interface Answer {
 /** A request with just these headers: fetch() adds some of its own, and keeps others back. */
 export function ask(
   url: string,
-  { method = 'GET', headers = {}, body }: { method?: string; headers?: Record<string, string>; body?: string } = {},
+  {
+    method = 'GET',
+    headers = {},
+    body,
+  }: { method?: string; headers?: Record<string, string>; body?: string } = {},
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const asked = request(url, { method, headers: { connection: 'close', ...headers } }, (response) => {
@@ -124,7 +123,9 @@ export async function openBrowser({ url }: { url: string }): Promise<Browser> {
       ask(`${url}${path}`, {
         method: 'POST',
         headers: Object.fromEntries(
-          Object.entries({ ...own, ...headers }).filter((one): one is [string, string] => one[1] !== undefined),
+          Object.entries({ ...own, ...headers }).filter(
+            (one): one is [string, string] => one[1] !== undefined,
+          ),
         ),
         body: JSON.stringify(body),
       }),

@@ -17,7 +17,10 @@ export async function die(
 ): Promise<void> {
   await publishOrders(app, orderIds);
   const { deliveries } = await claim(app, group, { limit: 1_000 });
-  const history = errors.map((error, i) => ({ at: new Date(Date.UTC(2026, 0, 1, 3, i)).toISOString(), error }));
+  const history = errors.map((error, i) => ({
+    at: new Date(Date.UTC(2026, 0, 1, 3, i)).toISOString(),
+    error,
+  }));
   for (const delivery of deliveries) {
     const record = { ...recordOf(delivery), failures, errors: Buffer.from(JSON.stringify(history)) };
     await app.broker.deadLetter(delivery, record, reason);

@@ -23,7 +23,12 @@ export function facts(given: readonly (Fact | false | undefined)[]): Child {
     'dl',
     { class: 'facts' },
     shown.map((fact) =>
-      h('div', { key: fact.name }, h('dt', {}, fact.name), h('dd', {}, fact.time ? when(fact.time) : fact.value)),
+      h(
+        'div',
+        { key: fact.name },
+        h('dt', {}, fact.name),
+        h('dd', {}, fact.time ? when(fact.time) : fact.value),
+      ),
     ),
   );
 }
@@ -54,7 +59,9 @@ export function table<Row>(
       h(
         'tr',
         { role: 'row' },
-        columns.map((column) => h('th', { scope: 'col', role: 'columnheader', class: kind(column) }, column.name)),
+        columns.map((column) =>
+          h('th', { scope: 'col', role: 'columnheader', class: kind(column) }, column.name),
+        ),
       ),
     ),
     h(

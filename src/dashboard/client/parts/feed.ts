@@ -5,7 +5,8 @@ import { empty, when } from './common.js';
 
 /** What happened in this process, newest first. */
 export function feed(happened: readonly Happening[]): Child {
-  if (happened.length === 0) return empty('Nothing out of the ordinary has happened since this process started.');
+  if (happened.length === 0)
+    return empty('Nothing out of the ordinary has happened since this process started.');
   return h(
     'ol',
     { class: 'feed' },
@@ -20,7 +21,11 @@ export function feed(happened: readonly Happening[]): Child {
           line.topic && h('span', {}, line.topic),
           line.group && h('span', {}, line.group),
           line.topic && line.bizId
-            ? h('a', { href: hashOf('message', undefined, { topic: line.topic, bizId: line.bizId }) }, line.bizId)
+            ? h(
+                'a',
+                { href: hashOf('message', undefined, { topic: line.topic, bizId: line.bizId }) },
+                line.bizId,
+              )
             : line.bizId,
           line.times > 1 && h('span', { class: 'badge plain' }, `× ${line.times}`),
         ),

@@ -67,7 +67,10 @@ export function groupsTable(model: Model, more: readonly Column<GroupRow>[] = []
           ? '0'
           : h(
               'a',
-              { class: 'bad', href: hashOf('dead-letters', undefined, { topic: line.topic, group: line.group }) },
+              {
+                class: 'bad',
+                href: hashOf('dead-letters', undefined, { topic: line.topic, group: line.group }),
+              },
               count(line.deadLetters),
             ),
     },

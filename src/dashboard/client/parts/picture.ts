@@ -91,7 +91,12 @@ function consumers({ status, process }: Overview): Child {
   const handlers = status.process?.consuming.length ?? 0;
   return box('consumer', 'Consumers', 'dedup row + effect in one transaction', [
     stat('groups', number(groups.length), undefined, hashOf('groups')),
-    stat('handlers here', number(handlers), process.workers.length > 0 ? 'bad' : undefined, hashOf('process')),
+    stat(
+      'handlers here',
+      number(handlers),
+      process.workers.length > 0 ? 'bad' : undefined,
+      hashOf('process'),
+    ),
     retrying.length > 0 && stat('tried again', count(sum(retrying))),
     stat('dead letters', count(dead), dead.value > 0 ? 'bad' : undefined, hashOf('dead-letters')),
   ]);
@@ -110,7 +115,10 @@ function box(kind: string, title: string, subtitle: string, content: Child): Chi
 function way(kind: string, there: Child, back: Child, absorbed: string, how: string): Child {
   return h(
     'section',
-    { class: `way ${kind}`, 'aria-label': kind === 'upper' ? 'Between publisher and broker' : 'Between broker and consumers' },
+    {
+      class: `way ${kind}`,
+      'aria-label': kind === 'upper' ? 'Between publisher and broker' : 'Between broker and consumers',
+    },
     h('div', { class: 'there' }, there),
     h('div', { class: 'back' }, back),
     h('p', { class: 'absorbed' }, absorbed, h('span', {}, how)),

@@ -25,7 +25,10 @@ export const deadLettersView: MakeView = (page) => {
     selection.clear();
     return loaded.load(read('dead-letters', query));
   };
-  const then = (done: Promise<boolean>) => void done.then((isDone) => isDone && load());
+  const then = (done: Promise<boolean>) =>
+    void done.then((isDone) => {
+      if (isDone) void load();
+    });
 
   return {
     title: () => 'Dead letters',
@@ -39,9 +42,14 @@ export const deadLettersView: MakeView = (page) => {
       !loaded.value
         ? pending(loaded)
         : loaded.value.letters.length === 0
-          ? empty(query.after ? 'There are no more.' : 'There are none. Everything was handled, or is still tried.')
+          ? empty(
+              query.after
+                ? 'There are no more.'
+                : 'There are none. Everything was handled, or is still tried.',
+            )
           : [
-              model.session?.readOnly === false && toolbar(page, loaded.value.letters, query, selection, then),
+              model.session?.readOnly === false &&
+                toolbar(page, loaded.value.letters, query, selection, then),
               letters(loaded.value.letters, selection, model.session?.readOnly === false),
             ],
       pages(query, loaded.value?.next),
@@ -54,7 +62,11 @@ function filterForm({ overview }: Model, query: DeadLetterQuery, page: Page): Ch
     event.preventDefault();
     const fields = new FormData(event.target as HTMLFormElement);
     page.go(
-      hashOf('dead-letters', undefined, Object.fromEntries([...fields].map(([name, value]) => [name, (value as string).trim()]))),
+      hashOf(
+        'dead-letters',
+        undefined,
+        Object.fromEntries([...fields].map(([name, value]) => [name, (value as string).trim()])),
+      ),
     );
   };
   const topics = [...new Set(overview?.status.topics.map(({ topic }) => topic))];
@@ -81,7 +93,12 @@ function filterForm({ overview }: Model, query: DeadLetterQuery, page: Page): Ch
     choice('topic', 'Topic', topics),
     choice('group', 'Group', groups),
     choice('reason', 'Reason', REASONS),
-    h('label', {}, h('span', {}, 'Biz-id'), h('input', { name: 'bizId', value: query.bizId ?? '', autocomplete: 'off' })),
+    h(
+      'label',
+      {},
+      h('span', {}, 'Biz-id'),
+      h('input', { name: 'bizId', value: query.bizId ?? '', autocomplete: 'off' }),
+    ),
     h('button', { class: 'main' }, 'Filter'),
   );
 }
@@ -109,11 +126,12 @@ function toolbar(
     button('Requeue', () => then(requeue(page, these, name)), 'main', isNone),
     button('Discard', () => then(discard(page, these, name)), 'grave', isNone),
     // On the first page: what is newer than the others is not shown there.
-    hasFilter && !query.after && [
-      h('span', { class: 'gap' }),
-      button('Requeue all that match', () => then(requeue(page, all, allName))),
-      button('Discard all that match', () => then(discard(page, all, allName)), 'quiet grave'),
-    ],
+    hasFilter &&
+      !query.after && [
+        h('span', { class: 'gap' }),
+        button('Requeue all that match', () => then(requeue(page, all, allName))),
+        button('Discard all that match', () => then(discard(page, all, allName)), 'quiet grave'),
+      ],
   );
 }
 
@@ -163,7 +181,9 @@ function pages(query: DeadLetterQuery & { after?: string }, next: string | undef
   return h(
     'nav',
     { class: 'pages', 'aria-label': 'Pages' },
-    query.after && h('a', { href: hashOf('dead-letters', undefined, { ...query, after: undefined }) }, 'Newest'),
-    next !== undefined && h('a', { href: hashOf('dead-letters', undefined, { ...query, after: next }) }, 'Older'),
+    query.after &&
+      h('a', { href: hashOf('dead-letters', undefined, { ...query, after: undefined }) }, 'Newest'),
+    next !== undefined &&
+      h('a', { href: hashOf('dead-letters', undefined, { ...query, after: next }) }, 'Older'),
   );
 }

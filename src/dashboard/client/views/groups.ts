@@ -41,7 +41,9 @@ function holding(page: Page): Column<GroupRow> {
     cell: ({ line }) => {
       const { group, topic, paused } = line;
       const name = `${paused ? 'Resume' : 'Pause'} ${group} of ${topic}`;
-      return button(paused ? 'Resume' : 'Pause', () => void hold(page, line), 'quiet', { 'aria-label': name });
+      return button(paused ? 'Resume' : 'Pause', () => void hold(page, line), 'quiet', {
+        'aria-label': name,
+      });
     },
   };
 }

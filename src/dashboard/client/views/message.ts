@@ -14,7 +14,10 @@ export const messageView: MakeView = (page) => {
   const submit = (event: Event) => {
     event.preventDefault();
     const fields = new FormData(event.target as HTMLFormElement);
-    const [topic, bizId] = ['topic', 'bizId'].map((name) => (fields.get(name) as string).trim()) as [string, string];
+    const [topic, bizId] = ['topic', 'bizId'].map((name) => (fields.get(name) as string).trim()) as [
+      string,
+      string,
+    ];
     const hash = hashOf('message', undefined, { topic, bizId });
     // The same question again is asked again.
     if (hash === location.hash) void story.load(read('story', { topic, bizId }));
@@ -39,7 +42,11 @@ export const messageView: MakeView = (page) => {
   };
 };
 
-function form({ overview }: Model, asked: { topic: string; bizId: string }, submit: (event: Event) => void): Child {
+function form(
+  { overview }: Model,
+  asked: { topic: string; bizId: string },
+  submit: (event: Event) => void,
+): Child {
   const field = { required: true, autocomplete: 'off', spellcheck: 'false', autocapitalize: 'off' };
   return h(
     'form',

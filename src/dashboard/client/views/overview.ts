@@ -14,7 +14,11 @@ export const overviewView: MakeView = () => ({
     return [
       heading('Overview'),
       status.notes.length > 0 &&
-        h('ul', { class: 'problem' }, status.notes.map((note, i) => h('li', { key: i }, note))),
+        h(
+          'ul',
+          { class: 'problem' },
+          status.notes.map((note, i) => h('li', { key: i }, note)),
+        ),
       picture(overview),
       h('h2', {}, 'Groups'),
       groupsTable(model),

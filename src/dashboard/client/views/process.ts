@@ -73,7 +73,11 @@ function workers(overview: Overview): Child {
       },
     },
     { name: 'Delivered', isNumber: true, cell: (line) => rate(rates.get(nameOf(line))?.delivered ?? 0) },
-    { name: 'Acknowledged', isNumber: true, cell: (line) => rate(rates.get(nameOf(line))?.acknowledged ?? 0) },
+    {
+      name: 'Acknowledged',
+      isNumber: true,
+      cell: (line) => rate(rates.get(nameOf(line))?.acknowledged ?? 0),
+    },
     { name: 'Failed', isNumber: true, cell: (line) => rate(rates.get(nameOf(line))?.failed ?? 0) },
   ];
   return table('Workers', columns, handlers, nameOf);

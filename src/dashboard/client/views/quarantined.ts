@@ -61,7 +61,11 @@ export const quarantinedView: MakeView = (page) => {
           { name: 'copies', value: String(copies) },
           { name: 'since', time: quarantinedAt },
         ]),
-        h('p', {}, h('a', { href: hashOf('message', undefined, { topic, bizId }) }, 'What is known of this biz-id')),
+        h(
+          'p',
+          {},
+          h('a', { href: hashOf('message', undefined, { topic, bizId }) }, 'What is known of this biz-id'),
+        ),
         body(message.body),
       ];
     },
