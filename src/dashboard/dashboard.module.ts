@@ -61,7 +61,9 @@ export class IdempotentMqDashboardModule extends WithOptions implements OnModule
    * @throws ConfigurationError without a guard: nobody would be kept from it
    * @throws InvalidOptionError naming the option and what came; that of a factory when the app starts
    */
-  static override forRoot(options: IdempotentMqDashboardOptions & IdempotentMqDashboardExtras): DynamicModule {
+  static override forRoot(
+    options: IdempotentMqDashboardOptions & IdempotentMqDashboardExtras,
+  ): DynamicModule {
     checkExtras(options ?? {});
     return super.forRoot(options as never);
   }

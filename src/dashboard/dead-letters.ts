@@ -1,13 +1,7 @@
 import type { DeadLetter, DeadLetterFilter, DeadLetters } from '../broker/index.js';
 import { DashboardProblem } from './http/problem.js';
 import { type Redacting, about } from './redact.js';
-import type {
-  DeadLetterChoice,
-  DeadLetterDetail,
-  DeadLetterLine,
-  DeadLetterPage,
-  DeadLetterQuery,
-} from './wire.js';
+import type { DeadLetterDetail, DeadLetterLine, DeadLetterPage, DeadLetterQuery } from './wire.js';
 
 export const PAGE = 50;
 /** As many as a page can mark. */
@@ -64,17 +58,12 @@ function filterOf({ topic, group, reason, bizId }: DeadLetterQuery): DeadLetterF
   return { topic, group, reason, bizId } as DeadLetterFilter;
 }
 
-function chosen(choice: Record<string, unknown>): string[] | DeadLetterFilter {
-  const { ids, all, deadUntil } = choice as Partial<DeadLetterChoice & Record<string, unknown>> as {
-    ids?: unknown;
-    all?: unknown;
-    deadUntil?: unknown;
-  };
+function chosen({ ids, all, deadUntil }: Record<string, unknown>): string[] | DeadLetterFilter {
   if (Array.isArray(ids) && ids.length > 0 && ids.length <= MOST_IDS) return ids as string[];
-  if (typeof all === 'object' && all !== null && typeof deadUntil === 'string') {
-    // What has died since the page was read was not seen by who decides.
-    return { ...filterOf(all), deadUntil: new Date(deadUntil) };
-  }
+  const filter = filterOf(all ?? {});
+  // What has died since the page was read was not seen by who decides, and nobody means all that there are.
+  const isMeant = Object.values(filter).some((value) => value !== undefined);
+  if (isMeant && typeof deadUntil === 'string') return { ...filter, deadUntil: new Date(deadUntil) };
   throw new DashboardProblem(
     400,
     'BAD_REQUEST',

@@ -107,12 +107,12 @@ async function goesByTheIndex(
 ): Promise<void> {
   const plans: string[] = [];
   await look({
-    query: async (sql: string, parameters: unknown[]) => {
+    query: async (sql, parameters, structured) => {
       const plan: { detail: string }[] = await runner.query(`EXPLAIN QUERY PLAN ${sql}`, parameters);
       plans.push(...plan.map(({ detail }) => detail));
-      return runner.query(sql, parameters);
+      return runner.query(sql, parameters, structured);
     },
-  } as never);
+  });
   expect(plans[0]).toMatch(
     hasPosition ? /^SEARCH dl USING .*INDEX \S+ \(dead_at<\?\)$/ : /^SCAN dl USING .*INDEX/,
   );

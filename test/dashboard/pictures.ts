@@ -1,20 +1,21 @@
 /**
  * `npx tsx test/dashboard/pictures.ts [folder]`: the pictures of docs/dashboard.md, of a shop in which something goes on.
  */
-import { mkdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, mkdtempSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import type { Browser, BrowserContextOptions } from 'playwright-core';
-import { createDatabase } from '../support/engines.js';
+import { type TestDatabase, createDatabase } from '../support/engines.js';
 import { findChromium, launch } from './support/chromium.js';
 import { LOGIN } from './support/mounted.js';
 import { quarantine } from './support/seeded.js';
 import { AccountClosed, OrderPlaced, PaymentSucceeded, type Shop, openShop } from './support/shop.js';
 
-const FOLDER = process.argv[2] ?? 'docs/dashboard';
+const FOLDER = resolve(process.argv[2] ?? 'docs/dashboard');
 const MAX_BYTES = 100_000;
 /** Rates are those of ten seconds. */
 const TRAFFIC_MS = 13_000;
-const WIDE: BrowserContextOptions = { viewport: { width: 1200, height: 860 } };
+const WIDE: BrowserContextOptions = { viewport: { width: 1100, height: 780 } };
 const PHONE: BrowserContextOptions = {
   viewport: { width: 390, height: 844 },
   isMobile: true,
@@ -24,7 +25,9 @@ const PHONE: BrowserContextOptions = {
 const found = findChromium();
 if ('missing' in found) throw new Error(found.missing);
 mkdirSync(FOLDER, { recursive: true });
-const databases = { app: await createDatabase('sqlite'), broker: await createDatabase('sqlite') };
+// Names of files without where they are.
+process.chdir(mkdtempSync(join(tmpdir(), 'mq-pictures-')));
+const databases = { app: await named('shop.sqlite'), broker: await named('broker.sqlite') };
 const shop = await openShop(databases);
 const browser = await launch(found.path);
 let number = 1_000;
@@ -52,6 +55,11 @@ try {
   await databases.broker.drop();
 }
 
+async function named(database: string): Promise<TestDatabase> {
+  const made = await createDatabase('sqlite');
+  return { ...made, options: { type: 'better-sqlite3', database } };
+}
+
 async function begin(shop: Shop): Promise<void> {
   await shop.broker.groups.pause({ group: 'shipping' });
   await shop.pay('P-981-F1', 'P-984-F2', 'P-990-G1');
@@ -64,7 +72,7 @@ async function begin(shop: Shop): Promise<void> {
 /** Some of it twice, and now and then an ACK gets lost. */
 async function goOn(shop: Shop): Promise<void> {
   number += 3;
-  shop.network.losesAcks = number % 11 === 0;
+  shop.network.losesAcks = number % 33 === 0;
   const ids = [number, number + 1, number + 2].map((n) => `P-${n}`);
   await shop.pay(...ids, ...(number % 5 === 0 ? [ids[0]!] : []));
   if (number % 2 === 0) {

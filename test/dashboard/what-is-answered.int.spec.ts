@@ -86,7 +86,7 @@ describe('what a dashboard answers', () => {
       expect(policy).toContain("require-trusted-types-for 'script'; trusted-types 'none'");
       expect(text.match(/<script/g)).toHaveLength(1);
       expect(text).toContain(`<script type="module" src="./assets/app.js" nonce="${nonce}"></script>`);
-      expect(text).not.toMatch(/<img|onerror=a|style="/);
+      expect(text).not.toMatch(/<img|style="/);
       return nonce;
     });
     expect(new Set(nonces).size).toBe(2);

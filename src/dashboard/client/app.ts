@@ -115,6 +115,7 @@ function enter(isFirst: boolean): void {
   model.route = routeOf(location.hash);
   viewOf(model.route).enter?.(model.route);
   render();
+  document.querySelector('header [aria-current]')?.scrollIntoView({ inline: 'center', block: 'nearest' });
   if (isFirst) return;
   scrollTo(0, 0);
   main.querySelector('h1')?.focus({ preventScroll: true });

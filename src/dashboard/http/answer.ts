@@ -47,6 +47,8 @@ function policy(code: string, connect: string): string {
     `script-src ${code}`,
     `style-src ${code}`,
     `connect-src ${connect}`,
+    // The icon, which is none: else browsers look for one at the app.
+    'img-src data:',
     "base-uri 'none'",
     "form-action 'none'",
     "frame-ancestors 'none'",

@@ -29,12 +29,21 @@ export const REJECTED = 'Holder unknown: payment of a guest';
 export const HOSTILE_ID = `P-<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`;
 export const HOSTILE_ERROR = `<b>bold</b><script>document.title='owned'</script> javascript:document.title='owned'`;
 
+/** With a stack that is the same on every machine. */
+function printerError(): Error {
+  const at = [
+    'CardPrinter.print (/srv/shop/dist/card-printer.js:48:13)',
+    'Cards.issue (/srv/shop/dist/cards.js:21:24)',
+  ];
+  return Object.assign(new Error(FAILS), { stack: [`Error: ${FAILS}`, ...at].join('\n    at ') });
+}
+
 @Injectable()
 class Cards {
   @IdempotentConsumer(PaymentSucceeded, { group: 'card-issuing', retry: { attempts: 2 } })
   async issue({ paymentId }: Paid): Promise<void> {
     if (paymentId === HOSTILE_ID) throw new Error(HOSTILE_ERROR);
-    if (/-F\d+$/.test(paymentId)) throw new Error(FAILS);
+    if (/-F\d+$/.test(paymentId)) throw printerError();
     if (/-G\d+$/.test(paymentId)) throw new RejectMessageError(REJECTED);
   }
 }

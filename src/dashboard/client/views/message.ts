@@ -74,7 +74,7 @@ function told({ summary, notes, messages }: Story): Child {
     h('p', { class: 'summary', role: 'status' }, summary),
     notes.map((note) => h('p', { class: 'problem' }, note)),
     messages.map((message, i) => [
-      messages.length > 1 && h('h2', {}, `Message ${i + 1} of ${messages.length}`),
+      h('h2', {}, messages.length > 1 ? `Message ${i + 1} of ${messages.length}` : 'Its way'),
       facts([
         message.innerMsgId !== undefined && { name: 'inner-msg-id', value: message.innerMsgId },
         message.orderingKey !== undefined && { name: 'ordering key', value: message.orderingKey },

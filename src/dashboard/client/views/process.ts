@@ -59,7 +59,8 @@ function workers(overview: Overview): Child {
     {
       name: 'Handler',
       cell: ({ handler, topic, group }) => [
-        h('b', {}, handler),
+        // As the log names it, which has both in brackets.
+        h('b', {}, handler.replace(/ \(.*/, '')),
         h('span', { class: 'second' }, `${topic} → ${group}`),
       ],
     },
