@@ -80,11 +80,14 @@ describeRabbitmq('a RabbitMQ of its own', () => {
     await start();
     await publish('P-0');
     await app!.events('acknowledged');
+    // What RabbitMQ 3.10 was making in the second of its death it never brings back: that is made by now.
+    await app!.close();
+    await start();
     await server.kill();
     await publish('P-1');
     await app!.events('relay-error');
     await server.startAgain();
-    await app!.events('acknowledged', 2);
+    await app!.events('acknowledged');
     await app!.events('relay-recovered');
     expect(await app!.dataSource.getRepository(CardRow).count()).toBe(2);
   }, 120_000);
