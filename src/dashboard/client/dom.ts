@@ -100,7 +100,11 @@ function setAttributes(element: HTMLElement, before: Props, now: Props): void {
     const value = now[name];
     if (value === before[name]) continue;
     if (value === undefined || value === false) element.removeAttribute(name);
-    else element.setAttribute(name, value === true ? '' : String(value as string | number));
+    else
+      element.setAttribute(
+        name,
+        value === true ? '' : typeof value === 'number' ? String(value) : (value as string),
+      );
   }
   for (const name of new Set([...Object.keys(before.on ?? {}), ...Object.keys(now.on ?? {})])) {
     // A function, never a text: a property of the element.
