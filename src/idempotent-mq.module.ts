@@ -97,10 +97,10 @@ export class IdempotentMqModule
     @Inject(MetadataScanner) private readonly scanner: MetadataScanner,
   ) {
     super();
-    const { transport, scenarios, sources, contracts, dedups, events, options, caller } = runtime;
+    const { transport, scenarios, sources, contracts, dedups, events, options, caller, tracing } = runtime;
     this.consumers = new Consumers(
       transport,
-      { ...runtime.scopeDeps(), transport, scenarios, sources, contracts, dedups, events, caller },
+      { ...runtime.scopeDeps(), transport, scenarios, sources, contracts, dedups, events, caller, tracing },
       {
         pollMs: options.pollMs,
         busyPollMs: options.busyPollMs,

@@ -87,6 +87,7 @@ export {
 } from './consumer/index.js';
 export type * from './transport/port.js';
 export type * from './transport/engine/port.js';
+export type * from './tracing/port.js';
 export {
   IdempotentMqOperations,
   type Acknowledged,

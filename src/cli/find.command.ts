@@ -10,8 +10,8 @@ export const findCommand: Command = {
   summary: 'what became of a biz-id: the story of each of its messages',
   help:
     'In the outbox, quarantined, landed, parked; and of each group: waiting, scheduled, in flight, tried again, a dead letter, done. ' +
-    'There is no index on biz-ids, so this reads what is unfinished: about a second for a million messages, and ' +
-    `--within-ms 10000 at most unless given. ${BROKER_HELP}. A biz-id that begins with a dash comes behind --. --json for programs. ${STATUS_HELP}`,
+    'There is no index on biz-ids, so this reads all that is unfinished, ' +
+    `for --within-ms 10000 at most unless given. ${BROKER_HELP}. A biz-id that begins with a dash comes behind --. --json for programs. ${STATUS_HELP}`,
   examples: [
     'find payment.succeeded P-123 --database mysql://root:secret@127.0.0.1:3306/shop',
     'find payment.succeeded P-123 --data-source dist/ormconfig.js --broker mysql://root:secret@10.0.0.7/broker',

@@ -8,7 +8,8 @@ import {
 } from '../storage/index.js';
 import { NAME_RULE, encodeBizId, isName } from '../topic/index.js';
 import { isAboutTheBroker } from './about-the-broker.js';
-import type { OperationsDeps } from './operations.js';
+import type { Asked } from './asked.js';
+import type { OperationsDeps } from './operations-deps.js';
 import { askDeadLetters, lookAtBroker } from './look-at-broker.js';
 import { MOST_MESSAGES, search } from './search.js';
 import { Stories } from './stories.js';
@@ -21,14 +22,6 @@ export interface FindOptions {
    * @default 10_000
    */
   withinMs?: number;
-}
-
-/** What is asked for, checked. */
-export interface Asked {
-  topic: string;
-  bizId: Buffer;
-  /** By `performance.now()`. */
-  until: number;
 }
 
 /**

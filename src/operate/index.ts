@@ -1,6 +1,7 @@
 export type { Count } from './count.js';
 export type { FindOptions } from './find-stories.js';
-export { IdempotentMqOperations, type OperationsDeps } from './operations.js';
+export { IdempotentMqOperations } from './operations.js';
+export type { OperationsDeps } from './operations-deps.js';
 export type {
   BrokerStatus,
   OutboxStatus,

@@ -14,7 +14,7 @@ import {
   findTopic,
   listGroups,
 } from '../storage/index.js';
-import type { Asked } from './find-stories.js';
+import type { Asked } from './asked.js';
 import { search } from './search.js';
 import type { HeldMessage, Stories } from './stories.js';
 

@@ -1,23 +1,9 @@
-import type { BrokerService, RemovedSubscription, SubscribeRequest } from '../broker/index.js';
-import type { LibraryConnections } from '../storage/index.js';
+import type { RemovedSubscription, SubscribeRequest } from '../broker/index.js';
 import { type FindOptions, findStories } from './find-stories.js';
+import type { OperationsDeps } from './operations-deps.js';
 import { readStatus } from './read-status.js';
-import type { BrokerStatus, ProcessStatus, Status } from './status.js';
+import type { Status } from './status.js';
 import type { Findings } from './story.js';
-
-export interface OperationsDeps {
-  /** Of the database that has the outbox and the dedup log. */
-  connections: LibraryConnections;
-  /** For messages. */
-  name: string;
-  broker: Omit<BrokerStatus, 'reachable'> & {
-    /** Of the database that has the broker's tables; undefined where it is a service. */
-    connections: LibraryConnections | undefined;
-    operated: BrokerService;
-  };
-  /** Undefined in a process that only looks. */
-  process: (() => ProcessStatus) | undefined;
-}
 
 /** What an operator asks and does, whatever is apart: the command line and a dashboard stand on it. */
 export class IdempotentMqOperations {
@@ -34,7 +20,7 @@ export class IdempotentMqOperations {
 
   /**
    * What became of a biz-id: one story for each of its messages. There is no index on biz-ids, which every publish would
-   * pay for: this reads what is unfinished, about a second for a million messages, without locks; and the dedup log by its
+   * pay for: this reads all that is unfinished, for as long as `withinMs` allows, without locks; and the dedup log by its
    * key. See docs/cli.md.
    *
    * @throws InvalidOptionError, InvalidBizIdError naming what came

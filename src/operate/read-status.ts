@@ -21,7 +21,7 @@ import {
 } from '../storage/index.js';
 import { isAboutTheBroker } from './about-the-broker.js';
 import { COUNTED_ROWS, countOf, exactly, sumOf } from './count.js';
-import type { OperationsDeps } from './operations.js';
+import type { OperationsDeps } from './operations-deps.js';
 import type { OutboxStatus, ScenarioStatus, Status, SubscriptionStatus, TopicParked } from './status.js';
 
 /** One more than are counted tells whether there are more. */

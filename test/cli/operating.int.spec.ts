@@ -11,7 +11,6 @@ const HOSTILE_ID = '\u001b[2J漢字🙂\u202eP\nx';
 const HOSTILE_ERROR = 'no paper\u001b]0;gone\u0007\r\nsecond line\u2028third';
 
 /** What a terminal would obey, or break a line at; but for the line feeds that end lines. */
-// eslint-disable-next-line no-control-regex -- those are what is looked for
 const OBEYED = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/;
 
 describe.each(EVERYWHERE)('on %s with %s,', (engine, shape) => {

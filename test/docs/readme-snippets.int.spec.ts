@@ -33,7 +33,10 @@ import { eventsOf } from './seen-events.js';
 
 /** The code of the README and of the guides is cut out of files in examples/, which run here. */
 describe('the code of the README and of the guides', () => {
-  const regions = ['readme', 'testing', 'contract', 'transports', 'event-pattern', 'scaling', 'dashboard']
+  const regions = [
+    ...['readme', 'testing', 'contract', 'transports', 'event-pattern', 'scaling', 'tracing'],
+    'dashboard',
+  ]
     .map((folder) => `examples/${folder}`)
     .flatMap(filesBelow)
     .flatMap(regionsOf);
@@ -45,6 +48,7 @@ describe('the code of the README and of the guides', () => {
     'docs/operations.md',
     'docs/scaling.md',
     'docs/testing.md',
+    'docs/tracing.md',
     'docs/transactions-of-other-libraries.md',
     'docs/transports.md',
   ];
@@ -380,6 +384,7 @@ function regionsOf(path: string): string[] {
       .replaceAll(`'../../src/index.js'`, `'nestjs-idempotent-mq'`)
       .replaceAll(`'../../src/testing/index.js'`, `'nestjs-idempotent-mq/testing'`)
       .replaceAll(`'../../src/rabbitmq/index.js'`, `'nestjs-idempotent-mq/rabbitmq'`)
-      .replaceAll(`'../../src/dashboard/index.js'`, `'nestjs-idempotent-mq/dashboard'`),
+      .replaceAll(`'../../src/dashboard/index.js'`, `'nestjs-idempotent-mq/dashboard'`)
+      .replaceAll(`'../../src/opentelemetry/index.js'`, `'nestjs-idempotent-mq/opentelemetry'`),
   );
 }

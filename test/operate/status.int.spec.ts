@@ -63,7 +63,13 @@ describe.each(EVERYWHERE)('on %s with %s, status()', (engine, shape) => {
     ]);
     expect(process).toEqual({
       relaying: shape === 'one database' ? undefined : true,
-      consuming: [{ handler: 'Desk.issue (group cards, topic payment.succeeded)', topic: 'payment.succeeded', group: 'cards' }],
+      consuming: [
+        {
+          handler: 'Desk.issue (group cards, topic payment.succeeded)',
+          topic: 'payment.succeeded',
+          group: 'cards',
+        },
+      ],
     });
     expect(broker).toMatchObject({
       kind: shape === 'one database' ? 'same-database' : 'own-database',

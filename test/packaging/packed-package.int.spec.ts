@@ -116,15 +116,18 @@ describe('the packed package', () => {
     await ended;
   }, 120_000);
 
-  it.each(['testing', 'rabbitmq', 'dashboard'])('has the entry point %s in both formats', (entry) => {
-    const name = `nestjs-idempotent-mq/${entry}`;
-    const [imported, required] = [
-      `console.log(Object.keys(await import('${name}')).length > 0)`,
-      `console.log(Object.keys(require('${name}')).length > 0)`,
-    ];
-    expect(run(process.execPath, ['--input-type=module', '-e', imported], app).trim()).toBe('true');
-    expect(run(process.execPath, ['--input-type=commonjs', '-e', required], app).trim()).toBe('true');
-  });
+  it.each(['testing', 'rabbitmq', 'opentelemetry', 'dashboard'])(
+    'has the entry point %s in both formats',
+    (entry) => {
+      const name = `nestjs-idempotent-mq/${entry}`;
+      const [imported, required] = [
+        `console.log(Object.keys(await import('${name}')).length > 0)`,
+        `console.log(Object.keys(require('${name}')).length > 0)`,
+      ];
+      expect(run(process.execPath, ['--input-type=module', '-e', imported], app).trim()).toBe('true');
+      expect(run(process.execPath, ['--input-type=commonjs', '-e', required], app).trim()).toBe('true');
+    },
+  );
 
   it('contains no tests, examples or configuration of the repository', () => {
     expect(readdirSync(installed).sort()).toEqual([
