@@ -16,6 +16,7 @@ const rooms = {
   options: ['consumer', 'transport', 'tracing', 'topic', 'storage', 'errors'],
   audit: ['storage', 'errors'],
   operate: ['broker', 'publisher', 'topic', 'storage', 'errors'],
+  dashboard: ['operate', 'broker', 'options', 'events', 'errors'],
   rabbitmq: ['transport', 'errors'],
   observing: ['operate', 'events', 'waiting', 'errors'],
   metrics: ['observing', 'operate', 'events', 'waiting', 'options', 'errors'],
@@ -28,9 +29,12 @@ const roomRules = Object.entries(rooms).map(([room, allowed]) => ({
   name: `${room}-imports`,
   comment: `${room}/ may import ${allowed.length ? allowed.join(', ') : 'no other room'}`,
   severity: 'error',
-  // The local transport is where the port meets the broker; that over HTTP, where it meets the wire.
-  // What observes finds its instance by the tokens.
-  from: { path: `^src/${room}/`, pathNot: '^src/(transport/(local|http)|observing/observed)' },
+  // The local transport is where the port meets the broker; that over HTTP, where it meets the wire. What observes, and the
+  // dashboard's module, find the rest by its tokens.
+  from: {
+    path: `^src/${room}/`,
+    pathNot: '^src/(transport/(local|http)|observing/observed|dashboard/dashboard\\.module)',
+  },
   to: { path: '^src/', pathNot: `^src/(${[room, ...allowed].join('|')})/` },
 }));
 
@@ -84,6 +88,27 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/(rabbitmq|testing)/' },
       to: { path: '^src/rabbitmq/' },
+    },
+    {
+      name: 'dashboard-module-imports',
+      comment: 'the one file of the dashboard that knows by which tokens the rest is found',
+      severity: 'error',
+      from: { path: '^src/dashboard/dashboard\\.module' },
+      to: { path: '^src/', pathNot: '^src/(dashboard|operate|events|errors)/|^src/idempotent-mq\\.tokens' },
+    },
+    {
+      name: 'dashboard-is-an-entry-point',
+      comment: 'an app that does not ask for it does not load it',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/dashboard/' },
+      to: { path: '^src/dashboard/' },
+    },
+    {
+      name: 'dashboard-in-the-browser',
+      comment: 'what runs in a browser shares types with the server, and nothing that runs',
+      severity: 'error',
+      from: { path: '^src/dashboard/client/' },
+      to: { pathNot: '^src/dashboard/client/', dependencyTypesNot: ['type-only'] },
     },
     {
       name: 'observing-finds-its-instance',

@@ -34,16 +34,15 @@ import { eventsOf } from './seen-events.js';
 /** The code of the README and of the guides is cut out of files in examples/, which run here. */
 describe('the code of the README and of the guides', () => {
   const regions = [
-    ...[
-      'readme',
-      'testing',
-      'contract',
-      'transports',
-      'event-pattern',
-      'observability',
-      'scaling',
-      'tracing',
-    ],
+    'readme',
+    'testing',
+    'contract',
+    'dashboard',
+    'transports',
+    'event-pattern',
+    'observability',
+    'scaling',
+    'tracing',
   ]
     .map((folder) => `examples/${folder}`)
     .flatMap(filesBelow)
@@ -52,6 +51,7 @@ describe('the code of the README and of the guides', () => {
     'README.md',
     'docs/broker-as-a-service.md',
     'docs/changing-the-contract.md',
+    'docs/dashboard.md',
     'docs/events.md',
     'docs/observability.md',
     'docs/operations.md',

@@ -1,4 +1,10 @@
-import type { DynamicModule, INestApplicationContext, Provider, Type } from '@nestjs/common';
+import type {
+  DynamicModule,
+  INestApplication,
+  INestApplicationContext,
+  Provider,
+  Type,
+} from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { TypeOrmModule, getDataSourceToken } from '@nestjs/typeorm';
 import { ReplaySubject, filter, firstValueFrom, take, timeout, toArray } from 'rxjs';
@@ -45,6 +51,8 @@ export interface AppParts {
   imports?: (Type | DynamicModule)[];
   options?: IdempotentMqOptions;
   dataSource?: object;
+  /** A web application in place of a context. */
+  web?: (testing: TestingModule) => INestApplication;
 }
 
 const EVENT_TIMEOUT_MS = 40_000;
@@ -164,7 +172,7 @@ export async function startApp(database: TestDatabase, parts: AppParts = {}): Pr
     seen.push(event);
     events.next(event);
   });
-  const nest = await testing.init().catch(async (error: unknown) => {
+  const nest = await (parts.web?.(testing) ?? testing).init().catch(async (error: unknown) => {
     await testing.close();
     throw error;
   });
