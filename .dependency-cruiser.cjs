@@ -15,6 +15,7 @@ const rooms = {
   options: ['consumer', 'transport', 'topic', 'storage', 'errors'],
   audit: ['storage', 'errors'],
   rabbitmq: ['transport', 'errors'],
+  jetstream: ['transport', 'errors'],
 };
 
 const roomRules = Object.entries(rooms).map(([room, allowed]) => ({
@@ -76,6 +77,13 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/(rabbitmq|testing)/' },
       to: { path: '^src/rabbitmq/' },
+    },
+    {
+      name: 'jetstream-is-an-entry-point',
+      comment: 'an app that does not ask for it need not have its client',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(jetstream|testing)/' },
+      to: { path: '^src/jetstream/' },
     },
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     {

@@ -377,6 +377,7 @@ function regionsOf(path: string): string[] {
       .replace(new RegExp(`^${indent}`, 'gm'), '')
       .replaceAll(`'../../src/index.js'`, `'nestjs-idempotent-mq'`)
       .replaceAll(`'../../src/testing/index.js'`, `'nestjs-idempotent-mq/testing'`)
-      .replaceAll(`'../../src/rabbitmq/index.js'`, `'nestjs-idempotent-mq/rabbitmq'`),
+      .replaceAll(`'../../src/rabbitmq/index.js'`, `'nestjs-idempotent-mq/rabbitmq'`)
+      .replaceAll(`'../../src/jetstream/index.js'`, `'nestjs-idempotent-mq/jetstream'`),
   );
 }

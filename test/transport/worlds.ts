@@ -1,9 +1,11 @@
 import { BrokerOnEngine } from '../../src/broker-by-engine.js';
 import { BrokerOverHttp } from '../../src/broker-over-http.js';
+import type { BrokerByEngine } from '../../src/index.js';
 import type { ContractWorld } from '../../src/testing/index.js';
 import { localTransport } from '../../src/transport/local.transport.js';
 import { WINDOW_MS, openBroker } from '../relay/parts.js';
 import { type Engine, createDatabase } from '../support/engines.js';
+import { createJetstream } from '../support/jetstream.js';
 import { createRabbitmq } from '../support/rabbitmq.js';
 import { startService } from '../support/service.js';
 
@@ -45,12 +47,22 @@ export async function serviceWorld(engine: Engine): Promise<ContractWorld> {
   };
 }
 
-export async function rabbitmqWorld(engine: Engine): Promise<ContractWorld> {
+export function rabbitmqWorld(engine: Engine): Promise<ContractWorld> {
+  return engineWorld(engine, createRabbitmq());
+}
+
+export function jetstreamWorld(engine: Engine): Promise<ContractWorld> {
+  return engineWorld(engine, createJetstream());
+}
+
+async function engineWorld(
+  engine: Engine,
+  inPlace: { broker(): BrokerByEngine; drop(): Promise<void> },
+): Promise<ContractWorld> {
   const database = await createDatabase(engine);
   const parts = await openBroker(database);
-  const rabbitmq = createRabbitmq();
   const connect = async () => {
-    const broker = new BrokerOnEngine(rabbitmq.broker(), () => undefined);
+    const broker = new BrokerOnEngine(inPlace.broker(), () => undefined);
     await broker.tryToOpen();
     return broker.transport(parts.another(), WINDOW_MS);
   };
@@ -63,7 +75,7 @@ export async function rabbitmqWorld(engine: Engine): Promise<ContractWorld> {
     },
     async close() {
       await transport.close();
-      await rabbitmq.drop();
+      await inPlace.drop();
       await parts.close();
       await database.drop();
     },

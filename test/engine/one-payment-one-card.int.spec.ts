@@ -10,10 +10,10 @@ import {
 import { type TestApp, startApp } from '../support/app.js';
 import { CardRow, CardTable, PaymentSucceeded, payment } from '../support/cards.js';
 import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
-import { type TestRabbitmq, createRabbitmq, describeRabbitmq } from '../support/rabbitmq.js';
+import { type TestEngine, describeEachInPlace } from '../support/engines-in-place.js';
 import { countRows, outboxSize } from '../support/tables.js';
 
-// Property: with RabbitMQ in the broker's place, publishers, handlers and what they may rely on are the same.
+// Property: with an engine in the broker's place, publishers, handlers and what they may rely on are the same.
 
 let failuresLeft: number;
 let texts: string[];
@@ -37,27 +37,29 @@ class Texting {
   }
 }
 
-describeRabbitmq('one payment, one card, over RabbitMQ', () => {
+describeEachInPlace(
+  (name) => `one payment, one card, over ${name}`,
+  (create) => {
   describe.each(engines)('on %s', (engine) => {
     let database: TestDatabase;
-    let rabbitmq: TestRabbitmq;
+    let inPlace: TestEngine;
     let app: TestApp;
 
     beforeEach(async () => {
       failuresLeft = 0;
       texts = [];
       database = await createDatabase(engine);
-      rabbitmq = createRabbitmq();
+      inPlace = create();
       app = await startApp(database, {
         entities: [CardTable],
         providers: [CardIssuing, Texting],
-        options: { broker: rabbitmq.broker() },
+        options: { broker: inPlace.broker() },
       });
     });
 
     afterEach(async () => {
       await app.close();
-      await rabbitmq.drop();
+      await inPlace.drop();
       await database.drop();
     });
 
@@ -112,4 +114,5 @@ describeRabbitmq('one payment, one card, over RabbitMQ', () => {
       expect(texts).toEqual(ids.map((id) => `${id} `));
     });
   });
-});
+},
+);

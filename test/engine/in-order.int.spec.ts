@@ -5,9 +5,9 @@ import { Booking, upTo } from '../support/booking.js';
 import { type CutProxy, cutProxy } from '../support/cut-proxy.js';
 import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
 import { Witnesses } from '../support/in-order.js';
-import { type TestRabbitmq, createRabbitmq, describeRabbitmq } from '../support/rabbitmq.js';
+import { type TestEngine, describeEachInPlace } from '../support/engines-in-place.js';
 
-// Property: the messages of a key are handled one at a time and in their order over RabbitMQ too, by however many processes,
+// Property: the messages of a key are handled one at a time and in their order over an engine too, by however many processes,
 // through failures and cut connections.
 
 let witnesses: Witnesses;
@@ -25,12 +25,14 @@ class Ledger {
   }
 }
 
-describeRabbitmq('messages of one key over RabbitMQ', () => {
+describeEachInPlace(
+  (name) => `messages of one key over ${name}`,
+  (create) => {
   describe.each(engines)('on %s', (engine) => {
     const ACCOUNTS = ['a', 'b', 'c'];
     const COUNT = 20;
     let database: TestDatabase;
-    let rabbitmq: TestRabbitmq;
+    let inPlace: TestEngine;
     let proxy: CutProxy;
     let apps: TestApp[];
 
@@ -39,24 +41,24 @@ describeRabbitmq('messages of one key over RabbitMQ', () => {
       failures = 0;
       apps = [];
       database = await createDatabase(engine);
-      rabbitmq = createRabbitmq();
-      const { hostname: host, port } = new URL(rabbitmq.url);
-      proxy = await cutProxy({ host, port: Number(port || 5672) });
+      inPlace = create();
+      const { hostname: host, port } = new URL(inPlace.url);
+      proxy = await cutProxy({ host, port: Number(port) });
     });
 
     afterEach(async () => {
       for (const app of apps) await app.close();
       await proxy.close();
-      await rabbitmq.drop();
+      await inPlace.drop();
       await database.drop();
     });
 
     it('are handled one at a time and in order by three processes', async () => {
-      const url = new URL(rabbitmq.url);
+      const url = new URL(inPlace.url);
       url.hostname = '127.0.0.1';
       url.port = String(proxy.port);
       for (let i = 0; i < 3; i++) {
-        const broker = rabbitmq.broker({ url: url.href });
+        const broker = inPlace.broker({ url: url.href });
         apps.push(
           await startApp(database, {
             providers: [Ledger],
@@ -90,4 +92,5 @@ describeRabbitmq('messages of one key over RabbitMQ', () => {
       expect(proxy.cuts).toBeGreaterThan(0);
     }, 120_000);
   });
-});
+},
+);

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { bundle } from '../support/bundle.js';
-import { describeRabbitmq } from '../support/rabbitmq.js';
+import { describeEachInPlace } from '../support/engines-in-place.js';
 import { type Variant, countedRun } from './counted-run.js';
 
 // Property: 0 lost, 0 doubled, while the server is killed, connections are cut, workers are killed and payments repeated.
@@ -8,7 +8,9 @@ import { type Variant, countedRun } from './counted-run.js';
 
 const MESSAGES = 2_000;
 
-describeRabbitmq('payments over RabbitMQ while everything breaks', () => {
+describeEachInPlace(
+  (name) => `payments over ${name} while everything breaks`,
+  (_, broker) => {
   let worker: string;
 
   beforeAll(async () => {
@@ -16,8 +18,8 @@ describeRabbitmq('payments over RabbitMQ while everything breaks', () => {
   });
 
   const run = async (variant: Variant, messages: number) => {
-    const counts = await countedRun({ messages, engine: 'sqlite', variant, worker });
-    console.log(`${variant}: ${JSON.stringify(counts)}`);
+    const counts = await countedRun({ broker, messages, engine: 'sqlite', variant, worker });
+    console.log(`${broker}, ${variant}: ${JSON.stringify(counts)}`);
     return counts;
   };
 
@@ -35,4 +37,5 @@ describeRabbitmq('payments over RabbitMQ while everything breaks', () => {
   it('have two cards where nothing is deduplicated', async () => {
     expect((await run('no-dedup', 600)).doubled).toBeGreaterThan(0);
   }, 400_000);
-});
+},
+);
