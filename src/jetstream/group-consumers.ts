@@ -110,7 +110,11 @@ export class GroupConsumers {
     }
   }
 
-  private async make(stream: TopicStream, group: string, partition: number | undefined): Promise<ConsumerInfo> {
+  private async make(
+    stream: TopicStream,
+    group: string,
+    partition: number | undefined,
+  ): Promise<ConsumerInfo> {
     const name = this.names.consumer(group, partition);
     const config = {
       durable_name: name,

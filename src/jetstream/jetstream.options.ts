@@ -111,9 +111,7 @@ export function resolveJetstreamOptions(options: JetstreamOptions) {
 
 function serversOption(url: unknown, given: EngineOptions): readonly URL[] {
   const urls: unknown[] = Array.isArray(url) ? url : [url];
-  const parsed = urls.map((one) =>
-    typeof one === 'string' && URL.canParse(one) ? new URL(one) : undefined,
-  );
+  const parsed = urls.map((one) => (typeof one === 'string' && URL.canParse(one) ? new URL(one) : undefined));
   const isOne = (one: URL | undefined): one is URL =>
     !!one?.hostname && ['nats:', 'tls:'].includes(one.protocol);
   if (parsed.length > 0 && parsed.every(isOne)) return parsed;

@@ -48,6 +48,8 @@ export function whatLosesOfConsumer(
     config.deliver_subject && 'it pushes; it has to be pulled from',
     config.headers_only && 'headers_only is set: the bodies would be missing',
     inactive_threshold > 0 && 'inactive_threshold is set: it would be removed while its group is away',
-    keyed && max_ack_pending !== 1 && `max_ack_pending is ${max_ack_pending}: keys would lose their order; it has to be 1`,
+    keyed &&
+      max_ack_pending !== 1 &&
+      `max_ack_pending is ${max_ack_pending}: keys would lose their order; it has to be 1`,
   ].filter((problem): problem is string => typeof problem === 'string');
 }

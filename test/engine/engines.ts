@@ -15,10 +15,10 @@ export interface OwnServer {
 }
 
 interface EngineOfRun {
-  start(): Promise<OwnServer>;
+  start: () => Promise<OwnServer>;
   /** As JSON, for workers too. What is lost is to be noticed soon. */
-  optionsFor(url: string): object;
-  brokerOf(options: object, through?: (broker: Transport) => Transport): BrokerByEngine;
+  optionsFor: (url: string) => object;
+  brokerOf: (options: object, through?: (broker: Transport) => Transport) => BrokerByEngine;
 }
 
 /** The engines that a counted run can have in the broker's place. */

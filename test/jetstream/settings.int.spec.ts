@@ -80,7 +80,10 @@ describeJetstream('a stream', () => {
     expect(await engine.publish([first])).toEqual([{ kind: 'landed' }]);
     const second = { ...message('P-2'), innerMsgId: Buffer.from(first.innerMsgId).fill(1, 12) };
     const [answer] = await engine.publish([second]);
-    expect(answer).toMatchObject({ kind: 'refused', reason: expect.stringContaining('maximum messages') as string });
+    expect(answer).toMatchObject({
+      kind: 'refused',
+      reason: expect.stringContaining('maximum messages') as string,
+    });
   });
 
   it('with another number of partitions is refused: a key would be in two of them', async () => {

@@ -6,7 +6,12 @@ import { jetstreamWorld, localWorld, rabbitmqWorld, serviceWorld } from './world
 
 // Property: every transport that the library has keeps the contract of transports.
 
-const TRANSPORTS = { local: localWorld, service: serviceWorld, rabbitmq: rabbitmqWorld, jetstream: jetstreamWorld };
+const TRANSPORTS = {
+  local: localWorld,
+  service: serviceWorld,
+  rabbitmq: rabbitmqWorld,
+  jetstream: jetstreamWorld,
+};
 const MISSING: Record<string, string | undefined> = {
   ...(!rabbitmqUrl && { rabbitmq: 'no RabbitMQ could be had' }),
   ...(!jetstreamUrl && { jetstream: 'no NATS server could be had' }),
