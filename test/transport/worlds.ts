@@ -2,6 +2,7 @@ import { BrokerOnEngine } from '../../src/broker-by-engine.js';
 import { BrokerOverHttp } from '../../src/broker-over-http.js';
 import type { BrokerByEngine } from '../../src/index.js';
 import type { ContractWorld } from '../../src/testing/index.js';
+import type { EngineTransport } from '../../src/transport/engine/engine.transport.js';
 import { localTransport } from '../../src/transport/local.transport.js';
 import { WINDOW_MS, openBroker } from '../relay/parts.js';
 import { type Engine, createDatabase } from '../support/engines.js';
@@ -17,6 +18,7 @@ export async function localWorld(engine: Engine): Promise<ContractWorld> {
   return {
     transport: localTransport(parts.broker),
     restart: async () => localTransport(parts.another()),
+    another: async () => localTransport(parts.another()),
     async close() {
       await parts.close();
       await database.drop();
@@ -31,14 +33,16 @@ export async function serviceWorld(engine: Engine): Promise<ContractWorld> {
   const connect = () => {
     const client = new BrokerOverHttp({ url: service.url });
     clients.push(client);
-    return client.transport;
+    return client;
   };
+  let present = connect();
   return {
-    transport: connect(),
+    transport: present.transport,
     async restart() {
-      await clients.at(-1)!.close();
-      return connect();
+      await present.close();
+      return (present = connect()).transport;
     },
+    another: async () => connect().transport,
     async close() {
       for (const client of clients) await client.close();
       await service.close();
@@ -61,10 +65,13 @@ async function engineWorld(
 ): Promise<ContractWorld> {
   const database = await createDatabase(engine);
   const parts = await openBroker(database);
+  const connected: EngineTransport[] = [];
   const connect = async () => {
     const broker = new BrokerOnEngine(inPlace.broker(), () => undefined);
     await broker.tryToOpen();
-    return broker.transport(parts.another(), WINDOW_MS);
+    const made = broker.transport(parts.another(), WINDOW_MS);
+    connected.push(made);
+    return made;
   };
   let transport = await connect();
   return {
@@ -73,8 +80,9 @@ async function engineWorld(
       await transport.close();
       return (transport = await connect());
     },
+    another: connect,
     async close() {
-      await transport.close();
+      for (const each of connected) await each.close();
       await inPlace.drop();
       await parts.close();
       await database.drop();
