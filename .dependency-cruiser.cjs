@@ -18,6 +18,7 @@ const rooms = {
   operate: ['broker', 'publisher', 'topic', 'storage', 'errors'],
   dashboard: ['operate', 'broker', 'options', 'events', 'errors'],
   rabbitmq: ['transport', 'errors'],
+  jetstream: ['transport', 'errors'],
   observing: ['operate', 'events', 'waiting', 'errors'],
   metrics: ['observing', 'operate', 'events', 'waiting', 'options', 'errors'],
   prometheus: ['metrics', 'observing', 'errors'],
@@ -88,6 +89,13 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/(rabbitmq|testing)/' },
       to: { path: '^src/rabbitmq/' },
+    },
+    {
+      name: 'jetstream-is-an-entry-point',
+      comment: 'an app that does not ask for it need not have its client',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(jetstream|testing)/' },
+      to: { path: '^src/jetstream/' },
     },
     {
       name: 'dashboard-module-imports',

@@ -1,7 +1,7 @@
 /** @typedef {'sqlite' | import('../../test/servers/engines.mjs').Engine} TestEngine */
 
 /** @type {TestEngine[]} */
-export const TEST_ENGINES = ['sqlite', 'mariadb', 'mysql', 'rabbitmq'];
+export const TEST_ENGINES = ['sqlite', 'mariadb', 'mysql', 'rabbitmq', 'jetstream'];
 
 /**
  * @param {string | undefined} list  comma-separated; nothing means every engine

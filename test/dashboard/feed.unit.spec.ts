@@ -37,7 +37,7 @@ describe('what happened last', () => {
     const lines = feed();
     lines.note({ type: 'published', topic: 'order.placed', count: 1 });
     lines.note({ type: 'delivered', attempt: 1, redelivered: false, bizId: 'P-1', ...whose });
-    lines.note({ type: 'acknowledged', bizId: 'P-1', ...whose });
+    lines.note({ type: 'acknowledged', tookMs: 3, ageMs: 5, bizId: 'P-1', ...whose });
     expect(lines.latest).toEqual([]);
   });
 

@@ -55,7 +55,7 @@ describe('the counts of the six steps', () => {
     counts.note({ type: 'resend-absorbed', ...sending });
     counts.note({ type: 'delivered', attempt: 1, redelivered: false, ...whose });
     counts.note({ type: 'delivered', attempt: 2, redelivered: true, ...whose });
-    counts.note({ type: 'acknowledged', ...whose });
+    counts.note({ type: 'acknowledged', tookMs: 3, ageMs: 5, ...whose });
     counts.note({ type: 'duplicate-absorbed', ...whose });
     nowMs = 1_000;
     expect(counts.steps(true)).toEqual({ send: 2, land: 1, confirm: 0, deliver: 2, acknowledge: 2, drop: 0 });

@@ -117,7 +117,7 @@ describe('the packed package', () => {
     await ended;
   }, 120_000);
 
-  it.each(['testing', 'rabbitmq', 'prometheus', 'opentelemetry', 'terminus', 'dashboard'])(
+  it.each(['testing', 'rabbitmq', 'jetstream', 'prometheus', 'opentelemetry', 'terminus', 'dashboard'])(
     'has the entry point %s in both formats',
     (entry) => {
       const name = `nestjs-idempotent-mq/${entry}`;

@@ -1,10 +1,10 @@
 /**
  * The words shared by everything that brings a server up.
  *
- * @typedef {'mariadb' | 'mysql' | 'rabbitmq'} Engine  What runs as a server of its own: databases, and an engine in the broker's place.
+ * @typedef {'mariadb' | 'mysql' | 'rabbitmq' | 'jetstream'} Engine  What runs as a server of its own: databases, and engines in the broker's place.
  *
  * @typedef {object} Server
- * @property {string} url      mysql://user:password@host:port/, without a database name; or amqp://…
+ * @property {string} url      mysql://user:password@host:port/, without a database name; or amqp://…, nats://…
  * @property {string} version  what it says itself
  * @property {() => Promise<void>} stop
  *
@@ -22,6 +22,7 @@ export const SERVER_ENGINES = {
   mariadb: { label: 'MariaDB', urlVariable: 'MQ_TEST_MARIADB_URL' },
   mysql: { label: 'MySQL', urlVariable: 'MQ_TEST_MYSQL_URL' },
   rabbitmq: { label: 'RabbitMQ', urlVariable: 'MQ_TEST_RABBITMQ_URL' },
+  jetstream: { label: 'NATS JetStream', urlVariable: 'MQ_TEST_JETSTREAM_URL' },
 };
 
 /**

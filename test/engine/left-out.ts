@@ -1,12 +1,12 @@
 /**
- * What of the suite `test/consumer` is left out where RabbitMQ has the broker's place (MQ_TEST_SHAPE=rabbitmq), and why.
- * Everything else of it has to pass as it is.
+ * What of the suite `test/consumer` is left out where an engine has the broker's place (MQ_TEST_SHAPE=rabbitmq or jetstream),
+ * and why. Everything else of it has to pass as it is.
  */
 const REASONS = {
   /** It looks into the tables of a broker, or changes them: a lease, when a message landed, what has come so far. */
-  tables: 'it reaches into the tables of a broker, and RabbitMQ has none',
-  /** A broker hands out what has landed; RabbitMQ pushes one message after the other, so a batch may begin with a part. */
-  together: 'which deliveries are handed out together is not said of RabbitMQ',
+  tables: 'it reaches into the tables of a broker, and an engine has none',
+  /** A broker hands out what has landed; of an engine one message comes after the other, so a batch may begin with a part. */
+  together: 'which deliveries are handed out together is not said of an engine',
 } as const;
 
 const LEFT_OUT: Record<string, Partial<Record<keyof typeof REASONS, readonly string[]>>> = {

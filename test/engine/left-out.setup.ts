@@ -1,6 +1,6 @@
 import { whyLeftOut } from './left-out.js';
 
-/** Skips what is left out with RabbitMQ in the broker's place, and says why in its name. */
+/** Skips what is left out with an engine in the broker's place, and says why in its name. */
 const original = globalThis.it;
 const file = expect.getState().testPath ?? '';
 

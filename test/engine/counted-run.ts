@@ -4,17 +4,17 @@ import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { DataSource } from 'typeorm';
 import { migrate } from '../../src/index.js';
-import { type RabbitmqOptions, rabbitmq } from '../../src/rabbitmq/index.js';
 import { startApp } from '../support/app.js';
 import { CardTable, PaymentSucceeded, payment } from '../support/cards.js';
 import { type CutProxy, cutProxy } from '../support/cut-proxy.js';
 import { type Engine, createDatabase } from '../support/engines.js';
-import { OwnRabbitmq } from '../support/own-rabbitmq.js';
 import { outboxSize } from '../support/tables.js';
+import { type EngineName, ENGINES, type OwnServer } from './engines.js';
 
 export type Variant = 'as-it-is' | 'ack-first' | 'no-dedup';
 
 export interface CountedRun {
+  broker: EngineName;
   messages: number;
   engine: Engine;
   variant: Variant;
@@ -44,10 +44,11 @@ const UNDER_WAY = 300;
 const STALLED_MS = 45_000;
 
 /**
- * Payments through a RabbitMQ that is killed and started again, over connections that are cut, to workers that are killed,
+ * Payments through an engine that is killed and started again, over connections that are cut, to workers that are killed,
  * some of them published twice; and then a count of the cards of each.
  */
 export async function countedRun({
+  broker: name,
   messages,
   engine,
   variant,
@@ -55,15 +56,16 @@ export async function countedRun({
   log = () => undefined,
 }: CountedRun): Promise<Counts> {
   const began = performance.now();
-  const server = await OwnRabbitmq.start();
+  const { start, optionsFor, brokerOf } = ENGINES[name];
+  const server = await start();
   const proxy = await cutProxy({ host: '127.0.0.1', port: Number(new URL(server.url).port) });
   const url = new URL(server.url);
   url.port = String(proxy.port);
-  const broker: RabbitmqOptions = { url: url.href, timeoutMs: 2_000, heartbeatSeconds: 2 };
+  const broker = optionsFor(url.href);
   const [business, cards] = [await createDatabase(engine), await createDatabase(engine)];
   const app = await startApp(business, {
     options: {
-      broker: rabbitmq(broker),
+      broker: brokerOf(broker),
       roles: { consume: false },
       relay: { ackTimeoutMs: 3_000, maxDelayMs: 500 },
     },
@@ -76,7 +78,8 @@ export async function countedRun({
   const workers = new Workers(
     {
       WORKER_DATABASE: JSON.stringify(cards.options),
-      WORKER_RABBITMQ: JSON.stringify(broker),
+      WORKER_ENGINE: name,
+      WORKER_BROKER: JSON.stringify(broker),
       WORKER_VARIANT: variant,
     },
     worker,
@@ -165,7 +168,7 @@ function faultsOf({
   counts,
 }: {
   proxy: CutProxy;
-  server: OwnRabbitmq;
+  server: OwnServer;
   workers: Workers;
   counts: Counts;
 }) {

@@ -1,6 +1,6 @@
 /**
- * A process that only consumes, for runs that kill it: WORKER_DATABASE has a DataSource's options, WORKER_RABBITMQ the
- * options of the broker, WORKER_VARIANT how it is broken, if it is.
+ * A process that only consumes, for runs that kill it: WORKER_DATABASE has a DataSource's options, WORKER_ENGINE the engine
+ * in the broker's place, WORKER_BROKER its options, WORKER_VARIANT how it is broken, if it is.
  */
 import 'reflect-metadata';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -16,8 +16,8 @@ import {
   IdempotentMqModule,
   type Transport,
 } from '../../src/index.js';
-import { type RabbitmqOptions, rabbitmq } from '../../src/rabbitmq/index.js';
 import { CardRow, CardTable, type Payment, PaymentSucceeded } from '../support/cards.js';
+import { ENGINES, type EngineName } from './engines.js';
 
 /** Long enough that a kill often meets some of them. Milliseconds. */
 const WORK_MS = 3;
@@ -55,17 +55,17 @@ function ackFirst(broker: Transport): Transport {
   };
 }
 
-const { WORKER_DATABASE, WORKER_RABBITMQ, WORKER_VARIANT } = process.env;
+const { WORKER_DATABASE, WORKER_ENGINE, WORKER_BROKER, WORKER_VARIANT } = process.env;
 
 class Worker {}
 Module({
   imports: [
     TypeOrmModule.forRoot({ ...JSON.parse(WORKER_DATABASE!), entities: [CardTable] }),
     IdempotentMqModule.forRoot({
-      broker: rabbitmq({
-        ...(JSON.parse(WORKER_RABBITMQ!) as RabbitmqOptions),
-        ...(WORKER_VARIANT === 'ack-first' && { through: ackFirst }),
-      }),
+      broker: ENGINES[WORKER_ENGINE as EngineName].brokerOf(
+        JSON.parse(WORKER_BROKER!) as object,
+        WORKER_VARIANT === 'ack-first' ? ackFirst : undefined,
+      ),
       roles: { relay: false },
       consumers: { pollMs: 50, retry: { delayMs: 50, maxDelayMs: 500 } },
     }),
