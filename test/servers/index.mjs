@@ -1,6 +1,7 @@
 import { SERVER_ENGINES } from './engines.mjs';
 import { mariadbWays } from './mariadb.mjs';
 import { mysqlWays } from './mysql.mjs';
+import { postgresWays } from './postgres.mjs';
 import { namedRabbitmq, rabbitmqWays } from './rabbitmq.mjs';
 import { messageOf, versionOfEngine } from './ready.mjs';
 
@@ -13,7 +14,7 @@ import { messageOf, versionOfEngine } from './ready.mjs';
  * @property {() => Promise<void>} stop
  */
 
-const WAYS = { mariadb: mariadbWays, mysql: mysqlWays, rabbitmq: rabbitmqWays };
+const WAYS = { mariadb: mariadbWays, mysql: mysqlWays, postgres: postgresWays, rabbitmq: rabbitmqWays };
 
 /**
  * Brings up the servers named, side by side. An engine that can't be had is reported, not thrown.

@@ -14,6 +14,7 @@ import {
 } from '../../src/index.js';
 import { makeSqliteSafe } from '../../src/storage/index.js';
 import { type TestDatabase, createDatabase } from './engines.js';
+import { withTestStatements } from './postgres-words.js';
 import { type TestRabbitmq, createRabbitmq } from './rabbitmq.js';
 import { type TestService, startService } from './service.js';
 
@@ -112,7 +113,7 @@ function rabbitmqBeside(database: TestDatabase): TestRabbitmq {
 function lookInto({ engine, options }: TestDatabase): Promise<DataSource> {
   const dataSource = new DataSource(options);
   if (engine === 'sqlite') makeSqliteSafe(dataSource);
-  return dataSource.initialize();
+  return withTestStatements(dataSource).initialize();
 }
 
 /** A small app on a database of its own, started. Polls and backoff are short, so that nobody waits for the clock. */
@@ -168,7 +169,7 @@ export async function startApp(database: TestDatabase, parts: AppParts = {}): Pr
     await testing.close();
     throw error;
   });
-  const dataSource = nest.get<DataSource>(getDataSourceToken());
+  const dataSource = withTestStatements(nest.get<DataSource>(getDataSourceToken()));
   const brokerDataSource = apart ? await lookInto(apart) : dataSource;
   return {
     nest,

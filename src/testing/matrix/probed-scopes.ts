@@ -31,6 +31,7 @@ export class ProbedScopes {
 
   /** @throws ConfigurationError where another matrix is at it */
   constructor({ connections, caller }: TestedRuntime) {
+    const { dialect } = connections.database;
     if (PROBED in connections) {
       throw new ConfigurationError(
         'A crashMatrix is under way in this app already: await it before the next one, for each cuts off what the other one runs.',
@@ -57,12 +58,17 @@ export class ProbedScopes {
         const query = runner.query.bind(runner) as (...args: unknown[]) => Promise<unknown>;
         const consumer = request.name.slice(0, request.name.indexOf(') for ') + 1);
         const nth = this.probes.filter((probe) => probe.consumer === consumer).length;
+        const undo = () => rollback({ query: query as Connection['query'] });
+        // Any error does it.
+        const abort = () => query('SELECT 1 / 0').catch(() => undefined);
         const probe = new Probe(
           request.name,
           consumer,
           nth,
           () => connection.destroy(),
-          () => rollback({ query: query as Connection['query'] }),
+          dialect.engine,
+          dialect.errorsAbort ? abort : undo,
+          dialect.errorsAbort ? abort : () => Promise.resolve(),
         );
         this.probes.push(probe);
         this.byScope.set(request.name, probe);
