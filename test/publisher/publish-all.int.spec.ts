@@ -128,7 +128,10 @@ describe.each(engines)('publishAll of 12,000 messages, on %s', (engine) => {
 
     it('commits nothing where it was in a nested transaction that committed', async () => {
       const transaction = app.dataSource.transaction((manager) => manager.transaction(attempt));
-      await expect(transaction).rejects.toMatchObject({ code: 'PUBLISH_INCOMPLETE' });
+      // There the end of the nested one is refused by the server itself.
+      await expect(transaction).rejects.toMatchObject({
+        code: engine === 'postgres' ? '25P02' : 'PUBLISH_INCOMPLETE',
+      });
       expect(await publishedRows(app)).toEqual(NOTHING);
     });
 
