@@ -54,6 +54,7 @@ export async function pauseSome(
   const pausing = fleet.slots.map(async (slot) => {
     const own = chance.child(slot.name);
     for (const { way, clock } of turns.filter((turn) => turn.slot === slot)) {
+      await slot.ready();
       await wait(own.between(WORK_MS.least, WORK_MS.most));
       if (way !== 'at any time' && !(await slot.sight.next(({ answered }) => !answered, STALL_MS))) continue;
       if (way === 'after a COMMIT') await wait(own.between(AFTER_MS.least, AFTER_MS.most));

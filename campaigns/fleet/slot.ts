@@ -45,6 +45,7 @@ export class Slot {
   private expectsEnd = false;
   private troubles = '';
   private isReady: Promise<boolean> = Promise.resolve(false);
+  private isUp = false;
 
   private constructor(
     readonly role: Role,
@@ -117,7 +118,11 @@ export class Slot {
       this.around.onAccident(`${name} ended by itself (${signal ?? `status ${code}`}): ${this.troubles}`);
     });
     this.child = child;
-    this.isReady = this.hears('ready');
+    this.isUp = false;
+    this.isReady = this.hears('ready').then((said) => {
+      if (this.child === child) this.isUp = said;
+      return said;
+    });
     this.isReady.catch(() => undefined);
   }
 
@@ -156,9 +161,13 @@ export class Slot {
     if (this.child) await once(this.child, 'close');
   }
 
-  /** It stands still, and nobody hears of it. @returns false when there was no process */
+  /**
+   * It stands still, and nobody hears of it. One that is about to start would find its time up when it goes on, and end.
+   *
+   * @returns false when there was no process that works
+   */
   freeze(): boolean {
-    return this.child?.kill('SIGSTOP') ?? false;
+    return this.isUp && (this.child?.kill('SIGSTOP') ?? false);
   }
 
   /** It goes on as if nothing had been. */

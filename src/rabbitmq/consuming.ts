@@ -23,6 +23,7 @@ export class Consuming {
     private readonly deps: {
       connection: RabbitmqConnection;
       topology: Topology;
+      timeoutMs: number;
       warn: (line: string) => void;
     },
   ) {
@@ -59,7 +60,7 @@ export class Consuming {
   }
 
   private async untilLost(onBegun: () => void): Promise<void> {
-    const { connection, topology, warn } = this.deps;
+    const { connection, topology, timeoutMs, warn } = this.deps;
     const { topic, group } = this.subscription;
     const plain = await topology.ensureQueue(this.subscription, false);
     const keyed = await topology.ensureQueue(this.subscription, true);
@@ -77,11 +78,14 @@ export class Consuming {
         warn(`The queue of ${group} for ${topic} was deleted, with what was in it. It is made anew.`);
         closeQuietly(channel);
       };
-      await channel.prefetch(this.prefetch);
-      await channel.consume(plain, onMessage);
-      // What comes back keeps its place only where one is out at a time.
-      await channel.prefetch(1);
-      await channel.consume(keyed, onMessage);
+      const begin = async () => {
+        await channel.prefetch(this.prefetch);
+        await channel.consume(plain, onMessage);
+        // What comes back keeps its place only where one is out at a time.
+        await channel.prefetch(1);
+        await channel.consume(keyed, onMessage);
+      };
+      await answered(begin(), timeoutMs);
       this.receiver.begun();
       onBegun();
       await over;

@@ -93,7 +93,13 @@ export class RabbitmqEngine implements MessageEngine {
     const { consuming: connection, topology, warn } = this.parts;
     // As many again, which travel while those are handled.
     const prefetch = this.options.prefetch ?? 2 * concurrency;
-    const consuming = new Consuming(subscription, prefetch, receiver, { connection, topology, warn });
+    const { timeoutMs } = this.options;
+    const consuming = new Consuming(subscription, prefetch, receiver, {
+      connection,
+      topology,
+      timeoutMs,
+      warn,
+    });
     return () => consuming.stop();
   }
 

@@ -41,10 +41,10 @@ export class Registry {
   ) {}
 
   /** Anew where the connection was lost, from where it had come to. */
-  read(): Promise<unknown> {
-    this.reading ??= this.begin();
-    this.reading.catch(() => (this.reading = undefined));
-    return this.reading;
+  read(): Promise<Channel> {
+    const reading = (this.reading ??= this.begin());
+    reading.catch(() => this.startOver(reading));
+    return reading;
   }
 
   /** By which this broker is known. */
@@ -89,7 +89,8 @@ export class Registry {
 
   /** Durable, and read again by this process, when it resolves. */
   private async write(entry: Entry): Promise<void> {
-    await this.read();
+    const reader = await this.read();
+    const { reading } = this;
     const id = randomUUID();
     const back = new Promise<void>((resolve) => this.seen.set(id, resolve));
     const channel = await this.connection.confirmChannel();
@@ -99,6 +100,9 @@ export class Registry {
       await answered(channel.waitForConfirms(), this.timeoutMs);
       await answered(back, this.timeoutMs);
     } catch (error) {
+      // A server that was just started may have taken up a reader whom it tells nothing.
+      closeQuietly(reader);
+      this.startOver(reading);
       throw this.connection.unreachable(error);
     } finally {
       this.seen.delete(id);
@@ -108,19 +112,28 @@ export class Registry {
 
   private async begin(): Promise<Channel> {
     const channel = await this.connection.channel();
-    channel.on('close', () => (this.reading = undefined));
+    const { reading } = this;
+    channel.on('close', () => this.startOver(reading));
     try {
-      await channel.assertQueue(this.name, { durable: true, arguments: { 'x-queue-type': 'stream' } });
-      await channel.prefetch(200);
-      const from = this.next > 0 ? { '!': 'long', value: this.next } : 'first';
-      const onEntry = (message: ConsumeMessage | null) =>
-        message ? this.take(channel, message) : this.forget(channel);
-      await channel.consume(this.name, onEntry, { arguments: { 'x-stream-offset': from } });
+      await answered(this.follow(channel), this.timeoutMs);
       return channel;
     } catch (error) {
       closeQuietly(channel);
       throw this.connection.unreachable(error);
     }
+  }
+
+  private async follow(channel: Channel): Promise<void> {
+    await channel.assertQueue(this.name, { durable: true, arguments: { 'x-queue-type': 'stream' } });
+    await channel.prefetch(200);
+    const from = this.next > 0 ? { '!': 'long', value: this.next } : 'first';
+    const onEntry = (message: ConsumeMessage | null) =>
+      message ? this.take(channel, message) : this.forget(channel);
+    await channel.consume(this.name, onEntry, { arguments: { 'x-stream-offset': from } });
+  }
+
+  private startOver(reading: Promise<Channel> | undefined): void {
+    if (this.reading === reading) this.reading = undefined;
   }
 
   private take(channel: Channel, message: ConsumeMessage): void {

@@ -12,6 +12,12 @@ const DELIVERY_LIMIT = 2_147_483_647;
 const NOT_FOUND = 404;
 const RACES = 10;
 
+/** The same code is said of a queue that is there and whose process is down: as after a start. */
+function saysThereIsNone(error: unknown): boolean {
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  return code === NOT_FOUND && /no queue '/.test(String(message));
+}
+
 /** Exchanges and queues: one fanout exchange for each topic, one quorum queue for each group of it, and both again for keys. */
 export class Topology {
   constructor(
@@ -59,7 +65,7 @@ export class Topology {
         await channel.checkQueue(queue);
         return true;
       } catch (error) {
-        if ((error as { code?: unknown }).code === NOT_FOUND) return false;
+        if (saysThereIsNone(error)) return false;
         throw error;
       }
     });

@@ -1,5 +1,10 @@
 /** Numbers commit out of order, and some come back below the cursor: it looks back this often. Milliseconds. */
 const LOOK_BACK_MS = 1_000;
+/**
+ * What committed late by less than this is met by the next claim: under load, publishers overtake each other all the time, and
+ * each one that was overtaken would wait for the next look back. Milliseconds.
+ */
+const NEAR_MS = 100;
 /** What committed late by less than this is met by each look back, whatever it costs to look at everything. Milliseconds. */
 const TRAIL_MS = 10_000;
 /**
@@ -17,6 +22,8 @@ export class ClaimCursor {
   private top = 0;
   /** Where `top` was at two times: the later one becomes the earlier one after {@link TRAIL_MS}. */
   private readonly trail = { earlier: 0, later: 0, since: -Infinity };
+  /** The same for {@link NEAR_MS}. Nowhere yet: a worker that has begun just now would look at everything. */
+  private readonly near = { earlier: Infinity, later: Infinity, since: -Infinity };
   private lookedBackAt = -Infinity;
   /** When the last look at everything began, and what that one and the one before it took. */
   private readonly whole = { beganAt: -Infinity, costs: [0, 0] as [number, number] };
@@ -26,12 +33,13 @@ export class ClaimCursor {
 
   /** Only what is behind this is to be looked at next. */
   get after(): number {
-    return this.at;
+    return Math.min(this.at, this.near.earlier);
   }
 
   /** Once a second: it goes back, to the start or over its trail. @returns whether that was due, and polling with it */
   lookBackIfDue(): boolean {
     const now = this.now();
+    this.followNear(now);
     if (now - this.lookedBackAt < LOOK_BACK_MS) return false;
     this.lookedBackAt = now;
     if (now - this.trail.since >= TRAIL_MS) {
@@ -55,6 +63,7 @@ export class ClaimCursor {
 
   /** A claim has looked at this one and at everything before it. */
   moveTo(seq: number): void {
+    this.followNear(this.now());
     this.at = seq;
     this.top = Math.max(this.top, seq);
   }
@@ -73,6 +82,14 @@ export class ClaimCursor {
   startOver(): void {
     this.lookedBackAt = -Infinity;
     this.whole.beganAt = -Infinity;
+  }
+
+  private followNear(now: number): void {
+    const { near, top } = this;
+    const passed = now - near.since;
+    if (passed < NEAR_MS) return;
+    if (near.since === -Infinity) near.since = now;
+    else Object.assign(near, { earlier: passed < 2 * NEAR_MS ? near.later : top, later: top, since: now });
   }
 
   /** One slow answer may have any reason; of two the quicker one counts. */

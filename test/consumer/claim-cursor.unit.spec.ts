@@ -44,6 +44,23 @@ describe('the cursor of a worker', () => {
     expect(cursor.after).toBe(40);
   });
 
+  it('begins behind what it has passed a tenth of a second ago: publishers overtake each other', () => {
+    const upTo = (from: number, to: number) => {
+      for (let number = from; number <= to; number += 10, now += 10) step({ upTo: number });
+    };
+    upTo(10, 300);
+    for (let number = 310; number <= 1_000; number += 10) {
+      expect(cursor.after).toBeLessThanOrEqual(number - 100);
+      expect(cursor.after).toBeGreaterThanOrEqual(number - 220);
+      upTo(number, number);
+    }
+    now += 100;
+    step();
+    now += 100;
+    step();
+    expect(cursor.after).toBe(1_000);
+  });
+
   it('goes back to the start each second, as long as that costs little', () => {
     expect(run(5, { takes: 20, perSecond: 100 })).toEqual([0, 0, 0, 0, 0]);
   });

@@ -33,7 +33,7 @@ import { eventsOf } from './seen-events.js';
 
 /** The code of the README and of the guides is cut out of files in examples/, which run here. */
 describe('the code of the README and of the guides', () => {
-  const regions = ['readme', 'testing', 'contract', 'transports', 'event-pattern']
+  const regions = ['readme', 'testing', 'contract', 'transports', 'event-pattern', 'scaling']
     .map((folder) => `examples/${folder}`)
     .flatMap(filesBelow)
     .flatMap(regionsOf);
@@ -42,6 +42,7 @@ describe('the code of the README and of the guides', () => {
     'docs/broker-as-a-service.md',
     'docs/changing-the-contract.md',
     'docs/operations.md',
+    'docs/scaling.md',
     'docs/testing.md',
     'docs/transactions-of-other-libraries.md',
     'docs/transports.md',
