@@ -4,17 +4,20 @@ const rooms = {
   events: [],
   waiting: [],
   topic: ['errors'],
+  tracing: ['topic'],
   storage: ['errors'],
   transaction: ['storage', 'errors', 'events'],
   broker: ['storage', 'transaction', 'topic', 'events', 'errors'],
   transport: ['topic', 'errors'],
   wire: ['transport', 'topic', 'errors'],
   service: ['wire', 'broker', 'storage', 'topic', 'waiting', 'events', 'errors'],
-  publisher: ['transport', 'transaction', 'topic', 'storage', 'events', 'waiting', 'errors'],
-  consumer: ['transport', 'transaction', 'topic', 'storage', 'events', 'waiting', 'errors'],
-  options: ['consumer', 'transport', 'topic', 'storage', 'errors'],
+  publisher: ['transport', 'transaction', 'tracing', 'topic', 'storage', 'events', 'waiting', 'errors'],
+  consumer: ['transport', 'transaction', 'tracing', 'topic', 'storage', 'events', 'waiting', 'errors'],
+  options: ['consumer', 'transport', 'tracing', 'topic', 'storage', 'errors'],
   audit: ['storage', 'errors'],
+  operate: ['broker', 'publisher', 'topic', 'storage', 'errors'],
   rabbitmq: ['transport', 'errors'],
+  opentelemetry: ['tracing', 'errors'],
 };
 
 const roomRules = Object.entries(rooms).map(([room, allowed]) => ({
@@ -76,6 +79,13 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/(rabbitmq|testing)/' },
       to: { path: '^src/rabbitmq/' },
+    },
+    {
+      name: 'opentelemetry-is-an-entry-point',
+      comment: 'an app that does not ask for it need not have its API',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/opentelemetry/' },
+      to: { path: '^src/opentelemetry/' },
     },
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     {

@@ -23,6 +23,7 @@ const nest11LeavesOut = [
   'forgetting',
   // How handlers are called is Nest's part, whatever they do then is not.
   'hostile-handlers/(?!enhancers)',
+  'operate',
   'packaging',
   'processes',
   'protocol',

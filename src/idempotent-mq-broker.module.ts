@@ -13,6 +13,7 @@ import { BrokerService } from './broker/index.js';
 import { ConfigurationError } from './errors/index.js';
 import { IdempotentMqEvents } from './events/index.js';
 import { type IdempotentMqBrokerOptions, resolveBrokerOptions } from './idempotent-mq-broker.options.js';
+import { IdempotentMqOperations } from './operate/index.js';
 import { IdempotentMqBrokerRuntime } from './idempotent-mq-broker.runtime.js';
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
@@ -56,8 +57,13 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
       useFactory: ({ events }: IdempotentMqBrokerRuntime) => events,
       inject: [IdempotentMqBrokerRuntime],
     },
+    {
+      provide: IdempotentMqOperations,
+      useFactory: ({ operations }: IdempotentMqBrokerRuntime) => operations,
+      inject: [IdempotentMqBrokerRuntime],
+    },
   ],
-  exports: [BrokerService, IdempotentMqEvents],
+  exports: [BrokerService, IdempotentMqEvents, IdempotentMqOperations],
 })
 export class IdempotentMqBrokerModule
   extends ConfigurableModuleClass

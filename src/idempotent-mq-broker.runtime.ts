@@ -9,6 +9,7 @@ import type { ResolvedBrokerOptions } from './idempotent-mq-broker.options.js';
 import { logEvents } from './log-events.js';
 import { logRelayEvents } from './log-relay-events.js';
 import { logWatchingEvents } from './log-watching-events.js';
+import { IdempotentMqOperations } from './operate/index.js';
 import {
   HttpEndpoint,
   HttpServer,
@@ -33,6 +34,7 @@ export class IdempotentMqBrokerRuntime {
     this.logger.error(`A subscriber to events$ failed: ${describeError(error)}`),
   );
   readonly broker: BrokerService;
+  readonly operations: IdempotentMqOperations;
   /** The port that it listens on, where it has one of its own. */
   port: number | undefined;
   private readonly side: BrokerSide;
@@ -68,6 +70,9 @@ export class IdempotentMqBrokerRuntime {
       dropDelayMs: DROP_DELAY_MS,
       onSweepError: (error) => this.logger.warn(`The sweeper will try again: ${describeError(error)}`),
     });
+    const { connections, name } = this.side;
+    const asked = { kind: 'same-database', name, connections, operated: this.broker } as const;
+    this.operations = new IdempotentMqOperations({ connections, name, broker: asked, process: undefined });
     this.watch = new LandingWatch(this.broker);
     this.transactions = new WatchingTransactions(this.side.connections, this.events, {
       name: this.side.name,

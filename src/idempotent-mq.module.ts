@@ -36,6 +36,7 @@ import {
   getForgettingToken,
   getIdempotentExecutorToken,
   getIdempotentMqEventsToken,
+  getIdempotentMqOperationsToken,
   getRuntimeToken,
 } from './idempotent-mq.tokens.js';
 import { getOutboxPublisherToken } from './publisher/index.js';
@@ -96,10 +97,10 @@ export class IdempotentMqModule
     @Inject(MetadataScanner) private readonly scanner: MetadataScanner,
   ) {
     super();
-    const { transport, scenarios, sources, contracts, dedups, events, options, caller } = runtime;
+    const { transport, scenarios, sources, contracts, dedups, events, options, caller, tracing } = runtime;
     this.consumers = new Consumers(
       transport,
-      { ...runtime.scopeDeps(), transport, scenarios, sources, contracts, dedups, events, caller },
+      { ...runtime.scopeDeps(), transport, scenarios, sources, contracts, dedups, events, caller, tracing },
       {
         pollMs: options.pollMs,
         busyPollMs: options.busyPollMs,
@@ -175,6 +176,13 @@ export class IdempotentMqModule
 
   async onApplicationBootstrap(): Promise<void> {
     await this.consumers.start(this.discovered);
+    this.runtime.consuming.push(
+      ...this.discovered.map(({ name, topic, options }) => ({
+        handler: name,
+        topic: topic.name,
+        group: options.group,
+      })),
+    );
     const { broker, forgetting, options, relay, watching } = this.runtime;
     if (options.roles.relay) relay?.start();
     this.runtime.unrelayed?.start();
@@ -269,6 +277,7 @@ function instanceModule(definition: DynamicModule, extras: IdempotentMqExtras): 
     part(getForgettingToken(name) as never, ({ forgetting }) => forgetting),
     part(getIdempotentExecutorToken(name) as never, ({ executor }) => executor),
     part(getIdempotentMqEventsToken(name) as never, ({ events }) => events),
+    part(getIdempotentMqOperationsToken(name) as never, ({ operations }) => operations),
   ];
   return {
     ...definition,

@@ -16,9 +16,11 @@ import {
   dedupRetention,
   windowOption,
 } from './options/retention.options.js';
+import { tracingOption } from './options/tracing.options.js';
 import { DAY_MS, MAX_TIMER_MS, MAX_WAIT_MS, bool, oneOf, whole } from './options/values.js';
 import { DEFAULT_TABLE_PREFIX } from './storage/index.js';
 import { type AnyTopic, DEFAULT_PAYLOAD_LIMITS, checkTopic } from './topic/index.js';
+import type { MessageTracing } from './tracing/index.js';
 import { BUSY_POLL_MS } from './waiting/index.js';
 
 /*
@@ -132,6 +134,13 @@ export interface IdempotentMqOptions {
     /** How long a writer waits for the write lock, in milliseconds. @default 10000 */
     writeWaitMs?: number;
   };
+  /**
+   * Draws spans of the way of each message, and sends the context of a trace along: `openTelemetryTracing()` of
+   * `nestjs-idempotent-mq/opentelemetry`.
+   *
+   * @default none: nothing is put into messages, and nothing is called
+   */
+  tracing?: MessageTracing;
 }
 
 /** What a class for `forRootAsync({ useClass })` or `{ useExisting }` has to have. */
@@ -205,6 +214,7 @@ export function resolveOptions(options: IdempotentMqOptions, dataSource: DataSou
     statementTimeoutMs: whole('statementTimeoutMs', options.statementTimeoutMs, 15_000, MAX_TIMER_MS),
     leaveDataSourceAlone: bool('sqlite.leaveDataSourceAlone', sqlite.leaveDataSourceAlone, false),
     writeWaitMs: whole('sqlite.writeWaitMs', sqlite.writeWaitMs, 10_000, MAX_TIMER_MS),
+    tracing: tracingOption(options.tracing),
   };
 }
 

@@ -25,9 +25,11 @@ import { logEvents } from './log-events.js';
 import { tellOfLeftBehind } from './left-behind.js';
 import { logRelayEvents } from './log-relay-events.js';
 import { logWatchingEvents } from './log-watching-events.js';
+import { IdempotentMqOperations, type ProcessStatus } from './operate/index.js';
 import { Outbox, OutboxClaims, OutboxPublisher, Relay, WatchingUnrelayed } from './publisher/index.js';
 import {
   type LibraryConnections,
+  type ScopeDelivery,
   databaseOf,
   findProblemsOfLeftAlone,
   makeSqliteSafe,
@@ -36,6 +38,7 @@ import {
   openConnections,
 } from './storage/index.js';
 import { ambiguousTopicNames, definedTopicNames } from './topic/index.js';
+import { GuardedTracing } from './tracing/index.js';
 import { refuseOuterUse } from './transaction/index.js';
 import type { EngineTransport } from './transport/engine/engine.transport.js';
 import { localTransport } from './transport/local.transport.js';
@@ -70,12 +73,19 @@ export class IdempotentMqRuntime {
   /** Where the outbox is another process's to relay. */
   readonly unrelayed: WatchingUnrelayed | undefined;
   readonly executor: IdempotentExecutor;
+  /** Hears of what came, or failed, when nobody waited for it any more; and of whose it was. */
+  readonly onStray: (error: Error, delivery?: ScopeDelivery) => void = (error) =>
+    this.logger.error(error.message, error.stack);
   readonly executing = new WorksUnderWay();
   readonly scenarios: Scenarios;
   readonly sources: ScenarioSources;
   readonly contracts: ContractWatch;
   readonly dedups: DedupWatch;
+  readonly tracing: GuardedTracing | undefined;
   readonly forgetting: Forgetting;
+  readonly operations: IdempotentMqOperations;
+  /** The handlers that were started. */
+  readonly consuming: ProcessStatus['consuming'] = [];
   /** One for each database: that of this app, and the broker's, if it is another one. */
   readonly watching: readonly WatchingTransactions[];
   private closing: Promise<void> | undefined;
@@ -92,6 +102,11 @@ export class IdempotentMqRuntime {
     logEvents(this.events, this.logger);
     logRelayEvents(this.events, this.logger);
     logWatchingEvents(this.events, this.logger);
+    this.tracing =
+      options.tracing &&
+      new GuardedTracing(options.tracing, (error) =>
+        this.logger.warn(`The option tracing failed; messages go on without: ${describeError(error)}`),
+      );
     const { brokerSide, service, engine } = away;
     const apart = brokerSide ?? service ?? engine;
     this.broker = service
@@ -130,7 +145,8 @@ export class IdempotentMqRuntime {
       if (!options.roles.relay) this.unrelayed = new WatchingUnrelayed(connections, this.events);
       const claims = new OutboxClaims(connections, this.events);
       this.outbox = outbox;
-      this.relay = new Relay(claims, this.transport, this.events, options.relay, (listener) =>
+      const { tracing } = this;
+      this.relay = new Relay(claims, this.transport, this.events, { ...options.relay, tracing }, (listener) =>
         outbox.onCommitted(listener),
       );
     }
@@ -148,6 +164,17 @@ export class IdempotentMqRuntime {
       intervalMs: FORGET_INTERVAL_MS,
       onError: (error) => this.logger.warn(`Forgetting will be tried again: ${describeError(error)}`),
     });
+    this.operations = new IdempotentMqOperations({
+      connections,
+      name: nameOfDatabase(dataSource),
+      broker: {
+        kind: engine ? 'engine' : service ? 'service' : brokerSide ? 'own-database' : 'same-database',
+        name: apart?.name ?? nameOfDatabase(dataSource),
+        connections: this.brokerConnections,
+        operated: this.operated,
+      },
+      process: () => ({ relaying: this.relay?.isRunning, consuming: [...this.consuming] }),
+    });
     this.watching = [
       { name: nameOfDatabase(dataSource), connections },
       ...(brokerSide ? [brokerSide] : []),
@@ -163,6 +190,8 @@ export class IdempotentMqRuntime {
       limits: options.payload,
       currentManager: options.currentManager,
       unordered: this.transport.capabilities.ordersKeys ? undefined : apart!.name,
+      toOutbox: this.outbox !== undefined,
+      tracing: this.tracing,
     });
     this.executor = new IdempotentExecutor({
       ...this.scopeDeps(),
@@ -286,7 +315,7 @@ export class IdempotentMqRuntime {
       dataSource: this.dataSource,
       connections: this.connections,
       statementTimeoutMs: this.options.statementTimeoutMs,
-      onStray: (error: Error) => this.logger.error(error.message, error.stack),
+      onStray: (error: Error, delivery?: ScopeDelivery) => this.onStray(error, delivery),
     };
   }
 

@@ -1,6 +1,7 @@
 import { BrokerService } from './broker/index.js';
 import { Forgetting, IdempotentExecutor } from './consumer/index.js';
 import { IdempotentMqEvents } from './events/index.js';
+import { IdempotentMqOperations } from './operate/index.js';
 
 /*
  * The injection tokens of a named instance; the class itself for the instance without a name. Symbol.for, so that the
@@ -25,6 +26,12 @@ export function getIdempotentMqEventsToken(name?: string) {
   return name === undefined
     ? IdempotentMqEvents
     : Symbol.for(`nestjs-idempotent-mq:IdempotentMqEvents:${name}`);
+}
+
+export function getIdempotentMqOperationsToken(name?: string) {
+  return name === undefined
+    ? IdempotentMqOperations
+    : Symbol.for(`nestjs-idempotent-mq:IdempotentMqOperations:${name}`);
 }
 
 /** For the library's own testing kit, which looks behind what apps see. */

@@ -15,6 +15,7 @@ export {
   getForgettingToken,
   getIdempotentExecutorToken,
   getIdempotentMqEventsToken,
+  getIdempotentMqOperationsToken,
 } from './idempotent-mq.tokens.js';
 export {
   defineTopic,
@@ -86,6 +87,35 @@ export {
 } from './consumer/index.js';
 export type * from './transport/port.js';
 export type * from './transport/engine/port.js';
+export type * from './tracing/port.js';
+export {
+  IdempotentMqOperations,
+  type Acknowledged,
+  type BrokerStatus,
+  type Count,
+  type Dead,
+  type Done,
+  type FindOptions,
+  type Findings,
+  type InFlight,
+  type InOutbox,
+  type Landed,
+  type MessageStory,
+  type OutboxStatus,
+  type Parked,
+  type ProcessStatus,
+  type Quarantined,
+  type Ready,
+  type Retrying,
+  type ScenarioStatus,
+  type Scheduled,
+  type Stage,
+  type Status,
+  type SubscriptionStatus,
+  type TopicParked,
+  type Torn,
+  type WaitingOnes,
+} from './operate/index.js';
 export { ambientManager, outsideTransaction } from './transaction/index.js';
 export { IdempotentMqEvents, type DeadLetterReason, type IdempotentMqEvent } from './events/index.js';
 export {

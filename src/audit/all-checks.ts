@@ -1,13 +1,14 @@
 import type { LibraryConnections } from '../storage/index.js';
 import type { Check } from './check.js';
-import { checkDedup } from './check-dedup.js';
-import { checkDeliveries, checkLeftovers } from './check-deliveries.js';
-import { type EffectTable, checkEffects } from './check-effects.js';
-import { checkGroups } from './check-groups.js';
-import { checkMessages, checkParked, sweepPatienceMs } from './check-messages.js';
-import { checkOutbox } from './check-outbox.js';
-import { checkQuarantine } from './check-quarantine.js';
-import { checkScenarios } from './check-scenarios.js';
+import { dedupCheck } from './check-dedup.js';
+import { deliveryChecks, leftoverChecks } from './check-deliveries.js';
+import { type EffectTable, effectChecks } from './check-effects.js';
+import { groupChecks } from './check-groups.js';
+import { messageChecks, parkedCheck, sweepPatienceMs } from './check-messages.js';
+import { originCheck } from './check-origin.js';
+import { outboxChecks } from './check-outbox.js';
+import { quarantineCheck } from './check-quarantine.js';
+import { scenarioChecks } from './check-scenarios.js';
 
 export interface Audited {
   /** The database of a sender, a receiver, or both. */
@@ -22,16 +23,17 @@ export async function allChecks({ business, broker, effects }: Audited): Promise
   const patience = await sweepPatienceMs(broker);
   const patienceMs = () => patience;
   const checks: unknown[] = [
-    ...checkMessages(broker, patienceMs),
-    ...checkLeftovers(broker, patienceMs),
-    ...checkDeliveries(broker),
-    checkParked(broker),
-    ...checkGroups(broker),
-    checkQuarantine(broker),
-    ...checkOutbox({ sender: business, broker }),
-    ...checkScenarios({ receiver: business, broker }),
-    checkDedup({ receiver: business, broker }),
-    ...(effects ? await checkEffects(business, effects) : []),
+    ...messageChecks(broker, patienceMs),
+    ...leftoverChecks(broker, patienceMs),
+    ...deliveryChecks(broker),
+    parkedCheck(broker),
+    ...groupChecks(broker),
+    quarantineCheck(broker),
+    ...outboxChecks({ sender: business, broker }),
+    ...[...new Set([business, broker])].map(originCheck),
+    ...scenarioChecks({ receiver: business, broker }),
+    dedupCheck({ receiver: business, broker }),
+    ...(effects ? await effectChecks(business, effects) : []),
   ];
   return checks as Check[];
 }

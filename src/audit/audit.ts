@@ -1,6 +1,6 @@
 import { setImmediate as breath } from 'node:timers/promises';
-import { type Batch, type Check, BATCH } from './check.js';
-import { type Finding, type FindingKind } from './finding.js';
+import { type Batch, type Check, type Suspicion, BATCH } from './check.js';
+import type { Finding, FindingKind } from './finding.js';
 
 export interface AuditOptions {
   /** Findings of one kind that are kept; the others are counted. */
@@ -27,12 +27,12 @@ export interface AuditReport {
 /** Longest pause between two looks at what may still be put right, in milliseconds. */
 const LONGEST_PAUSE_MS = 10_000;
 
-/** What one check has found suspicious, for as long as it stays so. */
+/** What one check has suspected each time that it looked: where to look again, by the suspicion's name. */
 type Pending = Map<Batch<unknown>['within'], Map<string, unknown>>;
 
 /**
- * Looks at everything once, and again at whatever was suspicious: what is found each time is wrong. It only reads, at READ
- * COMMITTED and batch by batch.
+ * Looks at everything once, and again at whatever was suspicious: what is suspected each time, of the same row, is wrong. It
+ * only reads, at READ COMMITTED and batch by batch.
  */
 export async function audit(checks: readonly Check[], options: AuditOptions): Promise<AuditReport> {
   const report: AuditReport = { found: new Map(), looked: 0 };
@@ -43,7 +43,7 @@ export async function audit(checks: readonly Check[], options: AuditOptions): Pr
       report.looked += batch.keys.length;
       // SQLite answers at once: nothing else in this process would have its turn.
       await breath();
-      for (const { at } of await check.judge(batch)) note(pending, batch.within, at);
+      for (const suspicion of await check.judge(batch)) note(pending, batch.within, suspicion);
     }
     const ownPatienceMs = check.patienceMs && (options.patienceMs ?? check.patienceMs());
     const patienceMs = Math.max(options.settleMs, ownPatienceMs ?? 0);
@@ -66,28 +66,36 @@ export async function audit(checks: readonly Check[], options: AuditOptions): Pr
   return report;
 }
 
-/** @returns what is still suspicious */
+/** @returns what is suspected still: what is so for the first time may be on its way */
 async function lookAgain(
   check: Check,
   pending: Pending,
   found: (finding: Finding) => void,
 ): Promise<Pending> {
   const still: Pending = new Map();
-  for (const [within, keys] of pending) {
-    const all = [...keys.values()];
+  for (const [within, suspicions] of pending) {
+    // A row may be suspected of several things.
+    const all = [...new Map([...suspicions.values()].map((at) => [identity(at), at])).values()];
     for (let from = 0; from < all.length; from += BATCH) {
-      for (const { at, finding } of await check.judge({ within, keys: all.slice(from, from + BATCH) })) {
-        note(still, within, at);
-        found(finding);
+      for (const suspicion of await check.judge({ within, keys: all.slice(from, from + BATCH) })) {
+        if (!suspicions.has(nameOf(suspicion))) continue;
+        note(still, within, suspicion);
+        found(suspicion.finding);
       }
     }
   }
   return still;
 }
 
-function note(pending: Pending, within: Batch<unknown>['within'], at: unknown): void {
-  const keys = pending.get(within) ?? new Map<string, unknown>();
-  pending.set(within, keys.set(identity(at), at));
+function note(pending: Pending, within: Batch<unknown>['within'], suspicion: Suspicion<unknown>): void {
+  const suspicions = pending.get(within) ?? new Map<string, unknown>();
+  pending.set(within, suspicions.set(nameOf(suspicion), suspicion.at));
+}
+
+/** A check may judge a table as a whole, so where it looks does not tell one suspicion from another. */
+function nameOf({ finding: { kind, table, key } }: Suspicion<unknown>): string {
+  const row = Object.entries(key).map(([column, value]) => [column, identity(value)]);
+  return JSON.stringify([kind, table, row]);
 }
 
 function identity(key: unknown): string {

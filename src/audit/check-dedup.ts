@@ -17,7 +17,7 @@ interface Sides {
 }
 
 /** Each dedup row has a scenario and a source, and its transaction came to its own end. */
-export function checkDedup({ receiver, broker }: Sides): Check<Buffer> {
+export function dedupCheck({ receiver, broker }: Sides): Check<Buffer> {
   const { database } = receiver;
   return {
     async *batches() {

@@ -21,7 +21,7 @@ import type { Finding } from './finding.js';
 const NO_GROUP = 0;
 
 /** What each group still has to do: in one table, with its message, in the line that its message says. */
-export function checkDeliveries(connections: LibraryConnections): Check<DeliveryKey>[] {
+export function deliveryChecks(connections: LibraryConnections): Check<DeliveryKey>[] {
   return DELIVERY_TABLES.map((table) => ({
     async *batches() {
       for await (const id of subscriptionsIn(connections, table)) yield* batchesOf(connections, table, id);
@@ -34,7 +34,7 @@ export function checkDeliveries(connections: LibraryConnections): Check<Delivery
 }
 
 /** What a removed group has left behind: swept sooner or later. */
-export function checkLeftovers(
+export function leftoverChecks(
   connections: LibraryConnections,
   patienceMs: () => number,
 ): Check<DeliveryKey>[] {

@@ -33,7 +33,7 @@ export interface EffectTable {
 const ROWS_WITHOUT_INDEX = 20_000;
 
 /** Each dedup row of the scenario has its effect, once; and as long as nothing was forgotten, no effect is without one. */
-export async function checkEffects(
+export async function effectChecks(
   receiver: LibraryConnections,
   effects: EffectTable,
 ): Promise<Check<Buffer>[]> {
@@ -41,7 +41,7 @@ export async function checkEffects(
   if (!scenario) throw new ConfigurationError(`There is no scenario ${JSON.stringify(effects.scenario)}.`);
   await refuseUnreadable(receiver, effects);
   await refuseUnindexed(receiver, effects);
-  return [checkMissing(receiver, effects, scenario.id), checkDoubled(receiver, effects, scenario.id)];
+  return [missingEffectCheck(receiver, effects, scenario.id), effectRowCheck(receiver, effects, scenario.id)];
 }
 
 /** There is no such table or column, or the database's user may not read it. */
@@ -82,7 +82,7 @@ async function refuseUnindexed(receiver: LibraryConnections, effects: EffectTabl
 }
 
 /** First the dedup row is read and then its effect, which was committed with it. */
-function checkMissing(
+function missingEffectCheck(
   receiver: LibraryConnections,
   { column, name }: EffectTable,
   scenarioId: number,
@@ -113,7 +113,8 @@ function checkMissing(
   };
 }
 
-function checkDoubled(
+/** From the side of the effects: each biz-id has one row, and a dedup row, as long as nothing was forgotten. */
+function effectRowCheck(
   receiver: LibraryConnections,
   { column, name, scenario, columnName }: EffectTable,
   scenarioId: number,

@@ -8,7 +8,7 @@ import { type Check, wholeTable } from './check.js';
 import type { Finding } from './finding.js';
 
 /** Subscriptions have their topic and their turn; what names one, or a limit, names one that is there. */
-export function checkGroups(connections: LibraryConnections): Check<number>[] {
+export function groupChecks(connections: LibraryConnections): Check<number>[] {
   return [
     wholeTable(() => subscriptions(connections)),
     wholeTable(() => strays(connections)),

@@ -17,15 +17,15 @@ import { findAlike } from './doubled-ids.js';
 import type { Finding } from './finding.js';
 
 /** Each message is held by something, of a topic that there is, and there once. */
-export function checkMessages(
+export function messageChecks(
   connections: LibraryConnections,
   patienceMs: () => number,
 ): (Check<number> | Check<MessageId>)[] {
-  return [checkOrphans(connections, patienceMs), checkTopics(connections), checkIds(connections)];
+  return [orphanCheck(connections, patienceMs), topicCheck(connections), idCheck(connections)];
 }
 
 /** A message that was just finished is dropped in a moment; that of a process that died, by a sweeper. */
-function checkOrphans(connections: LibraryConnections, patienceMs: () => number): Check<number> {
+function orphanCheck(connections: LibraryConnections, patienceMs: () => number): Check<number> {
   const { database } = connections;
   return {
     patienceMs,
@@ -42,7 +42,7 @@ function checkOrphans(connections: LibraryConnections, patienceMs: () => number)
   };
 }
 
-function checkTopics(connections: LibraryConnections): Check<number> {
+function topicCheck(connections: LibraryConnections): Check<number> {
   const { database } = connections;
   return {
     batches: () => allMessages(connections),
@@ -61,7 +61,7 @@ function checkTopics(connections: LibraryConnections): Check<number> {
   };
 }
 
-function checkIds(connections: LibraryConnections): Check<MessageId> {
+function idCheck(connections: LibraryConnections): Check<MessageId> {
   const { database } = connections;
   const all = async function* () {
     const next = (after?: MessageId) =>
@@ -92,7 +92,7 @@ function checkIds(connections: LibraryConnections): Check<MessageId> {
 }
 
 /** What is parked has its message, and no group that should have been given it. */
-export function checkParked(connections: LibraryConnections): Check<number> {
+export function parkedCheck(connections: LibraryConnections): Check<number> {
   const { database } = connections;
   return {
     async *batches() {

@@ -19,11 +19,11 @@ interface Sides {
 }
 
 /** What waits for its ACK is there once, as it was written, and has not been sent if it says so. */
-export function checkOutbox(sides: Sides): (Check<number> | Check<Buffer>)[] {
-  return [...AUDITED_OUTBOXES.map((table) => checkRows(sides, table)), checkIds(sides.sender)];
+export function outboxChecks(sides: Sides): (Check<number> | Check<Buffer>)[] {
+  return [...AUDITED_OUTBOXES.map((table) => rowCheck(sides, table)), idCheck(sides.sender)];
 }
 
-function checkRows({ sender, broker }: Sides, table: AuditedOutbox): Check<number> {
+function rowCheck({ sender, broker }: Sides, table: AuditedOutbox): Check<number> {
   const { database } = sender;
   const rowsOf = (seqs: readonly number[]) =>
     seqs.length > 0 ? sender.control((on) => judgeOutbox(database, on, { table, seqs })) : [];
@@ -67,7 +67,7 @@ function checkRows({ sender, broker }: Sides, table: AuditedOutbox): Check<numbe
   };
 }
 
-function checkIds(sender: LibraryConnections): Check<Buffer> {
+function idCheck(sender: LibraryConnections): Check<Buffer> {
   const { database } = sender;
   let bound = 0;
   const all = async function* () {

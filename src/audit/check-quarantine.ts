@@ -3,7 +3,7 @@ import { type Check, BATCH, pages } from './check.js';
 import type { Finding } from './finding.js';
 
 /** Each copy is held for a reason that still holds: what the broker has accepted, and how far it has forgotten. */
-export function checkQuarantine(connections: LibraryConnections): Check<number> {
+export function quarantineCheck(connections: LibraryConnections): Check<number> {
   const { database } = connections;
   return {
     batches: () =>

@@ -17,7 +17,7 @@ interface Sides {
 }
 
 /** What names a scenario names one that is there; each source is there once, with its mark and its subscription. */
-export function checkScenarios({ receiver, broker }: Sides): Check<number>[] {
+export function scenarioChecks({ receiver, broker }: Sides): Check<number>[] {
   return [
     wholeTable(() => missingScenarios(receiver)),
     wholeTable(() => keptWithoutMark(receiver)),

@@ -21,7 +21,7 @@ export interface Check<Key = unknown> {
   patienceMs?: () => number;
   /** Everything, in batches. */
   batches(): AsyncIterable<Batch<Key>>;
-  /** What is wrong with these rows now. It is asked again about what was suspicious. */
+  /** What is wrong with these rows now. It is asked again about what was suspicious: `at` says where to look. */
   judge(batch: Batch<Key>): Promise<Suspicion<Key>[]>;
 }
 

@@ -16,6 +16,7 @@ export const FINDINGS = {
     'the source of this row is not there, or is another scenario’s or subscription’s',
   ],
   'mark-missing': ['missing', 'a scenario and what is marked with it don’t have a mark alike'],
+  'origin-missing': ['missing', 'the name by which this database is known is not there'],
   'effect-missing': ['missing', 'a dedup row says that it took effect, and there is no row of it'],
   'dedup-missing': ['missing', 'an effect without a dedup row'],
   'delivery-doubled': ['doubled', 'the same delivery is in more than one table'],

@@ -1,3 +1,4 @@
+import { printable } from '../errors/index.js';
 import type { AuditReport } from './audit.js';
 import { type Finding, type FindingKind, FINDINGS } from './finding.js';
 
@@ -45,7 +46,7 @@ function lineOf({ table, key, bizId, detail }: Finding): string {
   return [
     `${table} ${where.join(', ')}`,
     ...(bizId && key.biz_id === undefined ? [`biz-id ${printed(plain('biz_id', bizId))}`] : []),
-    ...(detail === undefined ? [] : [safe(detail)]),
+    ...(detail === undefined ? [] : [printable(detail)]),
   ].join('; ');
 }
 
@@ -64,15 +65,7 @@ function plain(name: string, value: number | Buffer): number | string {
 function printed(value: number | string): string {
   if (typeof value === 'number') return String(value);
   const cut = value.length > MOST_CHARACTERS ? `${value.slice(0, MOST_CHARACTERS)}…` : value;
-  return safe(JSON.stringify(cut));
-}
-
-/** Nothing that a terminal would take for a command, or that turns the direction of what follows. */
-function safe(text: string): string {
-  return text.replace(
-    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu,
-    (character) => `\\u${character.codePointAt(0)!.toString(16).padStart(4, '0')}`,
-  );
+  return printable(JSON.stringify(cut));
 }
 
 function capitalised(text: string): string {

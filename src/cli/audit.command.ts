@@ -1,11 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
 import { allChecks, asJson, audit, inWords } from '../audit/index.js';
-import { InvalidOptionError } from '../errors/index.js';
 import { resolveOptions } from '../idempotent-mq.options.js';
 import { type EffectFlags, effectTable, effectsOf } from './audited-effects.js';
 import type { Command } from './command.js';
 import { dataSourceOf } from './data-source.js';
+import { wholeNumber } from './flag-values.js';
 import { Opened } from './opened.js';
 
 interface AuditFlags extends EffectFlags {
@@ -28,9 +28,10 @@ const STATEMENT_TIMEOUT_MS = 120_000;
 
 export const auditCommand: Command = {
   name: 'audit',
+  summary:
+    'looks for rows that are missing, doubled, orphaned, torn or contradict each other; changes nothing',
   help:
-    'looks for rows that are missing, doubled, orphaned, torn or contradict each other; changes nothing. With a broker ' +
-    'apart, --broker URL. --table NAME --column NAME and --scenario NAME, or --group NAME --topic NAME: a table of yours ' +
+    'With a broker apart, --broker URL. --table NAME --column NAME and --scenario NAME, or --group NAME --topic NAME: a table of yours ' +
     `in which each biz-id has one row. --limit ${DEFAULT_LIMIT}, of each kind; --json; --patience-ms, for what a sweeper ` +
     `may still put right. Exit status: 0 nothing is wrong, ${FOUND} something is, ${NOT_DONE} it could not be done`,
   flags: {
@@ -45,8 +46,11 @@ export const auditCommand: Command = {
     json: 'switch',
   },
   notDone: NOT_DONE,
-  run: (dataSource, { 'table-prefix': tablePrefix, 'patience-ms': patienceMs, ...flags }) =>
-    auditDatabase(dataSource, { ...flags, tablePrefix, patienceMs }),
+  examples: [
+    'audit --database mysql://root:secret@127.0.0.1:3306/cards --broker mysql://root:secret@127.0.0.1:3306/broker',
+  ],
+  run: async ({ dataSource, flags: { 'table-prefix': tablePrefix, 'patience-ms': patienceMs, ...flags } }) =>
+    auditDatabase(await dataSource(), { ...flags, tablePrefix, patienceMs }),
 };
 
 /**
@@ -79,10 +83,4 @@ async function auditDatabase(dataSource: DataSource, flags: AuditFlags): Promise
   } finally {
     await opened.close();
   }
-}
-
-function wholeNumber(flag: string, given: string | undefined): number | undefined {
-  if (given === undefined) return undefined;
-  if (/^\d{1,9}$/.test(given)) return Number(given);
-  throw new InvalidOptionError(flag, given, 'a whole number');
 }

@@ -5,9 +5,11 @@ import { fileMustExist } from './sqlite-file.js';
 
 export const brokerReplacedCommand: Command = {
   name: 'broker-replaced',
-  help: "on a publisher's database, when its broker's place was taken by another one: its outbox may send there from now on",
+  summary: "lets the outbox of a publisher's database send to another broker",
+  help: "For when its broker's place was taken by another one: the outbox sends to the next one that it reaches",
+  examples: ['broker-replaced --database mysql://root:secret@127.0.0.1:3306/shop'],
   flags: {},
-  run: (dataSource, { 'table-prefix': tablePrefix }) => sendToTheNext(dataSource, tablePrefix),
+  run: async ({ dataSource, flags }) => sendToTheNext(await dataSource(), flags['table-prefix']),
 };
 
 /** For a broker that takes the place of another one: the outbox sends to it what the other one has not acknowledged. */

@@ -4,10 +4,31 @@ import type { DataSource } from 'typeorm';
 export type FlagKinds = Readonly<Record<string, 'value' | 'switch'>>;
 export type Flags = Readonly<Record<string, string | undefined>>;
 
-export interface Command {
+/** What a command stands without a flag before it. */
+export interface Argument {
+  /** As the usage has it: `TOPIC`. */
   readonly name: string;
-  /** What it does, and what its flags are, as text of a manual. */
+  /** Only of the last one. */
+  readonly many?: 'one at least' | 'any number';
+}
+
+/** One call of a command. */
+export interface Invocation {
+  readonly flags: Flags;
+  readonly args: readonly string[];
+  /** What `--database` or `--data-source` names. @throws ConfigurationError, InvalidOptionError naming the flag */
+  dataSource(): Promise<DataSource>;
+}
+
+export interface Command {
+  /** One word, or two: `dead-letters requeue`. */
+  readonly name: string;
+  /** What it does, in a line. */
+  readonly summary: string;
+  /** What there is to know of it, its flags and its exit status, as text of a manual. */
   readonly help: string;
+  readonly examples?: readonly string[];
+  readonly args?: readonly Argument[];
   /** What it understands beside --database, --data-source and --table-prefix. */
   readonly flags: FlagKinds;
   /** Where it works if no database is named; undefined: one must be. */
@@ -19,5 +40,5 @@ export interface Command {
    * @returns the exit status, 0 unless given
    * @throws ConfigurationError, InvalidOptionError naming the flag
    */
-  run(dataSource: DataSource, flags: Flags): Promise<number | void>;
+  run(invocation: Invocation): Promise<number | void>;
 }

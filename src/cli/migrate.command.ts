@@ -4,9 +4,11 @@ import type { Command } from './command.js';
 
 export const migrateCommand: Command = {
   name: 'migrate',
-  help: "creates the library's tables, or brings them up to date; any number of processes may do it at once",
+  summary: "creates the library's tables, or brings them up to date",
+  help: 'Any number of processes may do it at once: one does, the others wait for it',
+  examples: ['migrate --data-source dist/ormconfig.js'],
   flags: {},
-  run: (dataSource, { 'table-prefix': tablePrefix }) => bringUpToDate(dataSource, tablePrefix),
+  run: async ({ dataSource, flags }) => bringUpToDate(await dataSource(), flags['table-prefix']),
 };
 
 async function bringUpToDate(dataSource: DataSource, tablePrefix: string | undefined): Promise<void> {

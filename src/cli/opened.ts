@@ -16,20 +16,22 @@ export interface OpeningOptions {
   tablePrefix: string | undefined;
   statementTimeoutMs: number;
   writeWaitMs: number;
+  /** Whether the command writes. @default false */
+  changes?: boolean;
 }
 
-/** Databases that a command looks into, and closes when it is done. It makes none, and changes none. */
+/** Databases that a command looks into, and closes when it is done. It makes none; and unless told, it changes none. */
 export class Opened {
   private readonly opened: { close(): Promise<unknown> }[] = [];
 
   constructor(private readonly options: OpeningOptions) {}
 
   async open(of: DataSource): Promise<LibraryConnections> {
-    const { tablePrefix, statementTimeoutMs, writeWaitMs } = this.options;
+    const { tablePrefix, statementTimeoutMs, writeWaitMs, changes = false } = this.options;
     const database = databaseOf(of, tablePrefix);
     if (database.dialect.engine === 'sqlite') {
       // Of a file that may be written to, the first handle makes a WAL, for good.
-      of.setOptions({ readonly: true });
+      if (!changes) of.setOptions({ readonly: true });
       makeSqliteSafe(of, { writeWaitMs });
     }
     fileMustExist(of);
@@ -37,7 +39,8 @@ export class Opened {
     this.opened.unshift({ close: () => of.destroy() });
     const connections = await openConnections(of, database, {
       scopeConnections: 1,
-      controlConnections: 1,
+      // A command that writes may look something up beside its transaction.
+      controlConnections: changes ? 2 : 1,
       statementTimeoutMs,
       writeWaitMs,
       idleTimeoutSeconds: 60,

@@ -5,11 +5,11 @@ import { fileMustExist } from './sqlite-file.js';
 
 export const outboxRestoredCommand: Command = {
   name: 'outbox-restored',
-  help:
-    "after a backup of a publisher's database was restored, and before it publishes again: what is in its outbox may " +
-    'have been sent since the backup, and keeps its inner-msg-ids',
+  summary: "after a backup of a publisher's database was restored, and before it publishes again",
+  help: 'What is in its outbox may have been sent since the backup was made, and keeps its inner-msg-ids',
+  examples: ['outbox-restored --database mysql://root:secret@127.0.0.1:3306/shop'],
   flags: {},
-  run: (dataSource, { 'table-prefix': tablePrefix }) => keepIds(dataSource, tablePrefix),
+  run: async ({ dataSource, flags }) => keepIds(await dataSource(), flags['table-prefix']),
 };
 
 /** For after a backup of a publisher's database was restored, and before its relays run again. */

@@ -12,9 +12,10 @@ const COMMON: FlagKinds = {
 };
 
 export interface Arguments {
-  /** Undefined: none was given, and so help is wanted. */
+  /** Undefined: help about all of them is wanted. */
   command: Command | undefined;
   flags: Flags;
+  args: readonly string[];
 }
 
 /** No command, or more than one: the usage helps. */
@@ -39,7 +40,7 @@ export function readArguments(argv: readonly string[], commands: readonly Comman
       ]),
     ),
   });
-  const named = commands.find(({ name }) => name === positionals[0]);
+  const named = commandNamed(positionals, commands);
   const flags: Record<string, string> = {};
   for (const token of tokens) {
     if (token.kind !== 'option') continue;
@@ -52,10 +53,12 @@ export function readArguments(argv: readonly string[], commands: readonly Comman
     }
     flags[token.name] = token.value ?? 'true';
   }
-  if (flags.help !== undefined) return { command: undefined, flags };
-  const command = commandOf(positionals, commands);
+  if (flags.help !== undefined) return { command: named, flags, args: [] };
+  const command = named ?? missing(positionals, commands);
+  const args = positionals.slice(wordsOf(command).length);
+  checkArguments(command, args);
   checkOwners(command, flags, commands);
-  return { command, flags };
+  return { command, flags, args };
 }
 
 interface FlagToken {
@@ -73,7 +76,7 @@ function checkFlag(
   if (kind === undefined) {
     const known = [COMMON, ...possible.map(({ flags }) => flags)].flatMap((flags) => Object.keys(flags));
     throw new ConfigurationError(
-      `There is no flag ${rawName}${possible.length === 1 ? ` of ${possible[0]!.name}` : ''}. There are ${[...new Set(known)].map((flag) => `--${flag}`).join(', ')}.`,
+      `There is no flag ${rawName}${possible.length === 1 ? ` of ${possible[0]!.name}` : ''}. There are ${[...new Set(known)].map((flag) => `--${flag}`).join(', ')}.${/^-\d/.test(rawName) ? ' What begins with a dash and is no flag comes behind --.' : ''}`,
     );
   }
   if (kind === 'switch' && value !== undefined) {
@@ -84,17 +87,42 @@ function checkFlag(
   }
 }
 
-function commandOf([name, ...more]: readonly string[], commands: readonly Command[]): Command {
+function wordsOf({ name }: Command): string[] {
+  return name.split(' ');
+}
+
+function commandNamed(positionals: readonly string[], commands: readonly Command[]): Command | undefined {
+  return commands.find((command) => wordsOf(command).every((word, i) => word === positionals[i]));
+}
+
+/** @throws NoCommandError saying which there are */
+function missing([name]: readonly string[], commands: readonly Command[]): never {
   const known = commands.map((command) => command.name).join(', ');
   if (name === undefined) throw new NoCommandError(`A command is missing: one of ${known}.`);
-  const command = commands.find((one) => one.name === name);
-  if (!command) throw new NoCommandError(`There is no command ${redacted(name)}. Known are ${known}.`);
-  if (more.length > 0) {
-    throw new NoCommandError(
-      `${name} takes no argument without a flag: give ${redacted(more[0]!)} as --database or --data-source.`,
+  const second = commands.map(wordsOf).flatMap(([first, ...more]) => (first === name ? more : []));
+  if (second.length > 0) {
+    throw new ConfigurationError(`${name} needs to be told what to do: one of ${second.join(', ')}.`);
+  }
+  throw new NoCommandError(`There is no command ${redacted(name)}. Known are ${known}.`);
+}
+
+function checkArguments({ name, args = [] }: Command, given: readonly string[]): void {
+  const needed = args.filter(({ many }) => many !== 'any number');
+  if (given.length < needed.length) {
+    throw new ConfigurationError(
+      `${name} needs ${needed.map((one) => one.name).join(' and ')}: ${needed[given.length]!.name} is missing.`,
     );
   }
-  return command;
+  const isOpen = args.at(-1)?.many !== undefined;
+  if (isOpen || given.length <= args.length) return;
+  const stray = redacted(given[args.length]!);
+  throw args.length === 0
+    ? new NoCommandError(
+        `${name} takes no argument without a flag: give ${stray} as --database or --data-source.`,
+      )
+    : new ConfigurationError(
+        `${name} takes ${args.map((one) => one.name).join(' and ')}, and nothing more: ${stray} is too much. What has spaces needs quotes.`,
+      );
 }
 
 function checkOwners(command: Command, flags: Flags, commands: readonly Command[]): void {

@@ -27,13 +27,16 @@ export const DEFAULT_SERVED_DATABASE = 'sqlite:idempotent-mq-broker.sqlite';
 
 export const serveCommand: Command = {
   name: 'serve',
+  summary: 'the broker as a service, for apps with broker: { url }',
   help:
-    `the broker as a service, for apps with broker: { url }. --port ${DEFAULT_PORT}, --host 127.0.0.1 and --schema ensure ` +
-    `unless given; --database ${DEFAULT_SERVED_DATABASE} unless given, a file of the folder in which it is started; ` +
+    `It runs until it is told to stop. --port ${DEFAULT_PORT}, --host 127.0.0.1 and --schema ensure unless given; --database ${DEFAULT_SERVED_DATABASE} unless given, a file of the folder in which it is started; ` +
     '--tokens FILE, a JSON array of who may do what; --durability warn',
   flags: { host: 'value', port: 'value', tokens: 'value', schema: 'value', durability: 'value' },
+  examples: ['serve --database mysql://root:secret@127.0.0.1:3306/broker --port 7788 --tokens tokens.json'],
   defaultDatabase: DEFAULT_SERVED_DATABASE,
-  async run({ options }, { 'table-prefix': tablePrefix, host, port, tokens, schema, durability }) {
+  async run({ dataSource, flags }) {
+    const { 'table-prefix': tablePrefix, host, port, tokens, schema, durability } = flags;
+    const { options } = await dataSource();
     await serve(options, { tablePrefix, host, port, tokens, schema, durability });
   },
 };

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { DataSource } from 'typeorm';
 import { AckMissingError } from '../errors/index.js';
-import type { DedupKey, LibraryConnections } from '../storage/index.js';
+import type { DedupKey, LibraryConnections, ScopeDelivery } from '../storage/index.js';
 import { decodePayload, fingerprintOf } from '../topic/index.js';
 import { type DedupMark, GuardedScope } from '../transaction/index.js';
 import type { Transport } from '../transport/port.js';
@@ -12,7 +12,7 @@ import { findTooOld } from './judge-age.js';
 import { type AckPath, ackPathOf, notProven } from './ack-path.js';
 import { idempotentBatch } from './batch/batch.js';
 import { Verdicts } from './batch/verdicts.js';
-import { idempotentDelivery } from './delivery.js';
+import { idempotentDelivery, scopeDelivery } from './delivery.js';
 import type { HandlerCaller } from './handler-caller.js';
 import type { HeldDelivery } from './held-delivery.js';
 import { noteUnderWay } from './keys-under-way.js';
@@ -30,7 +30,7 @@ export interface ConsumptionDeps {
   sources: Pick<ScenarioSources, 'of' | 'find'>;
   caller: HandlerCaller;
   statementTimeoutMs: number;
-  onStray: (error: Error) => void;
+  onStray: (error: Error, delivery?: ScopeDelivery) => void;
 }
 
 /**
@@ -111,6 +111,7 @@ async function openScope(
 ): Promise<GuardedScope> {
   const scope = await GuardedScope.open(connections, {
     name: `${consumer.name} for ${held.bizId}`,
+    delivery: scopeDelivery(consumer, held),
     kind: 'handler',
     waitMs: statementTimeoutMs,
     signal: held.signal,

@@ -6,10 +6,12 @@ import {
   InvalidOptionError,
   describeError,
   describeErrorAtLength,
+  describeErrorCode,
 } from '../errors/index.js';
 import type { IdempotentMqEvents, DeadLetterReason } from '../events/index.js';
 import { backoffMs } from '../waiting/index.js';
 import { ping, withDeadline } from '../storage/index.js';
+import type { GuardedTracing } from '../tracing/index.js';
 import { errorsAtNoCost, withError } from './attempt-history.js';
 import { consumeBatchAtLeastOnce } from './batch/consume-batch-at-least-once.js';
 import { consumeAtLeastOnce } from './consume-at-least-once.js';
@@ -20,9 +22,11 @@ import type { Outcome } from './outcome.js';
 import { consumeSlice } from './slice/consume-slice.js';
 import type { SliceResult } from './slice/manner.js';
 import { contentionDelayMs, isWorthRetrying, type RetryIfMisbehaviour } from './retry-policy.js';
+import { attemptInSpan, beginSpan, endSpan, noteOutcome, togetherSpan } from './traced-delivery.js';
 
 export interface ProcessorDeps extends ConsumptionDeps {
   events: IdempotentMqEvents;
+  tracing?: GuardedTracing | undefined;
 }
 
 interface ProcessOptions {
@@ -59,8 +63,13 @@ export class DeliveryProcessor {
 
   /** @returns whether the handler could be run, or was rightly not */
   async process(held: HeldDelivery, options: ProcessOptions): Promise<boolean> {
+    beginSpan(this.deps.tracing, this.consumer, held);
     if (!held.isExpired) this.tellDelivered(held);
-    return this.runAlone(held, options);
+    try {
+      return await this.runAlone(held, options);
+    } finally {
+      held.span?.end();
+    }
   }
 
   /**
@@ -70,11 +79,16 @@ export class DeliveryProcessor {
    * @returns whether all could be run, or were rightly not
    */
   async processSlice(slice: readonly HeldDelivery[], options: ProcessOptions): Promise<boolean> {
+    for (const held of slice) beginSpan(this.deps.tracing, this.consumer, held);
     for (const held of slice) if (!held.isExpired) this.tellDelivered(held);
-    const results = await this.runTogether(slice, options);
-    const failure = results.find(({ status }) => status === 'rejected');
-    if (failure?.status === 'rejected') throw failure.reason;
-    return results.every((result) => result.status === 'fulfilled' && result.value);
+    try {
+      const results = await this.runTogether(slice, options);
+      const failure = results.find(({ status }) => status === 'rejected');
+      if (failure?.status === 'rejected') throw failure.reason;
+      return results.every((result) => result.status === 'fulfilled' && result.value);
+    } finally {
+      for (const { span } of slice) span?.end();
+    }
   }
 
   private async runTogether(
@@ -98,6 +112,11 @@ export class DeliveryProcessor {
   }
 
   private attemptOf(several: readonly HeldDelivery[]): Promise<SliceResult> {
+    const span = togetherSpan(this.deps.tracing, this.consumer, several);
+    return span ? attemptInSpan(span, several, () => this.consume(several)) : this.consume(several);
+  }
+
+  private consume(several: readonly HeldDelivery[]): Promise<SliceResult> {
     return this.consumer.kind === 'idempotent'
       ? consumeSlice(this.deps, this.consumer, several)
       : consumeBatchAtLeastOnce(this.deps, this.consumer, several);
@@ -111,7 +130,8 @@ export class DeliveryProcessor {
         this.deps.transport.colocated ? '' : OUTCOME_UNKNOWN
       }`,
     );
-    await this.deadLetter(held, 'process-lost', error);
+    beginSpan(this.deps.tracing, this.consumer, held);
+    await this.deadLetter(held, 'process-lost', error).finally(() => held.span?.end(error));
   }
 
   private expired(held: HeldDelivery): Promise<void> {
@@ -153,7 +173,8 @@ export class DeliveryProcessor {
       await this.expired(held);
       return true;
     }
-    return this.settleAttempt(held, await this.attempt(held), options);
+    const outcome = held.span ? held.span.run(() => this.attempt(held)) : this.attempt(held);
+    return this.settleAttempt(held, await outcome, options);
   }
 
   private async settleAttempt(
@@ -163,7 +184,12 @@ export class DeliveryProcessor {
   ): Promise<boolean> {
     const about = { handler: this.consumer.name, bizId: held.bizId };
     const settling = { stopping, onNotRun: (error: unknown) => onNotRun(error, about) };
-    await this.settle(held, withoutItsFault(held, outcome), settling);
+    const rightly = withoutItsFault(held, outcome);
+    try {
+      await this.settle(held, rightly, settling);
+    } finally {
+      endSpan(held, rightly);
+    }
     return !NOT_RUN.has(outcome.kind);
   }
 
@@ -341,12 +367,18 @@ export class DeliveryProcessor {
 
   private about(error: unknown) {
     const { name: handler } = this.consumer;
-    return { handler, error: describeError(error), stack: describeErrorAtLength(error) };
+    return {
+      handler,
+      error: describeError(error),
+      stack: describeErrorAtLength(error),
+      code: describeErrorCode(error),
+    };
   }
 
   private emit(held: HeldDelivery, event: DeliveryEvent): void {
     const { topic, options } = this.consumer;
     this.deps.events.emit({ ...event, topic: topic.name, group: options.group, bizId: held.bizId });
+    noteOutcome(held, event);
   }
 }
 
@@ -380,6 +412,7 @@ interface AboutError {
   handler: string;
   error: string;
   stack: string;
+  code: string | undefined;
 }
 
 /** A handler that failed because it was told to stop has not failed. What a lost lease costs is for the broker to count. */

@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import { LeaseLostError } from '../errors/index.js';
+import type { ScopeDelivery } from '../storage/index.js';
 import type { AnyTopic, PayloadOf } from '../topic/index.js';
 import type { DiscoveredConsumer } from './consumer.explorer.js';
 import { type Acked, AtLeastOnceDelivery, DeliveryContext } from './delivery-context.js';
@@ -16,6 +17,13 @@ export function partsOf(held: HeldDelivery) {
     headers: held.headers,
     publishedAt: held.claimed.landedAt,
   };
+}
+
+export function scopeDelivery(
+  { name, options, topic }: DiscoveredConsumer,
+  { bizId }: HeldDelivery,
+): ScopeDelivery {
+  return { consumer: name, group: options.group, topic: topic.name, bizId };
 }
 
 /** What the handlers of both kinds see of one that comes alone. */

@@ -1,5 +1,6 @@
 import { LeaseLostError } from '../errors/index.js';
 import { decodeHeaders } from '../topic/index.js';
+import type { GuardedSpan } from '../tracing/index.js';
 import type { ClaimedDelivery } from '../transport/port.js';
 import { Stoppable } from './stoppable.js';
 
@@ -10,6 +11,8 @@ export class HeldDelivery extends Stoppable {
   readonly orderingKey: string | undefined;
   /** Past the handler: its last statements are on their way, and may hold the delivery's row. */
   settling = false;
+  /** That of its attempt, where somebody traces. */
+  span: GuardedSpan | undefined;
   private readonly claimedAt = { monotonicMs: performance.now(), wallMs: Date.now() };
 
   /** When its lease was last known to be renewed, or given, at the latest. */
@@ -35,6 +38,11 @@ export class HeldDelivery extends Stoppable {
   /** Decoded in the attempt, which answers for what can't be read. */
   get headers(): ReadonlyMap<string, string> {
     return decodeHeaders(this.claimed.headers);
+  }
+
+  /** When its claim was answered, by this process's clock. */
+  get claimedAtWall(): Date {
+    return new Date(this.claimedAt.wallMs);
   }
 
   /** Since its claim was answered, in milliseconds. */

@@ -1,3 +1,5 @@
+import { errorCode } from './idempotent-mq.error.js';
+
 const MAX_LENGTH = 2_000;
 
 /** An error in one line, however hostile what was thrown is: never throws, never longer than 2,000 characters. */
@@ -9,6 +11,12 @@ export function describeError(error: unknown): string {
 export function describeErrorAtLength(error: unknown): string {
   const stack = attempt(() => (error instanceof Error ? error.stack : undefined));
   return cut(typeof stack === 'string' ? stack : describeError(error));
+}
+
+/** Its `code`, as `errorCode` finds it, however hostile what was thrown is: never throws. */
+export function describeErrorCode(error: unknown): string | undefined {
+  const code = attempt(() => errorCode(error));
+  return code === undefined ? undefined : cut(code);
 }
 
 function render(error: unknown): string {

@@ -4,3 +4,4 @@ export * from './publishing.errors.js';
 export * from './consuming.errors.js';
 export * from './transaction.errors.js';
 export * from './describe-error.js';
+export * from './printable.js';

@@ -23,6 +23,8 @@ interface AboutHandler {
   handler: string;
   /** The error with its stack. */
   stack: string;
+  /** Its `code`, if it is an error of this library or of a driver: what can be counted. */
+  code?: string | undefined;
 }
 
 /** What happened, for logs, metrics and tests. Where a delivery is meant, it says whose. */

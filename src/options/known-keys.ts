@@ -16,6 +16,7 @@ const KNOWN: Record<string, readonly string[]> = {
     'shutdownTimeoutMs',
     'statementTimeoutMs',
     'sqlite',
+    'tracing',
   ],
   broker: ['dataSource', 'url', 'token', 'timeoutMs', 'engine', 'through'],
   relay: ['batch', 'ackTimeoutMs', 'pollMs', 'delayMs', 'maxDelayMs'],

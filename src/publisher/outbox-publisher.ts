@@ -7,7 +7,8 @@ import {
   errorCode,
 } from '../errors/index.js';
 import { currentScope, outsideTransaction } from '../transaction/index.js';
-import type { OutgoingMessage, PublishTarget } from '../transport/port.js';
+import type { GuardedSpan, GuardedTracing } from '../tracing/index.js';
+import type { OutgoingMessage, PublishTarget, Timing } from '../transport/port.js';
 import {
   type PayloadLimits,
   type PublishedBy,
@@ -20,6 +21,7 @@ import {
   encodeOrderingKey,
   encodePayload,
   validatePayload,
+  withContext,
 } from '../topic/index.js';
 import { InnerMsgIds } from './inner-msg-id.js';
 import { type JoinOptions, joinedRunner } from './joined-transaction.js';
@@ -36,6 +38,9 @@ export interface OutboxPublisherOptions extends JoinOptions {
   limits: PayloadLimits;
   /** The broker's name, where its transport declares `ordersKeys: false`. */
   unordered?: string | undefined;
+  /** Whether the target is an outbox, for a relay to send from. */
+  toOutbox?: boolean;
+  tracing?: GuardedTracing | undefined;
 }
 
 /**
@@ -118,6 +123,32 @@ export class OutboxPublisher {
     const timing = timingOf(call, options);
     // Before anything is awaited: an un-awaited publish must see transaction and payload as they were when it was called.
     const encoded = this.encode(call, topic, payloads, options, keyOf);
+    const span = this.spanOf(topic, encoded);
+    if (!span) return void (await this.write(call, topic, encoded, options, timing));
+    const headers = withContext(encoded[0]!.headers, span.context());
+    const traced = encoded.map((message) => ({ ...message, headers }));
+    await span.during(
+      () => this.write(call, topic, traced, options, timing),
+      ([first, ...others]) => (first && others.length === 0 ? { bizId: first.bizId.toString('utf8') } : {}),
+    );
+  }
+
+  /** What is published of nothing has none. */
+  private spanOf(topic: AnyTopic, encoded: readonly Encoded[]): GuardedSpan | undefined {
+    const { tracing, toOutbox = false } = this.options;
+    const { length: count } = encoded;
+    if (!tracing || count === 0) return undefined;
+    const innerMsgId = count === 1 ? encoded[0]!.innerMsgId.toString('hex') : undefined;
+    return tracing.publish({ topic: topic.name, count, innerMsgId, toOutbox });
+  }
+
+  private async write(
+    call: PublishCall,
+    topic: AnyTopic,
+    encoded: readonly Encoded[],
+    options: PublishOptions,
+    timing: Timing,
+  ): Promise<readonly OutgoingMessage[]> {
     let messages: readonly OutgoingMessage[] = [];
     await this.within(
       call,
@@ -128,6 +159,7 @@ export class OutboxPublisher {
         messages = await identify(call, topic, encoded);
       },
     );
+    return messages;
   }
 
   /** In the transaction that is given or found when this is called. */

@@ -12,7 +12,7 @@ export interface JoinTransactionOptions {
 }
 
 export interface PublishOptions extends JoinTransactionOptions, TimingOptions {
-  /** Strings that travel beside the payload, 16 KiB at most. */
+  /** Strings that travel beside the payload, 16 KiB at most. No name begins with `mq-`. */
   headers?: HeadersInput;
   /**
    * What the message is about, such as `account-7`: each group handles the messages of one topic and key one at a time, and

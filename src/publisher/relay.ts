@@ -2,11 +2,13 @@ import { describeError, describeValue } from '../errors/index.js';
 import type { IdempotentMqEvents } from '../events/index.js';
 import type { LeasedRow } from '../storage/index.js';
 import { inCleanContext } from '../transaction/index.js';
+import type { GuardedTracing } from '../tracing/index.js';
 import type { Acceptance, SendAnswer, Transport } from '../transport/port.js';
 import { type BackoffOptions, PollPace, WakeUp, backoffMs } from '../waiting/index.js';
 import { type Patience, answerWithin } from './answer-within.js';
 import type { OutboxClaim, OutboxClaims } from './outbox-claims.js';
 import { Shipments } from './shipments.js';
+import { TracedShipment } from './traced-shipment.js';
 
 export interface RelayOptions {
   /** Most messages of one shipment. */
@@ -17,6 +19,7 @@ export interface RelayOptions {
   retry: BackoffOptions;
   /** How often an idle relay looks, in milliseconds. */
   pollMs: number;
+  tracing?: GuardedTracing | undefined;
 }
 
 interface Known {
@@ -74,6 +77,10 @@ export class Relay {
     inCleanContext(() => {
       this.loop = this.run();
     });
+  }
+
+  get isRunning(): boolean {
+    return this.loop !== undefined && !this.stopped.signal.aborted;
   }
 
   /**
@@ -237,6 +244,8 @@ export class Relay {
   private async ship(claim: OutboxClaim, rows: readonly LeasedRow[]): Promise<number> {
     const { origin, claims } = claim;
     for (const row of rows) this.events.emit({ type: 'sent', sends: row.sends, ...aboutMessage(row) });
+    const { tracing } = this.options;
+    const traced = tracing && new TracedShipment(tracing, rows);
     let answers: SendAnswer[];
     try {
       const shipment = { origin, claims, messages: rows };
@@ -244,10 +253,12 @@ export class Relay {
         answersFor(rows, await answerWithin('ACK', this.transport.send(shipment), this.patience)),
       );
     } catch (error) {
+      traced?.unanswered(error);
       // Nobody knows what became of it. The same ids again are no second message.
       await this.sendAgain(claim, rows, error);
       throw error;
     }
+    traced?.answered(answers);
     // With what it lands, the broker notes how far this outbox has come.
     if (this.known) this.known.acceptance = { ...this.known.acceptance, knownClaims: claims };
     const acknowledged = rows.filter((_, i) => isAck(answers[i]));

@@ -1,5 +1,5 @@
 import type { BrokerService } from '../broker/index.js';
-import { encodeHeaders, encodeOrderingKey } from '../topic/index.js';
+import { encodeEntries, encodeOrderingKey } from '../topic/index.js';
 import {
   type AdminCall,
   type AnswerOf,
@@ -229,12 +229,12 @@ function checkMessage({ bizId, orderingKey, body, headers }: SentMessageJson, i:
   encodeBizId(bizId, `messages.${i}.bizId must be`);
   if (orderingKey !== undefined) encodeOrderingKey(`messages.${i}.orderingKey`, orderingKey);
   if (headers) {
-    const pairs = new Map(headers as [string, string][]);
+    const pairs = headers as [string, string][];
     // They are stored as they come, and a Map would have the last of them alone.
-    if (pairs.size < headers.length) {
+    if (new Map(pairs).size < pairs.length) {
       throw new Problem('REQUEST_INVALID', `messages.${i}.headers has a name twice.`);
     }
-    encodeHeaders(pairs);
+    encodeEntries(pairs);
   }
   checkJsonText(`messages.${i}.body`, body);
 }

@@ -1,10 +1,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { DataSource, EntityManager } from 'typeorm';
+import type { ScopeDelivery } from '../storage/index.js';
 
 /** The transaction that the running code is in, as far as this library knows. */
 export interface AmbientScope {
   /** For messages: what runs here, `group card-issuing of topic payment.succeeded`, say. */
   readonly name: string;
+  /** The very object with which the scope was asked for. */
+  readonly delivery: ScopeDelivery | undefined;
   readonly manager: EntityManager;
   /** The app's DataSource that the scope's manager stands for. */
   readonly dataSource: DataSource;

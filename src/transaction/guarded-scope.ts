@@ -6,6 +6,7 @@ import {
   type Database,
   type LibraryConnections,
   type MarkedRows,
+  type ScopeDelivery,
   type ScopeRequest,
   type ScopeRunner,
   commit,
@@ -28,8 +29,8 @@ export interface GuardedScopeOptions extends ScopeRequest {
   /** The app's DataSource that this scope's manager stands for. */
   dataSource: DataSource;
   statementTimeoutMs: number;
-  /** Hears of statements that came after the handler had ended, and of what failed after the COMMIT. */
-  onStray: (error: Error) => void;
+  /** Hears of statements that came after the handler had ended, and of what failed after the COMMIT; and whose they were. */
+  onStray: (error: Error, delivery?: ScopeDelivery) => void;
 }
 
 const HANDLER_ENDED = 'its handler has returned or thrown';
@@ -43,6 +44,7 @@ const afterCommit = new AsyncLocalStorage<true>();
  */
 export class GuardedScope implements AmbientScope {
   readonly name: string;
+  readonly delivery: ScopeDelivery | undefined;
   readonly dataSource: DataSource;
   readonly signal: AbortSignal;
   readonly manager: EntityManager;
@@ -83,6 +85,7 @@ export class GuardedScope implements AmbientScope {
     private readonly options: GuardedScopeOptions,
   ) {
     this.name = options.name;
+    this.delivery = options.delivery;
     this.dataSource = options.dataSource;
     this.signal = options.signal;
     this.session = new SessionWatch(this.name, database.dialect, connection.inTransaction?.bind(connection));
@@ -182,6 +185,7 @@ export class GuardedScope implements AmbientScope {
         new Error(`${this.name} has committed, but a subscriber failed after it: ${describeError(cause)}`, {
           cause,
         }),
+        this.delivery,
       );
     }
   }
@@ -288,7 +292,7 @@ export class GuardedScope implements AmbientScope {
   private stray(): Promise<never> {
     const why = this.over ?? 'the handler that sent it has returned, and the next one runs';
     this.strayed = furtherStatement(`${this.name} is over (${why})`);
-    this.options.onStray(this.strayed);
+    this.options.onStray(this.strayed, this.delivery);
     return neverSettling();
   }
 
@@ -337,7 +341,7 @@ export class GuardedScope implements AmbientScope {
       { cause },
     );
     this.session.doom(error);
-    if (this.over) this.options.onStray(error);
+    if (this.over) this.options.onStray(error, this.delivery);
   }
 
   /** When it is over, the library itself has ended the transaction. */

@@ -1,4 +1,5 @@
 import { type Static, type TSchema, Type as T } from '@sinclair/typebox';
+import { MAX_HEADERS } from '../topic/index.js';
 import { UUID, UUID_V7 } from './uuid.js';
 
 /** What goes over the wire, field by field. docs/protocol.md tells it in prose; the OpenAPI document is made of this. */
@@ -16,7 +17,6 @@ export const MAX_LEASES = 5_000;
 export const MAX_CLAIM = 5_000;
 export const MAX_WAIT_MS = 60_000;
 const MAX_WAITED_FOR = 1_000;
-const MAX_HEADERS = 1_000;
 const MAX_TEXT = 255;
 /** Of a delivery's attempts; the library keeps 20, of 2,000 characters each. */
 const MAX_ERRORS = 100;
@@ -67,7 +67,8 @@ const Key = T.String({
 
 const Headers = T.Array(T.Array(T.String(), { minItems: 2, maxItems: 2 }), {
   maxItems: MAX_HEADERS,
-  description: 'Pairs of a name and a value, in their order. 16 KiB at most.',
+  description:
+    'Pairs of a name and a value, in their order. 16 KiB at most. Names that begin with mq- are not the business’s.',
 });
 
 export const SentMessageSchema = request({

@@ -299,6 +299,17 @@ const corruptions: Corruption[] = [
     found: ['scenario-missing mq_dedup_kept'],
   },
   {
+    name: 'the name of a database that is gone',
+    business: [`DELETE FROM mq_outbox_origin`],
+    found: ['origin-missing mq_outbox_origin'],
+  },
+  {
+    name: 'the name of a broker that is gone',
+    only: 'a broker apart',
+    broker: [`DELETE FROM mq_outbox_origin`],
+    found: ['origin-missing mq_outbox_origin'],
+  },
+  {
     name: 'a dedup row that is not finished',
     business: [`UPDATE mq_dedup SET result = X'00' WHERE biz_id = 'P-1'`],
     found: ['dedup-torn mq_dedup P-1'],

@@ -197,6 +197,6 @@ describe('nestjs-idempotent-mq audit', () => {
   it('keeps its flags to itself', async () => {
     const { code, stderr } = await runCli(['migrate', '--database', urlOf(database), '--json']);
     expect(code).toBe(2);
-    expect(stderr).toContain('--json belongs to the command audit, not to migrate');
+    expect(stderr).toMatch(/--json belongs to the command .* or audit, not to migrate/);
   });
 });

@@ -26,11 +26,11 @@ describe('the command line', () => {
   });
 
   it.each<[string, string[], RegExp]>([
-    ['no command', [], /^A command is missing: one of migrate, outbox-restored/],
+    ['no command', [], /^A command is missing: one of status, find, dead-letters list/],
     [
       'a command that it has not',
       ['rollback'],
-      /^There is no command rollback\. Known are migrate, outbox-restored/,
+      /^There is no command rollback\. Known are status, find, dead-letters list/,
     ],
     ['a database without a flag', ['migrate', 'mysql://me:S3cret@host/shop'], /^migrate takes .*--database/],
   ])('says what is wrong with %s, and how it is used', async (_, args, message) => {

@@ -33,7 +33,7 @@ import { eventsOf } from './seen-events.js';
 
 /** The code of the README and of the guides is cut out of files in examples/, which run here. */
 describe('the code of the README and of the guides', () => {
-  const regions = ['readme', 'testing', 'contract', 'transports', 'event-pattern', 'scaling']
+  const regions = ['readme', 'testing', 'contract', 'transports', 'event-pattern', 'scaling', 'tracing']
     .map((folder) => `examples/${folder}`)
     .flatMap(filesBelow)
     .flatMap(regionsOf);
@@ -44,6 +44,7 @@ describe('the code of the README and of the guides', () => {
     'docs/operations.md',
     'docs/scaling.md',
     'docs/testing.md',
+    'docs/tracing.md',
     'docs/transactions-of-other-libraries.md',
     'docs/transports.md',
   ];
@@ -378,6 +379,7 @@ function regionsOf(path: string): string[] {
       .replace(new RegExp(`^${indent}`, 'gm'), '')
       .replaceAll(`'../../src/index.js'`, `'nestjs-idempotent-mq'`)
       .replaceAll(`'../../src/testing/index.js'`, `'nestjs-idempotent-mq/testing'`)
-      .replaceAll(`'../../src/rabbitmq/index.js'`, `'nestjs-idempotent-mq/rabbitmq'`),
+      .replaceAll(`'../../src/rabbitmq/index.js'`, `'nestjs-idempotent-mq/rabbitmq'`)
+      .replaceAll(`'../../src/opentelemetry/index.js'`, `'nestjs-idempotent-mq/opentelemetry'`),
   );
 }

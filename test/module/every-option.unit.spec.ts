@@ -71,6 +71,18 @@ describe('forRoot', () => {
     expect(forRoot(nested(option, value))).toThrow(`(got ${shown})`);
   });
 
+  it.each([
+    ['true', true, 'the boolean true'],
+    ['something else', { publish: () => undefined }, 'an object'],
+    ['null', null, 'null'],
+  ])('refuses what traces nothing: %s', (_, value, shown) => {
+    expect(forRoot({ tracing: value })).toThrow(
+      expect.objectContaining({ code: 'OPTIONS_INVALID', option: 'tracing' }),
+    );
+    expect(forRoot({ tracing: value })).toThrow(/must be what openTelemetryTracing\(\) .* returns/);
+    expect(forRoot({ tracing: value })).toThrow(`(got ${shown}`);
+  });
+
   it.each(['', 'roles.', 'consumers.', 'consumers.retry.', 'payload.', 'retention.', 'sqlite.'])(
     'refuses %ssomething that it does not know, and says what it knows',
     (room) => {

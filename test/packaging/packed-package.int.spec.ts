@@ -116,7 +116,7 @@ describe('the packed package', () => {
     await ended;
   }, 120_000);
 
-  it.each(['testing', 'rabbitmq'])('has the entry point %s in both formats', (entry) => {
+  it.each(['testing', 'rabbitmq', 'opentelemetry'])('has the entry point %s in both formats', (entry) => {
     const name = `nestjs-idempotent-mq/${entry}`;
     const [imported, required] = [
       `console.log(Object.keys(await import('${name}')).length > 0)`,

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { type TestedRuntime, runtimeOf } from '../../src/testing/harness/runtime-of.js';
-import { type MatrixRun, crashMatrix } from '../../src/testing/index.js';
+import { type MatrixRun, MqTestHarness, crashMatrix } from '../../src/testing/index.js';
 import { type TestApp, startApp } from '../support/app.js';
 import { CardRow, CardTable, PaymentSucceeded, payment } from '../support/cards.js';
 import { AccountTable, Correct } from './seeded-bugs.js';
@@ -14,6 +14,7 @@ jest.setTimeout(180_000);
 function handsOn(runtime: TestedRuntime) {
   const { transport, outbox, connections, brokerConnections, caller, logger, events, dataSource } = runtime;
   const touched = {
+    runtime,
     ...{ transport, colocated: transport.colocated, outbox, connections, brokerConnections },
     ...{ caller, logger, events },
   };
@@ -27,7 +28,7 @@ function handsOn(runtime: TestedRuntime) {
   return { methods, listeners: [...observers], subscribers: [...dataSource.subscribers] };
 }
 
-describe.each(SHAPES)('crashMatrix on sqlite, %s', (shape) => {
+describe.each(SHAPES)('the testing kit on sqlite, %s:', (shape) => {
   let place: Place;
   let app: TestApp;
 
@@ -40,19 +41,23 @@ describe.each(SHAPES)('crashMatrix on sqlite, %s', (shape) => {
     await place.drop();
   });
 
+  const start = async () => {
+    app = await startApp(place.database, {
+      entities: [CardTable, AccountTable],
+      providers: [Correct],
+      options: { ...place.options, consumers: { pollMs: 10 } },
+    });
+    return runtimeOf(app.nest);
+  };
+
   const cards = ({ id }: MatrixRun) =>
     app.dataSource.getRepository(CardRow).countBy({ paymentId: `${id}/card` });
 
   it.each([
     ['passed', cards],
     ['failed', () => 'nothing of the run'],
-  ])('has no hand in the app any more when it has %s', async (verdict, observe) => {
-    app = await startApp(place.database, {
-      entities: [CardTable, AccountTable],
-      providers: [Correct],
-      options: { ...place.options, consumers: { pollMs: 10 } },
-    });
-    const runtime = runtimeOf(app.nest);
+  ])('crashMatrix has no hand in the app any more when it has %s', async (verdict, observe) => {
+    const runtime = await start();
     const before = handsOn(runtime);
     let during: unknown;
     const publish = ({ id }: MatrixRun) => {
@@ -67,6 +72,25 @@ describe.each(SHAPES)('crashMatrix on sqlite, %s', (shape) => {
 
     expect(ended).toBe(verdict);
     expect(during).not.toEqual(before);
+    expect(handsOn(runtime)).toEqual(before);
+  });
+
+  it('harnesses of one app are closed one by one, and disturb neither the others nor the app', async () => {
+    const runtime = await start();
+    const before = handsOn(runtime);
+    const [first, second] = [new MqTestHarness(app.nest), new MqTestHarness(app.nest)];
+    first.loseNextAck(5);
+    first.close();
+    await app.outbox.publish(PaymentSucceeded, payment('P-1'), { standalone: true });
+    await second.drain({ timeoutMs: 30_000 });
+    first.expectNotPublished(PaymentSucceeded);
+    second.expectPublished(PaymentSucceeded, { bizId: 'P-1', times: 1 });
+    const repeats = () => app.seen.filter(({ type }) => type === 'duplicate-absorbed').length;
+    expect(repeats()).toBe(0);
+    expect(await second.redeliver(PaymentSucceeded)).toBe(1);
+    await second.drain({ timeoutMs: 30_000 });
+    expect(repeats()).toBe(1);
+    for (const harness of [second, first]) harness.close();
     expect(handsOn(runtime)).toEqual(before);
   });
 });

@@ -64,6 +64,11 @@ describe('crashMatrix', () => {
       { observe: () => undefined },
       /observe sees nothing of what was published: .* undefined/,
     ],
+    [
+      'asks whether there is one',
+      { observe: async ({ id }) => (await cards({ id: `${id}/card` })) > 0 },
+      /observe returned true, which is the same for one effect and for two/,
+    ],
     ['observes what is no number', { observe: () => NaN }, /observe sees nothing of what was published/],
     [
       'observes a promise',

@@ -1,7 +1,13 @@
 import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { type HeadersInput, InvalidPayloadError } from '../../src/index.js';
-import { decodeHeaders, encodeHeaders } from '../../src/topic/index.js';
+import {
+  contextOf,
+  decodeHeaders,
+  encodeEntries,
+  encodeHeaders,
+  withContext,
+} from '../../src/topic/index.js';
 
 const roundTrip = (headers: HeadersInput | undefined) => decodeHeaders(encodeHeaders(headers));
 
@@ -52,6 +58,7 @@ describe('headers', () => {
     ['a list', { tags: ['a'] }, 'Header tags must be a string (got an array ['],
     ['no name', { '': 'x' }, "A header's name must be a non-empty string"],
     ['a name __proto__', new Map([['__proto__', 'x']]), '__proto__'],
+    ["a name of the library's own", { 'mq-traceparent': 'x' }, "Header mq-traceparent can't be given"],
     ['a name that is no string', new Map([[1, 'x']]), 'got the number 1'],
     ['null', null, 'The headers must be a Map or an object'],
     ['a text', 'x-tenant: 1', 'The headers must be a Map or an object'],
@@ -62,5 +69,53 @@ describe('headers', () => {
     const attempt = () => encodeHeaders(headers as never);
     expect(attempt).toThrow(InvalidPayloadError);
     expect(attempt).toThrow(message);
+  });
+});
+
+describe('what travels beside the headers', () => {
+  const CONTEXT = [
+    ['traceparent', '00-1-2-01'],
+    ['tracestate', 'a=1'],
+  ] as const;
+
+  it.each([
+    ['headers', { traceparent: "the business's own" }],
+    ['none', undefined],
+  ])('comes back by itself, and the headers without it: %s', (_, headers) => {
+    const bytes = withContext(encodeHeaders(headers), CONTEXT);
+    expect([...contextOf(bytes)]).toEqual(CONTEXT);
+    expect([...decodeHeaders(bytes)]).toEqual(Object.entries(headers ?? {}));
+  });
+
+  it('is nothing where nothing is to travel', () => {
+    expect(withContext(null, [])).toBeNull();
+    expect(contextOf(null).size).toBe(0);
+  });
+
+  it.each(['{"a":', '{}', '[1]', 'null'])('is nothing where the headers cannot be read: %s', (stored) => {
+    expect(contextOf(Buffer.from(stored)).size).toBe(0);
+  });
+
+  it('is taken from another process as it comes', () => {
+    const bytes = encodeEntries([
+      ['a', '1'],
+      ['mq-traceparent', '00-1-2-01'],
+    ]);
+    expect([...contextOf(bytes)]).toEqual([['traceparent', '00-1-2-01']]);
+  });
+
+  it('leaves out what there is no room for, and takes the rest', () => {
+    const headers = { big: 'x'.repeat(16 * 1024 - 100) };
+    const baggage = ['baggage', 'y'.repeat(100)] as const;
+    const bytes = withContext(encodeHeaders(headers), [baggage, CONTEXT[0]]);
+    expect([...contextOf(bytes)]).toEqual([CONTEXT[0]]);
+    expect([...decodeHeaders(bytes)]).toEqual(Object.entries(headers));
+    expect(bytes!.length).toBeLessThanOrEqual(16 * 1024);
+  });
+
+  it('leaves out what would be one header too many for a service', () => {
+    const headers = Object.fromEntries(Array.from({ length: 999 }, (_, i) => [String(i), '']));
+    const bytes = withContext(encodeHeaders(headers), CONTEXT);
+    expect([...contextOf(bytes)]).toEqual([CONTEXT[0]]);
   });
 });

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { ClaimedDelivery, SentMessage, Subscription, Transport } from '../../src/index.js';
 import { type ContractWorld, transportContract } from '../../src/testing/index.js';
+import { OWN_BROKER } from '../../src/transport/capabilities.js';
 import { InnerMsgIds } from '../../src/publisher/inner-msg-id.js';
 import { localWorld } from './worlds.js';
 
@@ -116,6 +117,30 @@ const VARIANTS: Record<string, { breaks: Breaking; caughtBy: string }> = {
     },
     caughtBy: 'what one claim was given, no other is while it is held',
   },
+  'knows in each process only what that one was given': {
+    breaks: (broker) => {
+      const given = new Set<number>();
+      return {
+        async claim(claim) {
+          const answer = await broker.claim(claim);
+          for (const delivery of answer.deliveries) await broker.giveBack(delivery, 0);
+          const deliveries = answer.deliveries.filter(({ seq }) => !given.has(seq));
+          for (const { seq } of deliveries) given.add(seq);
+          return { ...answer, deliveries };
+        },
+      };
+    },
+    caughtBy: 'what one process was given, no other of its group is while it is held',
+  },
+  'gives each process of a group a copy': {
+    breaks: (broker) => {
+      const ownName = randomBytes(4).toString('hex');
+      return {
+        subscribe: ({ group, ...request }) => broker.subscribe({ ...request, group: `${group}-${ownName}` }),
+      };
+    },
+    caughtBy: 'what is sent to a group of two processes comes to one of them',
+  },
   'lands a repeat as a message of its own': {
     breaks: (broker) => {
       const ids = new InnerMsgIds();
@@ -135,6 +160,12 @@ const VARIANTS: Record<string, { breaks: Breaking; caughtBy: string }> = {
     }),
     caughtBy: 'what is to be retried comes again after its time, with its attempts',
   },
+  'forgets what earlier attempts left behind': {
+    breaks: (broker) => ({
+      retryLater: (held, attempt, delayMs) => broker.retryLater(held, { ...attempt, errors: null }, delayMs),
+    }),
+    caughtBy: 'what is to be retried comes again after its time, with its attempts',
+  },
   'tries a failure again at once': {
     breaks: (broker) => ({ retryLater: (held, attempt) => broker.retryLater(held, attempt, 0) }),
     caughtBy: 'what is to be retried comes again after its time, with its attempts',
@@ -145,6 +176,15 @@ const VARIANTS: Record<string, { breaks: Breaking; caughtBy: string }> = {
   },
   'takes an ACK from anybody': {
     breaks: (broker) => ({ acknowledge: async (held) => (await broker.acknowledge(held)) || true }),
+    caughtBy: 'an ACK of who has lost the delivery is not taken',
+  },
+  'fails at an ACK that comes too late': {
+    breaks: (broker) => ({
+      async acknowledge(held) {
+        if (await broker.acknowledge(held)) return true;
+        throw new TypeError("Cannot read properties of undefined (reading 'ack')");
+      },
+    }),
     caughtBy: 'an ACK of who has lost the delivery is not taken',
   },
   'hands out a dead letter again': {
@@ -182,6 +222,7 @@ async function brokenWorld(breaks: Breaking): Promise<ContractWorld> {
     ...world,
     transport: breaking(world.transport),
     restart: async () => breaking(await world.restart()),
+    another: async () => breaking(await world.another()),
   };
 }
 
@@ -191,6 +232,19 @@ describe('a transport that', () => {
     const checks = transportContract(open, { patienceMs: 1_500, settleMs: 100, leaseMs: 200 });
     const check = checks.find(({ name }) => name === caughtBy);
     await expect(check!.run()).rejects.toThrow('The transport breaks its contract');
+  });
+
+  it('does not promise something passes nothing of it', async () => {
+    const capabilities = { ...OWN_BROKER, ordersKeys: false };
+    const open = async () => {
+      const world = await localWorld('sqlite');
+      return { ...world, transport: { ...world.transport, capabilities } };
+    };
+    const ofKeys = transportContract(open).filter(({ only }) => only === 'ordersKeys');
+    expect(ofKeys.map(({ applies }) => applies(capabilities))).toEqual([false, false]);
+    expect(ofKeys.map(({ applies }) => applies(OWN_BROKER))).toEqual([true, true]);
+    for (const { run } of ofKeys)
+      await expect(run()).rejects.toThrow('declare ordersKeys, and this one does not');
   });
 
   it('each promise is one that some broken transport breaks', () => {

@@ -1,18 +1,35 @@
+import { RABBITMQ_CAPABILITIES } from '../../src/rabbitmq/rabbitmq.engine.js';
 import { transportContract } from '../../src/testing/index.js';
+import { OWN_BROKER } from '../../src/transport/capabilities.js';
 import { engines } from '../support/engines.js';
 import { rabbitmqUrl } from '../support/rabbitmq.js';
 import { localWorld, rabbitmqWorld, serviceWorld } from './worlds.js';
 
 // Property: every transport that the library has keeps the contract of transports.
 
-const TRANSPORTS = { local: localWorld, service: serviceWorld, rabbitmq: rabbitmqWorld };
+const TRANSPORTS = {
+  local: { open: localWorld, capabilities: OWN_BROKER },
+  service: { open: serviceWorld, capabilities: OWN_BROKER },
+  rabbitmq: { open: rabbitmqWorld, capabilities: RABBITMQ_CAPABILITIES },
+};
 
 describe.each(engines)('on %s', (engine) => {
-  describe.each(Object.entries(TRANSPORTS))('the transport %s', (name, open) => {
+  describe.each(Object.entries(TRANSPORTS))('the transport %s', (name, { open, capabilities }) => {
     const isMissing = name === 'rabbitmq' && !rabbitmqUrl;
-    for (const { name: promise, run } of transportContract(() => open(engine))) {
+    for (const { name: promise, only, applies, run } of transportContract(() => open(engine))) {
       if (isMissing) it.skip(`${promise} (no RabbitMQ could be had)`, run);
+      else if (!applies(capabilities)) it.skip(`${promise} (it does not declare ${only})`, run);
       else it(promise, run);
     }
+
+    // Else a promise would be left out that it makes.
+    const declares = async () => {
+      const world = await open(engine);
+      const { capabilities: declared } = world.transport;
+      await world.close();
+      expect(declared).toEqual(capabilities);
+    };
+    if (isMissing) it.skip('declares what it is checked by (no RabbitMQ could be had)', declares);
+    else it('declares what it is checked by', declares);
   });
 });

@@ -1,6 +1,7 @@
 import { BrokerOnEngine } from '../../src/broker-by-engine.js';
 import { BrokerOverHttp } from '../../src/broker-over-http.js';
 import type { ContractWorld } from '../../src/testing/index.js';
+import type { EngineTransport } from '../../src/transport/engine/engine.transport.js';
 import { localTransport } from '../../src/transport/local.transport.js';
 import { WINDOW_MS, openBroker } from '../relay/parts.js';
 import { type Engine, createDatabase } from '../support/engines.js';
@@ -15,6 +16,7 @@ export async function localWorld(engine: Engine): Promise<ContractWorld> {
   return {
     transport: localTransport(parts.broker),
     restart: async () => localTransport(parts.another()),
+    another: async () => localTransport(parts.another()),
     async close() {
       await parts.close();
       await database.drop();
@@ -29,14 +31,16 @@ export async function serviceWorld(engine: Engine): Promise<ContractWorld> {
   const connect = () => {
     const client = new BrokerOverHttp({ url: service.url });
     clients.push(client);
-    return client.transport;
+    return client;
   };
+  let present = connect();
   return {
-    transport: connect(),
+    transport: present.transport,
     async restart() {
-      await clients.at(-1)!.close();
-      return connect();
+      await present.close();
+      return (present = connect()).transport;
     },
+    another: async () => connect().transport,
     async close() {
       for (const client of clients) await client.close();
       await service.close();
@@ -49,10 +53,13 @@ export async function rabbitmqWorld(engine: Engine): Promise<ContractWorld> {
   const database = await createDatabase(engine);
   const parts = await openBroker(database);
   const rabbitmq = createRabbitmq();
+  const connected: EngineTransport[] = [];
   const connect = async () => {
     const broker = new BrokerOnEngine(rabbitmq.broker(), () => undefined);
     await broker.tryToOpen();
-    return broker.transport(parts.another(), WINDOW_MS);
+    const made = broker.transport(parts.another(), WINDOW_MS);
+    connected.push(made);
+    return made;
   };
   let transport = await connect();
   return {
@@ -61,8 +68,9 @@ export async function rabbitmqWorld(engine: Engine): Promise<ContractWorld> {
       await transport.close();
       return (transport = await connect());
     },
+    another: connect,
     async close() {
-      await transport.close();
+      for (const each of connected) await each.close();
       await rabbitmq.drop();
       await parts.close();
       await database.drop();

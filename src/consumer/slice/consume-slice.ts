@@ -4,6 +4,7 @@ import { type AckPath, ackPathOf, notProven } from '../ack-path.js';
 import { Together } from '../batch/together.js';
 import type { ConsumptionDeps } from '../consume-idempotently.js';
 import type { DiscoveredConsumer } from '../consumer.explorer.js';
+import { scopeDelivery } from '../delivery.js';
 import type { HeldDelivery } from '../held-delivery.js';
 import { JUDGED_FROM_MS, isAnyTooOld } from '../judge-age.js';
 import { noteUnderWay } from '../keys-under-way.js';
@@ -93,13 +94,14 @@ async function consumeReadable(
 
 async function openScope(
   { connections, dataSource, statementTimeoutMs, onStray }: ConsumptionDeps,
-  { name }: DiscoveredConsumer,
+  consumer: DiscoveredConsumer,
   members: readonly Member[],
   together: Together,
 ): Promise<GuardedScope> {
   const [{ held }] = members as [Member];
   const scope = await GuardedScope.open(connections, {
-    name: `${name} for ${held.bizId} and ${members.length - 1} more`,
+    name: `${consumer.name} for ${held.bizId} and ${members.length - 1} more`,
+    delivery: scopeDelivery(consumer, held),
     kind: 'handler',
     waitMs: statementTimeoutMs,
     signal: together.signal,

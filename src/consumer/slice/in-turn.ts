@@ -21,11 +21,9 @@ export function inTurn(
     if (held.isExpired) throw new Error(`The time of ${held.bizId} was over before its turn came.`);
     const { context } = idempotentDelivery(consumer, held, payload, scope.manager);
     held.abandon = (cause) => scope.abandon(cause);
-    await withinTimeLimit(
-      scope.run(() => caller.call(consumer, payload, context)),
-      held,
-      limit,
-    );
+    const { span } = held;
+    const call = () => caller.call(consumer, payload, context);
+    await withinTimeLimit(scope.run(span ? () => span.run(call) : call), held, limit);
     scope.throwIfDoomed();
   };
 

@@ -49,9 +49,20 @@ export interface OpenTransaction {
   readonly openMs: number;
 }
 
+/** A delivery that a handler's scope is asked for. */
+export interface ScopeDelivery {
+  /** `CardIssuing.issue (group card-issuing, topic payment.succeeded)` */
+  readonly consumer: string;
+  readonly group: string;
+  readonly topic: string;
+  readonly bizId: string;
+}
+
 export interface ScopeRequest {
   /** For messages: what runs in the scope. */
   name: string;
+  /** What a handler's scope is for; of several that share it, the first one. An executor's is for none. */
+  delivery?: ScopeDelivery;
   /** Each kind has connections of its own, so that a handler never waits for an executor that waits for a handler. */
   kind: 'handler' | 'executor';
   /** Longest wait for a connection, in milliseconds. */

@@ -88,7 +88,8 @@ function wrongVersion(version: number, remedy: string): SchemaMissingError {
   );
 }
 
-async function schemaVersion({ tables }: Database, on: Connection): Promise<number> {
+/** 0 before the first migration. */
+export async function schemaVersion({ tables }: Database, on: Connection): Promise<number> {
   const rows = await read<{ version: number | string | null }>(
     on,
     `SELECT MAX(version) AS version FROM ${tables.schema_version}`,

@@ -45,6 +45,13 @@ export class ContractGroup {
       throw broken(`${why}, and group ${this.subscription.group} was given ${named(taken)}`);
   }
 
+  /** Claims what there is, and acknowledges it. */
+  async handle(): Promise<ClaimedDelivery[]> {
+    const claimed = await this.claim();
+    for (const delivery of claimed) await this.acknowledge(delivery);
+    return claimed;
+  }
+
   async acknowledge(delivery: ClaimedDelivery): Promise<void> {
     if (await this.transport.acknowledge(delivery)) return;
     throw broken(`an ACK of ${delivery.bizId.toString()} was not taken, though its holder had not lost it`);
@@ -83,6 +90,25 @@ export class ContractGroup {
       if (claimed) alone.push(claimed);
     }
     return [...deliveries, ...alone];
+  }
+}
+
+/**
+ * What comes to these together, each handled by who was given it.
+ *
+ * @returns as many as came in time
+ */
+export async function handledBetween(
+  groups: readonly ContractGroup[],
+  count: number,
+  patienceMs: number,
+): Promise<ClaimedDelivery[]> {
+  const handled: ClaimedDelivery[] = [];
+  const deadline = performance.now() + patienceMs;
+  for (;;) {
+    for (const group of groups) handled.push(...(await group.handle()));
+    if (handled.length >= count || performance.now() >= deadline) return handled;
+    await pause(LOOK_MS);
   }
 }
 

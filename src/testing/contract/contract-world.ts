@@ -8,6 +8,8 @@ export interface ContractWorld {
    * the consumer's database. May be called again.
    */
   restart(): Promise<Transport>;
+  /** One more process beside those that are there: its transport. Each holds what it was given, as long as it runs. */
+  another(): Promise<Transport>;
   close(): Promise<void>;
 }
 

@@ -1,6 +1,15 @@
+import { AssertionError } from 'node:assert';
 import { isDeepStrictEqual } from 'node:util';
-import type { ClaimedDelivery, SentMessage, Transport, TransportCapability } from '../../transport/port.js';
-import { ContractGroup, broken, named } from './contract-group.js';
+import { describeError, errorCode } from '../../errors/index.js';
+import { decodeHistory, encodeHistory } from '../../storage/index.js';
+import type {
+  ClaimedDelivery,
+  SentMessage,
+  Transport,
+  TransportCapabilities,
+  TransportCapability,
+} from '../../transport/port.js';
+import { ContractGroup, broken, handledBetween, named } from './contract-group.js';
 import { ContractSender } from './contract-sender.js';
 import type { ContractOptions, ContractWorld } from './contract-world.js';
 
@@ -8,18 +17,22 @@ import type { ContractOptions, ContractWorld } from './contract-world.js';
 export interface ContractCheck {
   /** What is promised, as a sentence. */
   readonly name: string;
-  /** Promised by those alone that declare this capability; the others pass. */
+  /** Promised by those alone that declare this capability. */
   readonly only?: TransportCapability;
-  /** @throws AssertionError saying how it was broken */
+  /** Whether a transport that declares this promises it. What it does not promise is for the runner to skip, and to say so. */
+  readonly applies: (capabilities: TransportCapabilities) => boolean;
+  /** @throws AssertionError saying how it was broken; or that it does not apply: nothing passes that was not run */
   readonly run: () => Promise<void>;
 }
 
 interface Stage {
   readonly transport: Transport;
   readonly restart: () => Promise<Transport>;
+  readonly another: () => Promise<Transport>;
   readonly sender: ContractSender;
   readonly topic: string;
-  readonly group: (name: string, transport?: Transport) => Promise<ContractGroup>;
+  /** @param held with leases that outlive the check */
+  readonly group: (name: string, transport?: Transport, held?: 'held') => Promise<ContractGroup>;
   /** So many messages, sent and landed. */
   readonly sent: (count: number, more?: Partial<SentMessage>) => Promise<SentMessage[]>;
 }
@@ -27,10 +40,12 @@ interface Stage {
 const TOPIC = 'contract.checked';
 /** Longer than a check takes, and than it looks for what must not come. Milliseconds. */
 const LONG_MS = 60_000;
+/** Of who can't reach the broker, and so can't have told it anything. */
+const NO_ANSWER: ReadonlySet<string | undefined> = new Set(['BROKER_UNREACHABLE', 'ACK_TIMEOUT']);
 
 /**
- * What every transport promises, as checks for whichever test runner: `for (const { name, run } of transportContract(open))
- * it(name, run)`. Each opens a world of its own and closes it.
+ * What every transport promises, as checks for whichever test runner: `for (const { name, applies, run } of
+ * transportContract(open)) (applies(capabilities) ? it : it.skip)(name, run)`. Each opens a world of its own and closes it.
  *
  * @param open a broker with nothing in it, reached through the transport that is to be checked
  */
@@ -39,6 +54,7 @@ export function transportContract(
   { patienceMs = 10_000, settleMs = 300, leaseMs = 500 }: ContractOptions = {},
 ): ContractCheck[] {
   const options = { patienceMs, settleMs, leaseMs };
+  const heldOptions = { ...options, leaseMs: LONG_MS };
 
   const check = (
     name: string,
@@ -47,18 +63,20 @@ export function transportContract(
   ): ContractCheck => ({
     name,
     ...(only && { only }),
+    applies: (capabilities) => !only || capabilities[only],
     async run() {
       const world = await open();
       try {
-        if (only && !world.transport.capabilities[only]) return;
+        if (only && !world.transport.capabilities[only]) throw notPromised(only);
         const sender = new ContractSender();
         await work({
           transport: world.transport,
           restart: () => world.restart(),
+          another: () => world.another(),
           sender,
           topic: TOPIC,
-          group: (group, transport = world.transport) =>
-            ContractGroup.subscribe(transport, { topic: TOPIC, group }, options),
+          group: (group, transport = world.transport, held) =>
+            ContractGroup.subscribe(transport, { topic: TOPIC, group }, held ? heldOptions : options),
           async sent(count, more) {
             const messages = Array.from({ length: count }, (_, i) =>
               sender.message(TOPIC, `M-${i + 1}`, more),
@@ -143,23 +161,53 @@ export function transportContract(
       expectSame(messages, await second.take(5));
     }),
 
-    check('what one claim was given, no other is while it is held', async ({ group, sent }) => {
-      const first = await group('first');
+    check('what one claim was given, no other is while it is held', async ({ group, sent, transport }) => {
+      const first = await group('first', transport, 'held');
       await sent(5);
       await first.take(5);
       await first.takeNothing('all of it is held');
     }),
 
+    check(
+      'what one process was given, no other of its group is while it is held',
+      async ({ group, sent, transport, another }) => {
+        const first = await group('first', transport, 'held');
+        const second = await group('first', await another(), 'held');
+        await sent(5);
+        const held = await first.take(5);
+        await second.takeNothing('all of it is held by another process');
+        for (const delivery of held) await first.acknowledge(delivery);
+        await second.takeNothing('all of it was acknowledged by another process');
+      },
+    ),
+
+    check(
+      'what is sent to a group of two processes comes to one of them',
+      async ({ group, sent, transport, another }) => {
+        const both = [await group('first', transport, 'held'), await group('first', await another(), 'held')];
+        const messages = await sent(20);
+        expectSame(messages, await handledBetween(both, 20, patienceMs));
+        for (const each of both) await each.takeNothing('each was handled by one of the two');
+      },
+    ),
+
     check('what is to be retried comes again after its time, with its attempts', async ({ group, sent }) => {
       const first = await group('first');
       await sent(1);
       const [failed] = (await first.take(1)) as [ClaimedDelivery];
-      const attempt = { failures: 3, lostLeases: 0, errors: Buffer.from('[]') };
+      const history = [{ at: '2026-01-31T12:00:00.000Z', error: 'Error: “no cards left”' }];
+      const attempt = { failures: 3, lostLeases: 0, errors: encodeHistory(history) };
       if (!(await first.transport.retryLater(failed, attempt, 2 * settleMs)))
         throw broken('retryLater() said that the lease was lost, which it was not');
       await first.takeNothing('it was to wait');
       const [again] = (await first.take(1)) as [ClaimedDelivery];
-      if (again.failures !== 3) throw broken(`it had failed 3 times, and came again with ${again.failures}`);
+      const { failures, lostLeases, errors } = again;
+      if (failures !== 3 || lostLeases !== 0)
+        throw broken(
+          `it had failed 3 times, and came again with ${failures} failures and ${lostLeases} lost leases`,
+        );
+      if (!isDeepStrictEqual(decodeHistory(errors), history))
+        throw broken(`its errors were ${JSON.stringify(history)}, and it came again with ${String(errors)}`);
       await first.acknowledge(again);
       await first.takeNothing('it was acknowledged');
     }),
@@ -193,11 +241,17 @@ export function transportContract(
       await sent(1);
       const [lost] = (await before.take(1)) as [ClaimedDelivery];
       const after = await group('first', await restart());
-      await after.take(1);
-      // A process that is thought to be gone may still be there; that it gets no answer is as good.
-      const taken = await transport.acknowledge(lost).catch(() => false);
+      const [held] = (await after.take(1)) as [ClaimedDelivery];
+      // A process that is thought to be gone may still be there. That it can't reach the broker any more is as good.
+      const taken = await transport.acknowledge(lost).catch((error: unknown) => {
+        if (NO_ANSWER.has(errorCode(error))) return false;
+        throw broken(
+          `an ACK that comes too late is answered with false, and not with ${describeError(error)}`,
+        );
+      });
       if (taken)
         throw broken('somebody else holds the delivery by now, and the ACK of its former holder was taken');
+      await after.acknowledge(held);
     }),
 
     check(
@@ -261,6 +315,13 @@ export function transportContract(
       },
     ),
   ];
+}
+
+function notPromised(capability: TransportCapability): AssertionError {
+  return new AssertionError({
+    message: `This is promised by those transports that declare ${capability}, and this one does not: skip it, check.applies(transport.capabilities) says so.`,
+    operator: 'transportContract',
+  });
 }
 
 function expectSame(sent: readonly { bizId: Buffer }[], came: readonly { bizId: Buffer }[]): void {

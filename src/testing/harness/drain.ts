@@ -19,7 +19,11 @@ export async function drain(runtime: TestedRuntime, underWay: UnderWay, timeoutM
     const left = await findOnItsWay(runtime, underWay);
     // What moves from one table to the next while both are looked at could be missed.
     if (left.length === 0 && seen === underWay.seen) return;
-    if (left.length > 0 && performance.now() > deadline) throw stillOnItsWay(left, timeoutMs);
+    if (performance.now() > deadline)
+      throw stillOnItsWay(
+        left.length > 0 ? left : [`something, for events keep coming: ${underWay.last}`],
+        timeoutMs,
+      );
     await pause(LOOK_MS);
   }
 }

@@ -46,14 +46,14 @@ export class DeliveriesHandedOut {
     };
   }
 
-  /** Of the transaction of an idempotent handler; the first one, where several share it. */
-  ofScope(scopeName: string): ClaimedDelivery | undefined {
-    const name = scopeName.replace(/ and \d+ more$/, '');
-    // After the topic come the instance, or the end: a topic may be the beginning of another one.
-    const isOf = ({ subscription: { group, topic }, claimed }: HandedOut) =>
-      [')', ', instance '].some((end) => name.includes(`(group ${group}, topic ${topic}${end}`)) &&
-      name.endsWith(`) for ${claimed.bizId.toString('utf8')}`);
-    return [...this.all.values()].filter(isOf).at(-1)?.claimed;
+  /** How many there have been, each counted once, however often it came. */
+  get count(): number {
+    return this.all.size;
+  }
+
+  /** The one of these that was handed out last. */
+  last(which: DeliverySelector & { topic: string }): ClaimedDelivery | undefined {
+    return this.find(which).at(-1)?.claimed;
   }
 
   /** Another message of the same biz-id, for the same group alone. */

@@ -26,12 +26,13 @@ export class MqTestHarness {
   private readonly runtime: TestedRuntime;
   private readonly underWay: UnderWay;
   private readonly messages: Published;
-  private readonly handedOut: DeliveriesHandedOut;
+  /** @internal */
+  readonly handedOut: DeliveriesHandedOut;
   private readonly lostAcks: LostAcks;
 
   /**
    * @param app a Nest app or a TestingModule, after `init()`
-   * @throws ConfigurationError when there is no such instance, or its broker is a service, whose tables can't be reached
+   * @throws ConfigurationError when there is no such instance, or its broker is a service or an engine, into which nobody looks from here
    */
   constructor(app: INestApplicationContext, { name }: MqTestHarnessOptions = {}) {
     this.runtime = runtimeOf(app, name);
@@ -46,7 +47,7 @@ export class MqTestHarness {
    * waits for its time (a delay, a backoff) is not waited for: {@link jumpClock}.
    *
    * @param options.timeoutMs in milliseconds. @default 4000
-   * @throws AssertionError saying what still is on its way
+   * @throws AssertionError saying what still is on its way, or that it never comes to rest
    */
   async drain({ timeoutMs = DRAIN_MS }: { timeoutMs?: number } = {}): Promise<void> {
     checkMs('drain({ timeoutMs })', timeoutMs);
@@ -111,7 +112,10 @@ export class MqTestHarness {
     if (app !== broker) await app.controlTransaction((on) => letPass(app.database, on, ms));
   }
 
-  /** @internal Takes its hands off the app, of which it sees nothing any more. What was made last is taken away first. */
+  /**
+   * Takes its hands off the app, of which it sees nothing any more: where one app serves several tests, each with a harness
+   * of its own. The app goes on. May be called again, and in any order.
+   */
   close(): void {
     for (const part of [this.lostAcks, this.handedOut, this.messages, this.underWay]) part.close();
   }

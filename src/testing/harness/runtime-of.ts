@@ -1,21 +1,22 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import { ConfigurationError, InvalidOptionError } from '../../errors/index.js';
 import type { IdempotentMqRuntime } from '../../idempotent-mq.runtime.js';
+import { isByEngine } from '../../options/broker.options.js';
 import { getRuntimeToken } from '../../idempotent-mq.tokens.js';
 import type { LibraryConnections } from '../../storage/index.js';
 
-/** What a test works on: an instance of the library whose tables it can reach. */
+/** What a test works on: an instance of the library whose messages are in tables that it can reach. */
 export type TestedRuntime = IdempotentMqRuntime & { readonly brokerConnections: LibraryConnections };
 
 /**
  * @param name of the instance, `forRoot({ name })`
- * @throws ConfigurationError when there is no such instance, or its broker is a service, whose tables nobody reaches from here
+ * @throws ConfigurationError when there is no such instance, or its broker is a service or an engine, into which nobody looks from here
  */
 export function runtimeOf(app: INestApplicationContext, name?: string): TestedRuntime {
   const runtime = find(app, name);
   if (!isReachable(runtime)) {
     throw new ConfigurationError(
-      "A test reaches into the broker's tables, which a service has to itself. " +
+      `A test reaches into the broker's tables, and ${where(runtime)} has its messages to itself: nobody could tell when all are through. ` +
         'Give the app under test a broker that has a database: broker: { dataSource }, or none.',
     );
   }
@@ -41,5 +42,9 @@ function find(app: INestApplicationContext, name: string | undefined): Idempoten
 }
 
 function isReachable(runtime: IdempotentMqRuntime): runtime is TestedRuntime {
-  return runtime.brokerConnections !== undefined;
+  return runtime.brokerConnections !== undefined && !isByEngine(runtime.options.broker);
+}
+
+function where({ options: { broker } }: IdempotentMqRuntime): string {
+  return isByEngine(broker) ? 'an engine in its place' : 'a service';
 }

@@ -15,6 +15,8 @@ const ENDS: ReadonlySet<IdempotentMqEvent['type']> = new Set([
 export class UnderWay {
   /** Counts events, so that whoever looks at several tables one after the other sees whether anything moved meanwhile. */
   seen = 0;
+  /** What the last of them was, in words. */
+  last = 'none so far';
   readonly close: () => void;
   private readonly running = new Map<string, number>();
 
@@ -38,6 +40,7 @@ export class UnderWay {
 
   private note(event: IdempotentMqEvent): void {
     this.seen++;
+    this.last = 'topic' in event ? `${event.type} (${event.topic})` : event.type;
     if (event.type === 'delivered') this.count(nameOf(event), 1);
     else if (ENDS.has(event.type)) this.count(nameOf(event as About), -1);
     else if (event.type === 'worker-error') this.forget(event);

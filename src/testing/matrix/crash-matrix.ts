@@ -1,5 +1,4 @@
 import type { INestApplicationContext } from '@nestjs/common';
-import { DeliveriesHandedOut } from '../harness/handed-out.js';
 import { MqTestHarness } from '../harness/mq-test-harness.js';
 import { type BrokenPoint, CrashMatrixError } from './crash-matrix.error.js';
 import { LateStatements } from './late-statements.js';
@@ -48,7 +47,6 @@ export async function crashMatrix<Observed>(
   const scopes = new ProbedScopes(runtime);
   const lateStatements = new LateStatements(runtime);
   const harness = new MqTestHarness(app, { ...(name !== undefined && { name }) });
-  const handedOut = new DeliveriesHandedOut(runtime);
   try {
     const runs = new MatrixRuns(harness, runtime, scopes, { publish, observe }, timeoutMs);
     const reference = await undisturbed(UNDISTURBED, runs, problemOfUndisturbed);
@@ -59,14 +57,13 @@ export async function crashMatrix<Observed>(
       isOneDatabase: runtime.transport.colocated !== undefined,
     };
     const findings = new Findings([UNDISTURBED, ANOTHER], leftOutOf(reference.probes, place));
-    await tryAll(pointsOf(reference.probes, place, runtime, handedOut), runs, reference, findings);
+    await tryAll(pointsOf(reference.probes, place, runtime, harness.handedOut), runs, reference, findings);
     const late = lateStatements.of([...reference.probes, ...another.probes]);
     const isLater = await runs.observe(reference.run);
     for (const problem of problemsOfLateness(reference, isLater, late)) findings.broke(LATER, problem);
     return findings.report();
   } finally {
-    // What was made last is taken away first: each has put the one before it back in its place.
-    for (const part of [handedOut, harness, lateStatements, scopes]) part.close();
+    for (const part of [harness, lateStatements, scopes]) part.close();
   }
 }
 
@@ -96,13 +93,13 @@ async function tryAll(
   for (const [i, point] of points.entries()) {
     let isStruck = false;
     const disturbance = point.disturb(() => (isStruck = true));
-    const { isPublishedTwice = false } = point;
     try {
-      const outcome = await runs.run(disturbance, { isPublishedTwice });
-      const problem = problemOfRun(outcome, reference, isStruck || point.mayMiss !== undefined);
+      const outcome = await runs.run(disturbance);
+      isStruck ||= point.hasStruck?.(outcome, reference) ?? false;
+      const problem = problemOfRun(outcome, reference, isStruck || point.whyMissed !== undefined);
       if (problem !== undefined) findings.broke(point.name, `${problem}\n${point.advice}`);
       else if (isStruck) findings.passed.push(point.name);
-      else findings.leftOut.push(`${point.name}: ${point.mayMiss}`);
+      else findings.leftOut.push(`${point.name}: ${point.whyMissed!(outcome)}`);
     } catch (error) {
       findings.broke(point.name, problemOfFailedRun(error));
       if (!(error instanceof UnfinishedRunError)) continue;

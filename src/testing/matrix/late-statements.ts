@@ -1,22 +1,29 @@
+import type { ScopeDelivery } from '../../storage/index.js';
+import { errorCode } from '../../errors/index.js';
 import type { TestedRuntime } from '../harness/runtime-of.js';
 import { interpose } from '../interpose.js';
 import type { Probe } from './probe.js';
 
-/** Statements that came when the scope of their handler was over. Only the log tells of them: nobody waits for them. */
+/** Those of statements that came, or failed, when nobody waited for them any more. */
+const CODES: ReadonlySet<string | undefined> = new Set(['SCOPE_DOOMED', 'UNSETTLED_QUERY']);
+
+/** Statements that came when the scope of their handler was over. */
 export class LateStatements {
-  private readonly told: string[] = [];
+  private readonly told = new Map<ScopeDelivery, string[]>();
   readonly close: () => void;
 
-  constructor({ logger }: TestedRuntime) {
-    this.close = interpose(logger, 'error', (error: (...args: unknown[]) => void) => (...args: unknown[]) => {
-      this.told.push(String(args[0]));
-      error(...args);
+  constructor(runtime: TestedRuntime) {
+    this.close = interpose(runtime, 'onStray', (onStray) => (error, delivery) => {
+      if (delivery && CODES.has(errorCode(error))) {
+        const told = this.told.get(delivery) ?? [];
+        this.told.set(delivery, [...told, error.message]);
+      }
+      onStray(error, delivery);
     });
   }
 
   /** What was said of these. Those that were cut off may well have gone on. */
   of(probes: readonly Probe[]): string[] {
-    const starts = probes.map(({ scope }) => `${scope} is over (`);
-    return [...new Set(this.told.filter((message) => starts.some((start) => message.startsWith(start))))];
+    return [...new Set(probes.flatMap(({ delivery }) => this.told.get(delivery) ?? []))];
   }
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { describeError } from '../../errors/index.js';
+import { type IdempotentMqErrorCode, describeError } from '../../errors/index.js';
 import type { IdempotentMqEvent } from '../../events/index.js';
 import { type MqTestHarness } from '../harness/mq-test-harness.js';
 import type { TestedRuntime } from '../harness/runtime-of.js';
@@ -27,6 +27,10 @@ export interface RunOutcome {
   readonly run: MatrixRun;
   /** What was observed, as text; the run's id is `<id>` in it. */
   readonly observed: string;
+  /** Why `publish` was refused, where that was no failure. */
+  readonly refusal: string | undefined;
+  /** How many there were, each counted once, however often it came. */
+  readonly deliveries: number;
   /** What went wrong in the handler, in its own words. */
   readonly failures: readonly string[];
   /** What can be said to be wrong with a handler, whatever befell it. */
@@ -36,8 +40,16 @@ export interface RunOutcome {
   readonly probes: readonly Probe[];
 }
 
-const MISUSE =
-  /^(?:UnsettledQuery|OuterDataSource|ManualTransactionControl|ScopeTorn|HandlerCalledTwice|HandlerNotCalled|AckMissing)Error\b/;
+/** Those of errors that no fault brings about. */
+const MISUSE: ReadonlySet<string | undefined> = new Set<IdempotentMqErrorCode>([
+  'UNSETTLED_QUERY',
+  'OUTER_DATASOURCE',
+  'MANUAL_TRANSACTION_CONTROL',
+  'SCOPE_TORN',
+  'HANDLER_CALLED_TWICE',
+  'HANDLER_NOT_CALLED',
+  'ACK_MISSING',
+]);
 /** Longer than any backoff of the defaults. Milliseconds. */
 const JUMP_MS = 3_600_000;
 /** So often the clock may have to jump until a run is through. */
@@ -57,14 +69,16 @@ export class MatrixRuns<Observed> {
   ) {}
 
   /** @throws UnfinishedRunError when it did not come to its end */
-  async run(disturbance: Disturbance, { isPublishedTwice = false } = {}): Promise<RunOutcome> {
+  async run(disturbance: Disturbance): Promise<RunOutcome> {
     const run = this.next();
     const events: IdempotentMqEvent[] = [];
     const subscription = this.runtime.events.events$.subscribe((event) => events.push(event));
     const known = new Set((await this.harness.deadLetters({ limit: 1000 })).map(({ id }) => id));
+    const { handedOut } = this.harness;
+    const before = handedOut.count;
     this.scopes.begin(disturbance);
     try {
-      await this.call('publish', () => this.publish(run, isPublishedTwice));
+      const refusal = await this.call('publish', () => this.publish(run, disturbance));
       const left = await this.settle(known, () => events.length).catch((cause: unknown) => {
         // Not instanceof: Jest has an Error of its own, and Node's AssertionError is none of it.
         throw new UnfinishedRunError((cause as Partial<Error> | undefined)?.message ?? String(cause), {
@@ -73,11 +87,14 @@ export class MatrixRuns<Observed> {
       });
       const observed = await this.observe(run);
       const failures = events.flatMap((event) => failureOf(event) ?? []);
+      const misuse = failures.filter(({ code }) => MISUSE.has(code)).map(({ error }) => error);
       return {
         run,
         observed,
-        failures,
-        misuse: [...new Set([...failures.filter((failure) => MISUSE.test(failure)), ...left])],
+        refusal,
+        deliveries: handedOut.count - before,
+        failures: failures.map(({ error }) => error),
+        misuse: [...new Set([...misuse, ...left])],
         absorbed: events.filter(({ type }) => type === 'duplicate-absorbed').length,
         probes: this.scopes.probes,
       };
@@ -114,13 +131,12 @@ export class MatrixRuns<Observed> {
     });
   }
 
-  /** A sender that repeats itself may be refused. */
-  private async publish(run: MatrixRun, isPublishedTwice: boolean): Promise<void> {
-    const { publish } = this.observing;
-    if (!isPublishedTwice) return void (await publish(run));
-    const outcomes = await Promise.allSettled([publish(run), publish(run)]);
-    const [first, second] = outcomes;
-    if (first.status === 'rejected' && second.status === 'rejected') throw first.reason;
+  /** @returns why a sender that repeats itself was refused */
+  private async publish(run: MatrixRun, disturbance: Disturbance): Promise<string | undefined> {
+    const publish = async () => this.observing.publish(run);
+    if (disturbance.publish) return disturbance.publish(publish);
+    await publish();
+    return undefined;
   }
 
   /** @returns what was given up, in words: a failure that costs the last attempt is requeued, as an operator would */
@@ -162,7 +178,7 @@ export class MatrixRuns<Observed> {
   }
 }
 
-function failureOf(event: IdempotentMqEvent): string | undefined {
-  if (event.type === 'dead-lettered') return event.error;
-  return event.type === 'retry-scheduled' && !event.requested ? event.error : undefined;
+function failureOf(event: IdempotentMqEvent): { error: string; code?: string | undefined } | undefined {
+  if (event.type === 'dead-lettered') return event;
+  return event.type === 'retry-scheduled' && !event.requested ? event : undefined;
 }

@@ -1,4 +1,4 @@
-import type { Database } from '../../storage/index.js';
+import type { Database, ScopeDelivery } from '../../storage/index.js';
 
 /** Of the library's own, around those of the handler. */
 const NOT_A_POINT = /^\s*(?:BEGIN|START|ROLLBACK|SELECT 1 AS alive)\b/i;
@@ -10,8 +10,8 @@ export interface Statement {
   readonly sql: string;
   /** The handler's own; the others are the dedup row, the last one before the COMMIT, and the COMMIT. */
   readonly isHandlers: boolean;
-  /** The first of them that changes anything. */
-  readonly isFirstWrite: boolean;
+  /** The how many-th of them that changes anything; 0: it changes nothing. */
+  readonly write: number;
 }
 
 /** One attempt of a delivery: its transaction, and its handler. */
@@ -24,13 +24,11 @@ export class Probe {
   abandon!: (cause: Error) => void;
   isInHandler = false;
   private end!: () => void;
-  private hasWritten = false;
+  private writes = 0;
 
   constructor(
-    /** Its name: the consumer's, and the biz-id. */
-    readonly scope: string,
-    /** `CardIssuing.issue (group card-issuing, topic payment.succeeded)` */
-    readonly consumer: string,
+    /** The very object that its scope was asked for with. */
+    readonly delivery: ScopeDelivery,
     /** Of those of this consumer in the run, from 0 on. */
     readonly nth: number,
     readonly closeConnection: () => void,
@@ -58,13 +56,12 @@ export class Probe {
   /** @returns undefined where nothing is to happen */
   next(sql: string): Statement | undefined {
     if (NOT_A_POINT.test(sql)) return undefined;
-    const isFirstWrite = this.isInHandler && !this.hasWritten && WRITES.test(sql);
-    this.hasWritten ||= isFirstWrite;
+    const write = this.isInHandler && WRITES.test(sql) ? ++this.writes : 0;
     const statement = {
       number: this.statements.length + 1,
       sql,
       isHandlers: this.isInHandler,
-      isFirstWrite,
+      write,
     };
     this.statements.push(statement);
     return statement;

@@ -8,8 +8,8 @@ export interface FaultContext {
   statement: Statement;
   /** Sends the statement. */
   run: () => Promise<unknown>;
-  /** Has the broker give this delivery to somebody else. */
-  loseLease: () => Promise<void>;
+  /** Has the broker give this delivery to somebody else. @returns whether it did */
+  loseLease: () => Promise<boolean>;
 }
 
 export interface StatementFault {
@@ -18,6 +18,8 @@ export interface StatementFault {
   /** What to look for in the handler when the outcome is another one. */
   readonly advice: string;
   readonly applies: (statement: Statement, place: Place) => boolean;
+  /** What has to come about first. @returns whether it did: without it nothing is struck */
+  readonly prepare?: (context: FaultContext) => Promise<boolean>;
   readonly strike: (context: FaultContext) => Promise<unknown>;
 }
 
@@ -114,10 +116,8 @@ export const STATEMENT_FAULTS: readonly StatementFault[] = [
     advice: OUTSIDE,
     // The one writer of SQLite is the handler: nobody could hand out anything.
     applies: (statement, { isSqlite, isOneDatabase }) => statement.isHandlers && !(isSqlite && isOneDatabase),
-    strike: async ({ run, loseLease }) => {
-      await loseLease();
-      return run();
-    },
+    prepare: ({ loseLease }) => loseLease(),
+    strike: ({ run }) => run(),
   },
   {
     what: 'its answer comes late',

@@ -2,7 +2,9 @@ import { describeError } from '../../errors/index.js';
 import { shown } from './observed.js';
 import { type RunOutcome, UnfinishedRunError } from './matrix-run.js';
 
-/** What is wrong with a run, in words, with what to do about it; undefined: nothing. */
+/*
+ * What is wrong with a run, in words, with what to do about it; undefined: nothing.
+ */
 
 export function problemOfUndisturbed({ probes, failures, misuse }: RunOutcome): string | undefined {
   const wrong = [...new Set([...failures, ...misuse])];
@@ -36,6 +38,12 @@ export function problemOfBlindness(
   { observed }: RunOutcome,
   ofNothing: string | undefined,
 ): string | undefined {
+  if (observed === 'true' || observed === 'false') {
+    return (
+      `observe returned ${observed}, which is the same for one effect and for two: it must count, or return the rows. ` +
+      'Of a state that nothing can have twice, return it by its name: { isPaid: true }.'
+    );
+  }
   if (observed !== ofNothing) return undefined;
   return (
     `observe sees nothing of what was published: it returned ${shown(observed)}, and the same for an act that never was. ` +

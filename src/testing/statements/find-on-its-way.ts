@@ -1,6 +1,6 @@
 import { type Connection, type Database, read } from '../../storage/index.js';
 
-/** What of a message is still to come, in words. */
+/** Of what is still to come, as many are named. */
 const SHOWN = 20;
 /** A delivery that is handed back because another one was in its way comes again within this. Microseconds. */
 const HANDED_BACK_US = 250_000;

@@ -1,11 +1,11 @@
 import { type DataSource } from 'typeorm';
-import { BrokerService } from '../broker/index.js';
 import { Forgetting, type ScenarioReport } from '../consumer/index.js';
 import { ConfigurationError } from '../errors/index.js';
 import { IdempotentMqEvents } from '../events/index.js';
 import { resolveOptions } from '../idempotent-mq.options.js';
 import { localTransport } from '../transport/local.transport.js';
-import type { Command } from './command.js';
+import { brokerOn } from './broker-on.js';
+import type { Command, Flags } from './command.js';
 import { dataSourceOf } from './data-source.js';
 import { Opened } from './opened.js';
 
@@ -16,20 +16,45 @@ interface ForgettingFlags {
   slackMs: string | undefined;
 }
 
+const SUMMARY =
+  "says what of a receiver's dedup log would be forgotten now, and why the rest stays; changes nothing";
+const HELP =
+  "It reads every dedup row. With a broker apart, --broker URL names the broker's database. --dedup-ms and --slack-ms are as in forRoot({ retention })";
+const FLAGS = { broker: 'value', 'dedup-ms': 'value', 'slack-ms': 'value' } as const;
+
+/** The former name of `forget --dry-run`. */
 export const forgettingCommand: Command = {
   name: 'forgetting',
-  help:
-    "says what of a receiver's dedup log would be forgotten now, and why the rest stays; changes nothing. With a broker " +
-    "apart, --broker URL names the broker's database. --dedup-ms and --slack-ms are as in forRoot({ retention })",
-  flags: { broker: 'value', 'dedup-ms': 'value', 'slack-ms': 'value' },
-  run: (dataSource, flags) =>
-    reportForgetting(dataSource, {
-      tablePrefix: flags['table-prefix'],
-      broker: flags.broker,
-      dedupMs: flags['dedup-ms'],
-      slackMs: flags['slack-ms'],
-    }),
+  summary: 'the same as forget --dry-run',
+  help: `It ${SUMMARY}. ${HELP}`,
+  flags: FLAGS,
+  run: async ({ dataSource, flags }) => reportForgetting(await dataSource(), flagsOf(flags)),
 };
+
+export const forgetCommand: Command = {
+  name: 'forget',
+  summary: `with --dry-run: ${SUMMARY}`,
+  help: `${HELP}. Without --dry-run it refuses: what is to go is forgotten by each process that sweeps (roles.sweep), every ten minutes`,
+  examples: ['forget --dry-run --database mysql://root:secret@127.0.0.1:3306/cards'],
+  flags: { ...FLAGS, 'dry-run': 'switch' },
+  run: async ({ dataSource, flags }) => {
+    if (flags['dry-run'] === undefined) {
+      throw new ConfigurationError(
+        'forget needs --dry-run: it says what would go. Each process that sweeps (roles.sweep) forgets by itself, every ten minutes.',
+      );
+    }
+    await reportForgetting(await dataSource(), flagsOf(flags));
+  },
+};
+
+function flagsOf(flags: Flags): ForgettingFlags {
+  return {
+    tablePrefix: flags['table-prefix'],
+    broker: flags.broker,
+    dedupMs: flags['dedup-ms'],
+    slackMs: flags['slack-ms'],
+  };
+}
 
 const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;
@@ -50,13 +75,7 @@ async function reportForgetting(dataSource: DataSource, flags: ForgettingFlags):
   try {
     const connections = await opened.open(dataSource);
     const events = new IdempotentMqEvents();
-    const service = new BrokerService(broker ? await opened.open(broker) : connections, events, {
-      ...options,
-      landing: { maxRows: 1, maxBytes: 1, packetBytes: 1 },
-      sweepIntervalMs: DAY_MS,
-      dropDelayMs: DAY_MS,
-      onSweepError: () => undefined,
-    });
+    const service = brokerOn(broker ? await opened.open(broker) : connections, options, events);
     const forgetting = new Forgetting({
       connections,
       events,

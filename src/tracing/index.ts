@@ -1,0 +1,3 @@
+export type * from './port.js';
+export * from './guarded-span.js';
+export * from './guarded-tracing.js';
