@@ -29,7 +29,7 @@ function oldTransaction({
     `A transaction has been open for ${seconds(openMs)} on the server of ${database}: connection ${connectionId}, ` +
     `${user} from ${host}, ${schema === undefined ? 'no database chosen' : `database ${schema}`}, ${doing}.${more} ` +
     'As long as it is, the server can purge nothing that is deleted, and claims and forgetting get slower. ' +
-    `Find who holds it, or end it: KILL ${connectionId} (${WHAT_TO_DO}).`
+    `Find who holds it, or end it: KILL ${connectionId}, on PostgreSQL SELECT pg_terminate_backend(${connectionId}) (${WHAT_TO_DO}).`
   );
 }
 

@@ -191,7 +191,7 @@ export class IdempotentExecutor {
     try {
       await scope.commit();
     } catch (cause) {
-      if (database.dialect.isWithinProcess) throw cause;
+      if (database.dialect.refusesCommit(cause)) throw cause;
       throw new CommitUnknownError(
         `${describeKey(key)}: COMMIT got no answer. Call again: if it did commit, that finds out.`,
         { cause },

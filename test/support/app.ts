@@ -22,6 +22,7 @@ import {
 import { makeSqliteSafe } from '../../src/storage/index.js';
 import { type TestDatabase, createDatabase } from './engines.js';
 import { createJetstream } from './jetstream.js';
+import { withTestStatements } from './postgres-words.js';
 import { createRabbitmq } from './rabbitmq.js';
 import { type TestService, startService } from './service.js';
 
@@ -132,7 +133,7 @@ function engineBeside(database: TestDatabase, shape: keyof typeof ENGINES): Test
 function lookInto({ engine, options }: TestDatabase): Promise<DataSource> {
   const dataSource = new DataSource(options);
   if (engine === 'sqlite') makeSqliteSafe(dataSource);
-  return dataSource.initialize();
+  return withTestStatements(dataSource).initialize();
 }
 
 /** A small app on a database of its own, started. Polls and backoff are short, so that nobody waits for the clock. */
@@ -188,7 +189,7 @@ export async function startApp(database: TestDatabase, parts: AppParts = {}): Pr
     await testing.close();
     throw error;
   });
-  const dataSource = nest.get<DataSource>(getDataSourceToken());
+  const dataSource = withTestStatements(nest.get<DataSource>(getDataSourceToken()));
   const brokerDataSource = apart ? await lookInto(apart) : dataSource;
   return {
     nest,
