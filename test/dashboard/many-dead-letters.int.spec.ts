@@ -26,12 +26,11 @@ describe.each(engines)('100,000 dead letters on %s', (engine) => {
     await subscribe(app, 'cards');
     await publishOrders(app, numbered(MANY));
     const { dataSource } = app;
+    // Ten of them die at each moment.
+    const tenth = ['mariadb', 'mysql'].includes(engine) ? 'seq DIV 10' : 'seq / 10';
     await dataSource.query(
       `INSERT INTO mq_dead_letter (subscription_id, seq, reason, failures, lost_leases, dead_at)
-       SELECT subscription_id, seq, 'failed', 3, 0, 1700000000000000 + seq DIV 10 FROM mq_delivery`.replace(
-        'DIV',
-        engine === 'sqlite' ? '/' : 'DIV',
-      ),
+       SELECT subscription_id, seq, 'failed', 3, 0, 1700000000000000 + ${tenth} FROM mq_delivery`,
     );
     await dataSource.query('DELETE FROM mq_delivery');
     browser = await openBrowser(app);
