@@ -16,6 +16,8 @@ const nest11LeavesOut = [
   'broken-variants',
   'campaigns',
   'cli',
+  // How it is mounted and found is Nest's part, what it answers is not.
+  'dashboard/(?!mounting|live\\.)',
   'dead-letters',
   'examples',
   'executor',
@@ -51,9 +53,10 @@ module.exports = {
   },
   transformIgnorePatterns: ['/node_modules/(?!@nestjs/)'],
   moduleNameMapper: { ...nest11Modules, '^(\\.{1,2}/.*)\\.js$': '$1' },
-  // With RabbitMQ in the broker's place, some tests are left out, each for a reason.
-  setupFilesAfterEnv:
-    process.env.MQ_TEST_SHAPE === 'rabbitmq' ? ['<rootDir>/test/rabbitmq/left-out.setup.ts'] : [],
+  // With an engine in the broker's place, some tests are left out, each for a reason.
+  setupFilesAfterEnv: ['rabbitmq', 'jetstream'].includes(process.env.MQ_TEST_SHAPE)
+    ? ['<rootDir>/test/engine/left-out.setup.ts']
+    : [],
   testTimeout: 60_000,
   maxWorkers: 2,
   // Jest keeps the modules of each file that it has run; a worker that holds many of them only collects garbage.

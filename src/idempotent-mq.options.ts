@@ -78,7 +78,7 @@ export interface IdempotentMqOptions {
    * Where the broker's tables are. Left out, they are in the app's own database: then a publish and a consume are one
    * commit each. In a database of its own, or as a service of its own, each business keeps an outbox and a dedup log in its
    * own database, and a relay sends from the one to the other. So with an engine in the broker's place:
-   * `rabbitmq({ url })` of `nestjs-idempotent-mq/rabbitmq`.
+   * `rabbitmq({ url })` of `nestjs-idempotent-mq/rabbitmq`, or `jetstream({ url })` of `nestjs-idempotent-mq/jetstream`.
    *
    * @default the app's own database
    */
@@ -169,7 +169,7 @@ export function resolveOptions(options: IdempotentMqOptions, dataSource: DataSou
   return {
     schema: oneOf('schema', options.schema, ['ensure', 'migrations'] as const, 'migrations'),
     durability: oneOf('durability', options.durability, ['require', 'warn'] as const, 'require'),
-    broker: brokerOption(options.broker, retention),
+    broker: brokerOption(options.broker, retention, relayOptions(relay)),
     relay: relayOptions(relay),
     tablePrefix: options.tablePrefix === undefined ? DEFAULT_TABLE_PREFIX : options.tablePrefix,
     roles: {

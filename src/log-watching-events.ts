@@ -1,19 +1,15 @@
 import type { Logger } from '@nestjs/common';
-import type { IdempotentMqEvent, IdempotentMqEvents } from './events/index.js';
-
-type Of<T extends IdempotentMqEvent['type']> = Extract<IdempotentMqEvent, { type: T }>;
+import type { IdempotentMqEventOf as Of, IdempotentMqEvents } from './events/index.js';
 
 const WHAT_TO_DO = 'docs/operations.md, "An old transaction is open"';
 
 /** What an operator must hear of transactions that keep deleted rows from being purged. */
 export function logWatchingEvents(
-  { events$ }: Pick<IdempotentMqEvents, 'events$'>,
+  events: Pick<IdempotentMqEvents, 'of'>,
   logger: Pick<Logger, 'warn'>,
 ): void {
-  events$.subscribe((event) => {
-    if (event.type === 'old-transaction') logger.warn(oldTransaction(event));
-    if (event.type === 'wal-held') logger.warn(heldLog(event));
-  });
+  events.of('old-transaction').subscribe((event) => logger.warn(oldTransaction(event)));
+  events.of('wal-held').subscribe((event) => logger.warn(heldLog(event)));
 }
 
 function oldTransaction({

@@ -1,7 +1,7 @@
 /** @typedef {'sqlite' | import('../../test/servers/engines.mjs').Engine} TestEngine */
 
 /** @type {TestEngine[]} */
-export const TEST_ENGINES = ['sqlite', 'mariadb', 'mysql', 'postgres', 'rabbitmq'];
+export const TEST_ENGINES = ['sqlite', 'mariadb', 'mysql', 'postgres', 'rabbitmq', 'jetstream'];
 
 /** Only where it is asked for: not every test can run on it yet. */
 const ON_REQUEST = ['postgres'];

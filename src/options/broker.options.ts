@@ -3,7 +3,8 @@ import { InvalidOptionError } from '../errors/index.js';
 import { dialectOf } from '../storage/index.js';
 import type { BrokerByEngine } from '../transport/engine/port.js';
 import type { Transport } from '../transport/port.js';
-import type { RetentionOptions } from './retention.options.js';
+import type { relayOptions } from './relay.options.js';
+import { type RetentionOptions, refuseShortWindow } from './retention.options.js';
 import { MAX_TIMER_MS, whole } from './values.js';
 
 /** A broker in a database of its own, which this process reaches itself. */
@@ -42,25 +43,30 @@ export function isByEngine(broker: BrokerOption | undefined): broker is BrokerBy
 export function brokerOption(
   value: BrokerOption | undefined,
   retention: RetentionOptions,
+  relay: ReturnType<typeof relayOptions>,
 ): BrokerOption | undefined {
   if (value === undefined) return undefined;
   const { through } = value;
   if (through !== undefined && typeof through !== 'function') {
     throw new InvalidOptionError('broker.through', through, 'a function from a transport to a transport');
   }
-  if (isByEngine(value)) return brokerByEngine(value, retention);
+  if (isByEngine(value)) return brokerByEngine(value, retention, relay);
   return isByUrl(value) ? brokerByUrl(value) : brokerInDatabase(value);
 }
 
 /** Options of what a broker of tables does, and an engine may not. */
 const OPTIONS_OF_TABLES = { unroutedMs: 'parksUnrouted', quarantineMs: 'quarantines' } as const;
 
-function brokerByEngine(value: BrokerByEngine, retention: RetentionOptions): BrokerByEngine {
+function brokerByEngine(
+  value: BrokerByEngine,
+  retention: RetentionOptions,
+  relay: ReturnType<typeof relayOptions>,
+): BrokerByEngine {
   if (typeof value.engine !== 'function') {
     throw new InvalidOptionError(
       'broker.engine',
       value.engine,
-      "a function that makes an engine, as in broker: rabbitmq({ url }) of 'nestjs-idempotent-mq/rabbitmq'",
+      "a function that makes an engine, as in broker: rabbitmq({ url }) of 'nestjs-idempotent-mq/rabbitmq', or jetstream({ url }) of 'nestjs-idempotent-mq/jetstream'",
     );
   }
   for (const key of ['dataSource', 'url', 'token', 'timeoutMs']) {
@@ -71,7 +77,9 @@ function brokerByEngine(value: BrokerByEngine, retention: RetentionOptions): Bro
         'left out beside broker.engine: there is one broker',
       );
   }
-  const { name, capabilities } = value.engine();
+  const { name, capabilities, resendsKnownMs } = value.engine();
+  if (resendsKnownMs !== undefined)
+    refuseShortWindow(`The time for which ${name} knows what it was sent`, resendsKnownMs, relay);
   for (const option of ['unroutedMs', 'quarantineMs'] as const) {
     const capability = OPTIONS_OF_TABLES[option];
     if (retention[option] === undefined || capabilities[capability]) continue;

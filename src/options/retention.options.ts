@@ -59,10 +59,20 @@ export function windowOption(
   { retry, ackTimeoutMs }: ReturnType<typeof relayOptions>,
 ) {
   const windowMs = whole('retention.innerMsgIdWindowMs', value, 7 * DAY_MS, MAX_WAIT_MS);
+  refuseShortWindow('retention.innerMsgIdWindowMs', windowMs, { retry, ackTimeoutMs });
+  return windowMs;
+}
+
+/** @throws InvalidOptionError where a relay could not send the same again often enough while its id is known */
+export function refuseShortWindow(
+  option: string,
+  windowMs: number,
+  { retry, ackTimeoutMs }: Pick<ReturnType<typeof relayOptions>, 'retry' | 'ackTimeoutMs'>,
+): void {
   const least = RESENDS_A_WINDOW * (retry.maxDelayMs + ackTimeoutMs);
-  if (windowMs >= least) return windowMs;
+  if (windowMs >= least) return;
   throw new InvalidOptionError(
-    'retention.innerMsgIdWindowMs',
+    option,
     windowMs,
     `at least ${RESENDS_A_WINDOW} times relay.maxDelayMs and relay.ackTimeoutMs together (${least}): raise it, or lower those`,
   );

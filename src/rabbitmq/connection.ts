@@ -1,5 +1,7 @@
 import { type Channel, type ChannelModel, type ConfirmChannel, connect } from 'amqplib';
 import { BrokerUnreachableError, describeError } from '../errors/index.js';
+import { answered } from '../transport/engine/answered.js';
+import { retryDelay } from '../transport/engine/retry-delay.js';
 
 export interface ConnectionOptions {
   url: string;
@@ -128,9 +130,7 @@ export class RabbitmqConnection {
 
   private again(): void {
     if (this.isClosed) return;
-    const most = Math.min(RETRY.most, RETRY.first * 2 ** Math.min(this.failures++, 10));
-    // Not all processes at once.
-    this.timer = setTimeout(() => void this.connect(), most / 2 + (Math.random() * most) / 2);
+    this.timer = setTimeout(() => void this.connect(), retryDelay(RETRY, this.failures++));
   }
 }
 
@@ -140,20 +140,6 @@ export class RabbitmqConnection {
  */
 export function closeQuietly(channel: Channel): void {
   channel.close().catch(() => undefined);
-}
-
-/** @throws Error when no answer comes in time */
-export async function answered<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
-  });
-  answer.catch(() => undefined);
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 function late(ms: number): Promise<void> {

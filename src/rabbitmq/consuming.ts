@@ -1,18 +1,17 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { describeError } from '../errors/index.js';
+import { answered } from '../transport/engine/answered.js';
+import { Persistent } from '../transport/engine/persistent.js';
 import type { EngineDelivery, EngineReceiver, EngineSubscription } from '../transport/engine/port.js';
-import { type RabbitmqConnection, answered, closeQuietly } from './connection.js';
+import { type RabbitmqConnection, closeQuietly } from './connection.js';
 import { fromMessage } from './message.codec.js';
 import type { Topology } from './topology.js';
 
-const RETRY = { first: 50, most: 5_000 };
 const CLOSING_MS = 1_000;
 
 /** Hands out what a group's two queues have, through any loss of the connection or of a queue. */
 export class Consuming {
-  private readonly stopped = new AbortController();
-  private readonly running: Promise<void>;
+  private readonly persistent: Persistent;
   private channel: Channel | undefined;
   private giveUp: (() => void) | undefined;
 
@@ -27,36 +26,25 @@ export class Consuming {
       warn: (line: string) => void;
     },
   ) {
-    this.running = this.run();
+    const { topic, group } = subscription;
+    this.persistent = new Persistent(
+      (begun) => this.untilLost(begun),
+      (error) => {
+        // Of the connection itself it is told already.
+        if (!deps.connection.isThere) return;
+        deps.warn(`The queue of ${group} for ${topic} can't be consumed for now: ${describeError(error)}`);
+      },
+    );
   }
 
   async stop(): Promise<void> {
-    this.stopped.abort();
+    this.persistent.stop();
     if (this.channel) {
       // What was acknowledged just now is with the server when it answers. Where the connection breaks, it never does.
       await answered(this.channel.close(), CLOSING_MS).catch(() => undefined);
       this.giveUp?.();
     }
-    await this.running;
-  }
-
-  private async run(): Promise<void> {
-    const { signal } = this.stopped;
-    const { topic, group } = this.subscription;
-    let failures = 0;
-    while (!signal.aborted) {
-      try {
-        await this.untilLost(() => (failures = 0));
-      } catch (error) {
-        // Of the connection itself it is told already.
-        if (!signal.aborted && this.deps.connection.isThere && failures === 2)
-          this.deps.warn(
-            `The queue of ${group} for ${topic} can't be consumed for now: ${describeError(error)}`,
-          );
-      }
-      const most = Math.min(RETRY.most, RETRY.first * 2 ** Math.min(failures++, 10));
-      await pause(most, undefined, { signal }).catch(() => undefined);
-    }
+    await this.persistent.ended;
   }
 
   private async untilLost(onBegun: () => void): Promise<void> {
@@ -72,7 +60,7 @@ export class Consuming {
       this.giveUp = resolve;
     });
     try {
-      if (this.stopped.signal.aborted) return;
+      if (this.persistent.signal.aborted) return;
       const onMessage = (message: ConsumeMessage | null) => {
         if (message) return this.take(channel, life, message);
         warn(`The queue of ${group} for ${topic} was deleted, with what was in it. It is made anew.`);

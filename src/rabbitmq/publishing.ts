@@ -1,4 +1,5 @@
 import type { ConfirmChannel, Message } from 'amqplib';
+import { sendInLanes } from '../transport/engine/lanes.js';
 import type { EngineMessage } from '../transport/engine/port.js';
 import type { SendAnswer } from '../transport/port.js';
 import type { RabbitmqConnection } from './connection.js';
@@ -34,12 +35,12 @@ export class Publishing {
     // As known now: a queue that comes later was bound before it was written down.
     const wanted = this.queuesFor(messages);
     const channel = await this.open();
-    const fates = new Map<EngineMessage, Fate | 'behind'>();
-    const lanes = lanesOf(messages).map((lane) => this.sendInTurn(channel, lane, fates));
-    const failed = (await Promise.allSettled(lanes)).find(({ status }) => status === 'rejected');
-    if (failed?.status === 'rejected') throw this.connection.unreachable(failed.reason);
+    const send = async (message: EngineMessage) => answerFor(message, await this.send(channel, message));
+    const answers = await sendInLanes(messages, send).catch((error: unknown) => {
+      throw this.connection.unreachable(error);
+    });
     await this.refuseGone(wanted);
-    return messages.map((message) => answerFor(message, fates.get(message)!));
+    return answers;
   }
 
   private queuesFor(messages: readonly EngineMessage[]): { group: string; topic: string; queue: string }[] {
@@ -52,20 +53,6 @@ export class Publishing {
     return [...kinds.values()].flatMap(({ topic, keyed }) =>
       this.registry.queuesOf(topic, keyed).map((known) => ({ ...known, topic })),
     );
-  }
-
-  /** Those of a key one after the other: one that fails holds up the others. */
-  private async sendInTurn(
-    channel: ConfirmChannel,
-    lane: readonly EngineMessage[],
-    fates: Map<EngineMessage, Fate | 'behind'>,
-  ): Promise<void> {
-    let isBehind = false;
-    for (const message of lane) {
-      const fate: Fate | 'behind' = isBehind ? 'behind' : await this.send(channel, message);
-      fates.set(message, fate);
-      isBehind ||= fate !== 'confirmed';
-    }
   }
 
   private async send(channel: ConfirmChannel, message: EngineMessage): Promise<Fate> {
@@ -125,19 +112,7 @@ export class Publishing {
   }
 }
 
-/** Messages without a key each have a lane of their own. */
-function lanesOf(messages: readonly EngineMessage[]): EngineMessage[][] {
-  const lanes = new Map<string, EngineMessage[]>();
-  for (const [i, message] of messages.entries()) {
-    const key = message.orderingKey ? `${message.topic} ${message.orderingKey.toString('hex')}` : String(i);
-    const lane = lanes.get(key);
-    if (lane) lane.push(message);
-    else lanes.set(key, [message]);
-  }
-  return [...lanes.values()];
-}
-
-function answerFor({ topic }: EngineMessage, fate: Fate | 'behind'): SendAnswer {
+function answerFor({ topic }: EngineMessage, fate: Fate): SendAnswer {
   switch (fate) {
     case 'confirmed':
       return { kind: 'landed' };
@@ -148,7 +123,5 @@ function answerFor({ topic }: EngineMessage, fate: Fate | 'behind'): SendAnswer 
       };
     case 'nacked':
       return { kind: 'refused', reason: 'RabbitMQ could not take it (nack)' };
-    case 'behind':
-      return { kind: 'refused', reason: 'a message before it, of the same ordering key, is refused' };
   }
 }

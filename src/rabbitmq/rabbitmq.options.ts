@@ -1,4 +1,4 @@
-import { InvalidOptionError } from '../errors/index.js';
+import { EngineOptions, MAX_TIMER_MS } from '../transport/engine/engine-options.js';
 import type { Transport } from '../transport/port.js';
 
 export interface RabbitmqOptions {
@@ -19,48 +19,30 @@ export interface RabbitmqOptions {
 export type ResolvedRabbitmqOptions = ReturnType<typeof resolveRabbitmqOptions>;
 
 const KNOWN = ['url', 'prefix', 'prefetch', 'heartbeatSeconds', 'timeoutMs', 'through'];
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** @throws InvalidOptionError naming the option and what came */
 export function resolveRabbitmqOptions(options: RabbitmqOptions) {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new InvalidOptionError('rabbitmq(options)', options, 'an object such as { url }');
-  }
-  const unknown = Object.keys(options).find((key) => !KNOWN.includes(key));
-  if (unknown !== undefined) {
-    const value = (options as unknown as Record<string, unknown>)[unknown];
-    const expected = `left out: it is not an option. Known are ${KNOWN.join(', ')}`;
-    throw new InvalidOptionError(`rabbitmq({ ${unknown} })`, value, expected);
-  }
-  const { prefix = 'mq', through } = options;
+  const given = new EngineOptions('rabbitmq', options, KNOWN);
+  const { url, prefix = 'mq' } = options;
   if (typeof prefix !== 'string' || !/^[A-Za-z0-9._-]{1,40}$/.test(prefix)) {
-    throw new InvalidOptionError('rabbitmq({ prefix })', prefix, '1 to 40 letters, digits and . _ -');
-  }
-  if (through !== undefined && typeof through !== 'function') {
-    const expected = 'a function from a transport to a transport';
-    throw new InvalidOptionError('rabbitmq({ through })', through, expected);
+    throw given.invalid('prefix', '1 to 40 letters, digits and . _ -');
   }
   return {
-    url: urlOption(options.url),
+    url: urlOption(url, given),
     prefix,
-    prefetch: options.prefetch === undefined ? undefined : whole('prefetch', options.prefetch, 10_000),
-    heartbeatSeconds: whole('heartbeatSeconds', options.heartbeatSeconds ?? 10, 600),
-    timeoutMs: whole('timeoutMs', options.timeoutMs ?? 5_000, MAX_TIMER_MS),
-    through,
+    prefetch: options.prefetch === undefined ? undefined : given.whole('prefetch', 1, { max: 10_000 }),
+    heartbeatSeconds: given.whole('heartbeatSeconds', 10, { max: 600 }),
+    timeoutMs: given.whole('timeoutMs', 5_000, { max: MAX_TIMER_MS }),
+    through: given.through(),
   };
 }
 
-function urlOption(url: unknown): string {
+function urlOption(url: unknown, given: EngineOptions): string {
   const parsed = typeof url === 'string' && URL.canParse(url) ? new URL(url) : undefined;
   if (parsed && ['amqp:', 'amqps:'].includes(parsed.protocol) && parsed.hostname) return url as string;
-  throw new InvalidOptionError(
-    'rabbitmq({ url })',
-    typeof url === 'string' && /[?#@]/.test(url) ? '***' : url,
+  throw given.invalid(
+    'url',
     "RabbitMQ's address, such as amqp://user:password@queue.internal:5672/orders",
+    typeof url === 'string' && /[?#@]/.test(url) ? '***' : url,
   );
-}
-
-function whole(option: string, value: number, max: number): number {
-  if (Number.isSafeInteger(value) && value >= 1 && value <= max) return value;
-  throw new InvalidOptionError(`rabbitmq({ ${option} })`, value, `a whole number from 1 to ${max}`);
 }

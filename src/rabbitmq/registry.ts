@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Channel, ConsumeMessage } from 'amqplib';
-import { type RabbitmqConnection, answered, closeQuietly } from './connection.js';
+import { answered } from '../transport/engine/answered.js';
+import { type RabbitmqConnection, closeQuietly } from './connection.js';
 
 /** What is written down: a name of the whole, a queue that takes another one's place, or a mark to find one's own end by. */
 type Entry =

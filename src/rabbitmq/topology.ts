@@ -1,6 +1,7 @@
 import type { Channel } from 'amqplib';
+import { answered } from '../transport/engine/answered.js';
 import type { EngineSubscription } from '../transport/engine/port.js';
-import { type RabbitmqConnection, answered, closeQuietly } from './connection.js';
+import { type RabbitmqConnection, closeQuietly } from './connection.js';
 import type { Names } from './names.js';
 import type { QueueOf, Registry } from './registry.js';
 

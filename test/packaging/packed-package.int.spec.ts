@@ -14,6 +14,7 @@ const BUILT_FROM = [
   'CHANGELOG.md',
   'LICENSE',
   'docs',
+  'observability',
   'src',
   'scripts',
   'nest-cli.json',
@@ -116,15 +117,18 @@ describe('the packed package', () => {
     await ended;
   }, 120_000);
 
-  it.each(['testing', 'rabbitmq', 'opentelemetry'])('has the entry point %s in both formats', (entry) => {
-    const name = `nestjs-idempotent-mq/${entry}`;
-    const [imported, required] = [
-      `console.log(Object.keys(await import('${name}')).length > 0)`,
-      `console.log(Object.keys(require('${name}')).length > 0)`,
-    ];
-    expect(run(process.execPath, ['--input-type=module', '-e', imported], app).trim()).toBe('true');
-    expect(run(process.execPath, ['--input-type=commonjs', '-e', required], app).trim()).toBe('true');
-  });
+  it.each(['testing', 'rabbitmq', 'jetstream', 'prometheus', 'opentelemetry', 'terminus', 'dashboard'])(
+    'has the entry point %s in both formats',
+    (entry) => {
+      const name = `nestjs-idempotent-mq/${entry}`;
+      const [imported, required] = [
+        `console.log(Object.keys(await import('${name}')).length > 0)`,
+        `console.log(Object.keys(require('${name}')).length > 0)`,
+      ];
+      expect(run(process.execPath, ['--input-type=module', '-e', imported], app).trim()).toBe('true');
+      expect(run(process.execPath, ['--input-type=commonjs', '-e', required], app).trim()).toBe('true');
+    },
+  );
 
   it('contains no tests, examples or configuration of the repository', () => {
     expect(readdirSync(installed).sort()).toEqual([
@@ -134,6 +138,7 @@ describe('the packed package', () => {
       'README.md',
       'dist',
       'docs',
+      'observability',
       'package.json',
     ]);
   });

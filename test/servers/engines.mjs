@@ -1,10 +1,10 @@
 /**
  * The words shared by everything that brings a server up.
  *
- * @typedef {'mariadb' | 'mysql' | 'postgres' | 'rabbitmq'} Engine  What runs as a server of its own: databases, and an engine in the broker's place.
+ * @typedef {'mariadb' | 'mysql' | 'postgres' | 'rabbitmq' | 'jetstream'} Engine  What runs as a server of its own: databases, and engines in the broker's place.
  *
  * @typedef {object} Server
- * @property {string} url      mysql://user:password@host:port/, without a database name; or postgres://…, amqp://…
+ * @property {string} url      mysql://user:password@host:port/, without a database name; or postgres://…, amqp://…, nats://…
  * @property {string} version  what it says itself
  * @property {() => Promise<void>} stop
  *
@@ -23,6 +23,7 @@ export const SERVER_ENGINES = {
   mysql: { label: 'MySQL', urlVariable: 'MQ_TEST_MYSQL_URL' },
   postgres: { label: 'PostgreSQL', urlVariable: 'MQ_TEST_POSTGRES_URL' },
   rabbitmq: { label: 'RabbitMQ', urlVariable: 'MQ_TEST_RABBITMQ_URL' },
+  jetstream: { label: 'NATS JetStream', urlVariable: 'MQ_TEST_JETSTREAM_URL' },
 };
 
 /**

@@ -1,4 +1,5 @@
 import { SERVER_ENGINES } from './engines.mjs';
+import { jetstreamWays, namedJetstream } from './jetstream.mjs';
 import { mariadbWays } from './mariadb.mjs';
 import { mysqlWays } from './mysql.mjs';
 import { postgresWays } from './postgres.mjs';
@@ -14,7 +15,13 @@ import { messageOf, versionOfEngine } from './ready.mjs';
  * @property {() => Promise<void>} stop
  */
 
-const WAYS = { mariadb: mariadbWays, mysql: mysqlWays, postgres: postgresWays, rabbitmq: rabbitmqWays };
+const WAYS = {
+  mariadb: mariadbWays,
+  mysql: mysqlWays,
+  postgres: postgresWays,
+  rabbitmq: rabbitmqWays,
+  jetstream: jetstreamWays,
+};
 
 /**
  * Brings up the servers named, side by side. An engine that can't be had is reported, not thrown.
@@ -89,6 +96,7 @@ async function firstWayOpen(engine, context) {
 async function namedServer(url, engine, urlVariable) {
   try {
     if (engine === 'rabbitmq') return await namedRabbitmq(url);
+    if (engine === 'jetstream') return await namedJetstream(url);
     return { url, version: await versionOfEngine(url, engine), stop: async () => {} };
   } catch (error) {
     throw new Error(`the server that ${urlVariable} names can't be used: ${messageOf(error)}`, {

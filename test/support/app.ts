@@ -1,9 +1,16 @@
-import type { DynamicModule, INestApplicationContext, Provider, Type } from '@nestjs/common';
+import type {
+  DynamicModule,
+  INestApplication,
+  INestApplicationContext,
+  Provider,
+  Type,
+} from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { TypeOrmModule, getDataSourceToken } from '@nestjs/typeorm';
 import { ReplaySubject, filter, firstValueFrom, take, timeout, toArray } from 'rxjs';
 import { DataSource, type EntitySchema } from 'typeorm';
 import {
+  type BrokerByEngine,
   BrokerService,
   IdempotentExecutor,
   type IdempotentMqEvent,
@@ -14,8 +21,9 @@ import {
 } from '../../src/index.js';
 import { makeSqliteSafe } from '../../src/storage/index.js';
 import { type TestDatabase, createDatabase } from './engines.js';
+import { createJetstream } from './jetstream.js';
 import { withTestStatements } from './postgres-words.js';
-import { type TestRabbitmq, createRabbitmq } from './rabbitmq.js';
+import { createRabbitmq } from './rabbitmq.js';
 import { type TestService, startService } from './service.js';
 
 export interface TestApp {
@@ -46,6 +54,8 @@ export interface AppParts {
   imports?: (Type | DynamicModule)[];
   options?: IdempotentMqOptions;
   dataSource?: object;
+  /** A web application in place of a context. */
+  web?: (testing: TestingModule) => INestApplication;
 }
 
 const EVENT_TIMEOUT_MS = 40_000;
@@ -91,22 +101,32 @@ async function serviceBeside(database: TestDatabase, broker: TestDatabase): Prom
   return starting;
 }
 
-/** With `rabbitmq`, an engine has the place of the broker that a test doesn't place. */
-const rabbitmqs = new WeakMap<TestDatabase, TestRabbitmq>();
+/** With `rabbitmq` or `jetstream`, that engine has the place of the broker that a test doesn't place. */
+const ENGINES = { rabbitmq: createRabbitmq, jetstream: createJetstream };
+const enginesInPlace = new WeakMap<TestDatabase, TestEngine>();
 
-function rabbitmqBeside(database: TestDatabase): TestRabbitmq {
-  const known = rabbitmqs.get(database);
+interface TestEngine {
+  broker(): BrokerByEngine;
+  drop(): Promise<void>;
+}
+
+function isEngine(shape: string | undefined): shape is keyof typeof ENGINES {
+  return shape !== undefined && shape in ENGINES;
+}
+
+function engineBeside(database: TestDatabase, shape: keyof typeof ENGINES): TestEngine {
+  const known = enginesInPlace.get(database);
   if (known) return known;
-  const rabbitmq = createRabbitmq();
-  rabbitmqs.set(database, rabbitmq);
+  const engine = ENGINES[shape]();
+  enginesInPlace.set(database, engine);
   const drop = database.drop.bind(database);
   Object.assign(database, {
     drop: async () => {
-      await rabbitmq.drop();
+      await engine.drop();
       await drop();
     },
   });
-  return rabbitmq;
+  return engine;
 }
 
 /** It takes turns with the app, as every writer of a SQLite file in one process has to. */
@@ -121,7 +141,7 @@ export async function startApp(database: TestDatabase, parts: AppParts = {}): Pr
   const { entities = [], providers = [], controllers = [], imports = [], options = {} } = parts;
   const apart = IS_APART && !options.broker ? await brokerBeside(database) : undefined;
   const service = apart && SHAPE === 'service' ? await serviceBeside(database, apart) : undefined;
-  const engine = SHAPE === 'rabbitmq' && !options.broker ? rabbitmqBeside(database) : undefined;
+  const engine = isEngine(SHAPE) && !options.broker ? engineBeside(database, SHAPE) : undefined;
   const typeorm = { ...database.options, entities, synchronize: true, ...parts.dataSource };
   let opened: DataSource | undefined;
   const builder = Test.createTestingModule({
@@ -165,7 +185,7 @@ export async function startApp(database: TestDatabase, parts: AppParts = {}): Pr
     seen.push(event);
     events.next(event);
   });
-  const nest = await testing.init().catch(async (error: unknown) => {
+  const nest = await (parts.web?.(testing) ?? testing).init().catch(async (error: unknown) => {
     await testing.close();
     throw error;
   });

@@ -1,30 +1,9 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
+import { OwnEngine } from './own-engine.js';
 
-/** A RabbitMQ for one test alone, which may be killed and started again on its data. */
-export class OwnRabbitmq {
-  private constructor(
-    readonly url: string,
-    private readonly keeper: ChildProcess,
-  ) {}
-
+/** A RabbitMQ for one test alone. */
+export class OwnRabbitmq extends OwnEngine {
   static async start(): Promise<OwnRabbitmq> {
-    const keeper = fork(join(process.cwd(), 'test/servers/rabbitmq-on-call.mjs'), {
-      execArgv: [],
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-    });
-    const [{ url }] = (await once(keeper, 'message')) as [{ url: string }];
-    return new OwnRabbitmq(url, keeper);
-  }
-
-  /** kill -9: what it has not written down is gone. */
-  kill(): Promise<void> {
-    return this.call('kill');
-  }
-
-  startAgain(): Promise<void> {
-    return this.call('startAgain');
+    return new OwnRabbitmq(...(await this.begin('rabbitmq-on-call.mjs')));
   }
 
   /** It takes nothing from publishers any more, as when its memory has run out. */
@@ -34,17 +13,5 @@ export class OwnRabbitmq {
 
   runFree(): Promise<void> {
     return this.call('runFree');
-  }
-
-  async close(): Promise<void> {
-    const gone = once(this.keeper, 'exit');
-    this.keeper.disconnect();
-    await gone;
-  }
-
-  private async call(what: string): Promise<void> {
-    const done = once(this.keeper, 'message');
-    this.keeper.send(what);
-    await done;
   }
 }

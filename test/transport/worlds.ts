@@ -1,10 +1,12 @@
 import { BrokerOnEngine } from '../../src/broker-by-engine.js';
 import { BrokerOverHttp } from '../../src/broker-over-http.js';
+import type { BrokerByEngine } from '../../src/index.js';
 import type { ContractWorld } from '../../src/testing/index.js';
 import type { EngineTransport } from '../../src/transport/engine/engine.transport.js';
 import { localTransport } from '../../src/transport/local.transport.js';
 import { WINDOW_MS, openBroker } from '../relay/parts.js';
 import { type Engine, createDatabase } from '../support/engines.js';
+import { createJetstream } from '../support/jetstream.js';
 import { createRabbitmq } from '../support/rabbitmq.js';
 import { startService } from '../support/service.js';
 
@@ -49,13 +51,23 @@ export async function serviceWorld(engine: Engine): Promise<ContractWorld> {
   };
 }
 
-export async function rabbitmqWorld(engine: Engine): Promise<ContractWorld> {
+export function rabbitmqWorld(engine: Engine): Promise<ContractWorld> {
+  return engineWorld(engine, createRabbitmq());
+}
+
+export function jetstreamWorld(engine: Engine): Promise<ContractWorld> {
+  return engineWorld(engine, createJetstream());
+}
+
+async function engineWorld(
+  engine: Engine,
+  inPlace: { broker(): BrokerByEngine; drop(): Promise<void> },
+): Promise<ContractWorld> {
   const database = await createDatabase(engine);
   const parts = await openBroker(database);
-  const rabbitmq = createRabbitmq();
   const connected: EngineTransport[] = [];
   const connect = async () => {
-    const broker = new BrokerOnEngine(rabbitmq.broker(), () => undefined);
+    const broker = new BrokerOnEngine(inPlace.broker(), () => undefined);
     await broker.tryToOpen();
     const made = broker.transport(parts.another(), WINDOW_MS);
     connected.push(made);
@@ -71,7 +83,7 @@ export async function rabbitmqWorld(engine: Engine): Promise<ContractWorld> {
     another: connect,
     async close() {
       for (const each of connected) await each.close();
-      await rabbitmq.drop();
+      await inPlace.drop();
       await parts.close();
       await database.drop();
     },

@@ -51,6 +51,15 @@ export function engineTransport({
     );
   };
 
+  /** @throws where this process can't know */
+  const oldestSeen = ({ id, topic, group }: Subscription): number | undefined => {
+    const intake = intakes.get(id);
+    if (intake?.knowsOldest) return intake.oldest;
+    throw new Error(
+      `what waits in ${engine.name} is known to a process that consumes ${group} of ${topic}, from a few seconds after its start on`,
+    );
+  };
+
   const outward = (delivery: ClaimedDelivery): ClaimedDelivery => {
     const seen = { ...delivery, seq: deliveryNumber(delivery.innerMsgId) };
     const { subscriptionId, seq, token, orderingKey } = delivery;
@@ -109,7 +118,9 @@ export function engineTransport({
       await engine.expectPublish();
       const broker = await engine.identify();
       const { now } = await local.identify();
-      return { now, broker, windowMs, floor: undefined, knownClaims: 0 };
+      // By it a relay gives a message that was never sent, and has waited for long, a fresh id.
+      const known = Math.min(windowMs, engine.resendsKnownMs ?? windowMs);
+      return { now, broker, windowMs: known, floor: undefined, knownClaims: 0 };
     },
 
     async subscribe({ concurrency = 1, ...request }) {
@@ -212,15 +223,12 @@ export function engineTransport({
     },
 
     async unfinished(subscription, question) {
-      const intake = intakes.get(subscription.id);
-      if (!intake?.knowsOldest) {
-        throw new Error(
-          `what waits in ${engine.name} is known to a process that consumes ${subscription.group} of ${subscription.topic}, from a few seconds after its start on`,
-        );
-      }
       const broker = await engine.identify();
+      // The engine first: what moves from it to the tables meanwhile is seen there.
+      const atEngine = engine.oldest ? await engine.oldest(subscription) : undefined;
       const own = await local.unfinished(subscription, question);
-      const known = [own.oldest, intake.oldest].filter((at) => at !== undefined);
+      const oldest = engine.oldest ? atEngine : oldestSeen(subscription);
+      const known = [own.oldest, oldest].filter((at) => at !== undefined);
       return { ...own, broker, oldest: known.length > 0 ? Math.min(...known) : undefined };
     },
 

@@ -20,8 +20,9 @@ export class Intake implements EngineReceiver {
   private readonly held = new Map<string, Held>();
   private readonly numbersHeld = new Set<number>();
   private readonly oldestSeen = new OldestSeen();
-  /** One after the other, so that those of a key stay in their order. */
-  private moving: Promise<void> = Promise.resolve();
+  /** One after the other for each key, so that they stay in their order, and for all that have none. */
+  private readonly moving = new Map<string, Promise<void>>();
+  private readonly onTheirWay = new Set<EngineDelivery>();
   private readonly looking: NodeJS.Timeout;
   private readonly closed = new AbortController();
   private consuming: Promise<() => Promise<void>> | undefined;
@@ -37,7 +38,7 @@ export class Intake implements EngineReceiver {
       warn: (line: string) => void;
     },
   ) {
-    this.looking = setInterval(() => this.requeueForgotten(), LOOK_MS);
+    this.looking = setInterval(() => this.lookAfter(), LOOK_MS);
     this.looking.unref();
   }
 
@@ -58,7 +59,7 @@ export class Intake implements EngineReceiver {
     this.oldestSeen.note(delivery.landedAt);
     // Whoever had it before may have died of it: the tables count that, and keep it from its neighbours.
     if (delivery.redelivered || delivery.message.orderingKey) {
-      this.moving = this.moving.then(() => this.moveAside(delivery));
+      this.moveInTurn(delivery);
     } else {
       this.waiting.push(delivery);
       this.deps.ring(false);
@@ -103,7 +104,6 @@ export class Intake implements EngineReceiver {
     const held = this.held.get(keyOf(lease));
     if (!held || held.delivery.isLost) return false;
     held.leaseUntil = performance.now() + leaseMs;
-    held.delivery.renew?.();
     return true;
   }
 
@@ -120,7 +120,7 @@ export class Intake implements EngineReceiver {
   async close(): Promise<void> {
     this.closed.abort();
     clearInterval(this.looking);
-    await this.moving;
+    await Promise.all(this.moving.values());
     const stop = await this.consuming?.catch(() => undefined);
     await stop?.();
   }
@@ -153,6 +153,18 @@ export class Intake implements EngineReceiver {
     return !this.numbersHeld.has(deliveryNumber(message.innerMsgId));
   }
 
+  private moveInTurn(delivery: EngineDelivery): void {
+    const lane = delivery.message.orderingKey?.toString('hex') ?? '';
+    this.onTheirWay.add(delivery);
+    const moving = (this.moving.get(lane) ?? Promise.resolve())
+      .then(() => this.moveAside(delivery))
+      .then(() => {
+        this.onTheirWay.delete(delivery);
+        if (this.moving.get(lane) === moving) this.moving.delete(lane);
+      });
+    this.moving.set(lane, moving);
+  }
+
   private async moveAside(delivery: EngineDelivery): Promise<void> {
     const { message } = delivery;
     while (!delivery.isLost && !this.closed.signal.aborted) {
@@ -173,11 +185,18 @@ export class Intake implements EngineReceiver {
     }
   }
 
-  /** Nobody could say what became of them, as when the database was away for longer than a lease. */
-  private requeueForgotten(): void {
+  /**
+   * What it has is renewed, also what waits for its turn. But what nobody renewed goes back: nobody could say what became of
+   * it, as when the database was away for longer than a lease.
+   */
+  private lookAfter(): void {
     const now = performance.now();
+    for (const delivery of [...this.waiting, ...this.onTheirWay]) delivery.renew?.();
     for (const [key, { delivery, leaseUntil }] of this.held) {
-      if (leaseUntil > now && !delivery.isLost) continue;
+      if (leaseUntil > now && !delivery.isLost) {
+        delivery.renew?.();
+        continue;
+      }
       this.held.delete(key);
       this.numbersHeld.delete(deliveryNumber(delivery.message.innerMsgId));
       delivery.requeue();

@@ -2,7 +2,7 @@ import type { SendAnswer, Transport } from '../port.js';
 import type { TransportCapabilities } from '../capabilities.js';
 
 /*
- * What an engine has to do that takes the broker's place: RabbitMQ, say. It carries messages from senders to groups, keeps
+ * What an engine has to do that takes the broker's place: RabbitMQ or NATS JetStream, say. It carries messages from senders to groups, keeps
  * them until they are done with, and knows nothing else. What is missing for a transport (backoff, attempts, dead letters,
  * order) the library does in the consumer's own database.
  */
@@ -39,7 +39,7 @@ export interface EngineDelivery {
   acknowledge(): boolean;
   /** It is to be handed out again, to whomever. @returns false when it was lost */
   requeue(): boolean;
-  /** The holder is still at it, for an engine that would hand it out again otherwise. */
+  /** It is still wanted, for an engine that would hand it out again otherwise. Called each second while it is. */
   renew?(): void;
 }
 
@@ -64,6 +64,11 @@ export interface MessageEngine {
   /** For messages, without a password: `rabbitmq://queue.internal:5672/orders`. */
   readonly name: string;
   readonly capabilities: TransportCapabilities;
+  /**
+   * For how long it knows what it was sent, so that a re-send is stored once, in milliseconds. It is checked at the start
+   * against how long a relay takes to send the same again. Left out: it never knows.
+   */
+  readonly resendsKnownMs?: number | undefined;
 
   /**
    * Begins to connect, and goes on for as long as it takes.
@@ -106,6 +111,12 @@ export interface MessageEngine {
     concurrency: number,
     receiver: EngineReceiver,
   ): Promise<() => Promise<void>>;
+
+  /**
+   * When the oldest landed that the group has not acknowledged, or one before it, in microseconds since 1970 UTC; undefined:
+   * there is none. Left out by an engine that can't be asked: then it is told from what it has handed out.
+   */
+  oldest?(subscription: EngineSubscription): Promise<number | undefined>;
 
   close(): Promise<void>;
 }

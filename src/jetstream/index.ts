@@ -1,0 +1,3 @@
+/** What users import as `nestjs-idempotent-mq/jetstream`. Needs the packages @nats-io/transport-node and @nats-io/jetstream. */
+export { jetstream } from './jetstream.js';
+export type { JetstreamOptions } from './jetstream.options.js';
