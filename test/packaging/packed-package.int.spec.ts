@@ -25,6 +25,8 @@ const LOADED = [
   ['required by a CommonJS app', 'require.cjs'],
   ['loaded in its CommonJS copy', 'commonjs.cjs'],
 ] as const;
+/** Beside the main one. */
+const ENTRY_POINTS = ['testing', 'rabbitmq', 'jetstream', 'opentelemetry'];
 /** Beside the version that runs the tests. `npm ci --prefix test/packaging/nodes` brings them, on Linux for x64. */
 const OTHER_NODES = ['22', '24'].map(
   (version) => [version, join(__dirname, `nodes/node_modules/node-${version}/bin/node`)] as const,
@@ -116,7 +118,7 @@ describe('the packed package', () => {
     await ended;
   }, 120_000);
 
-  it.each(['testing', 'rabbitmq', 'jetstream', 'opentelemetry'])('has the entry point %s in both formats', (entry) => {
+  it.each(ENTRY_POINTS)('has the entry point %s in both formats', (entry) => {
     const name = `nestjs-idempotent-mq/${entry}`;
     const [imported, required] = [
       `console.log(Object.keys(await import('${name}')).length > 0)`,
