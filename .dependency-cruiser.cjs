@@ -16,17 +16,26 @@ const rooms = {
   options: ['consumer', 'transport', 'tracing', 'topic', 'storage', 'errors'],
   audit: ['storage', 'errors'],
   operate: ['broker', 'publisher', 'topic', 'storage', 'errors'],
+  dashboard: ['operate', 'broker', 'options', 'events', 'errors'],
   rabbitmq: ['transport', 'errors'],
   jetstream: ['transport', 'errors'],
-  opentelemetry: ['tracing', 'errors'],
+  observing: ['operate', 'events', 'waiting', 'errors'],
+  metrics: ['observing', 'operate', 'events', 'waiting', 'options', 'errors'],
+  prometheus: ['metrics', 'observing', 'errors'],
+  opentelemetry: ['metrics', 'observing', 'tracing', 'errors'],
+  terminus: ['observing', 'operate', 'waiting', 'options', 'storage', 'errors'],
 };
 
 const roomRules = Object.entries(rooms).map(([room, allowed]) => ({
   name: `${room}-imports`,
   comment: `${room}/ may import ${allowed.length ? allowed.join(', ') : 'no other room'}`,
   severity: 'error',
-  // The local transport is where the port meets the broker; that over HTTP, where it meets the wire.
-  from: { path: `^src/${room}/`, pathNot: '^src/transport/(local|http)' },
+  // The local transport is where the port meets the broker; that over HTTP, where it meets the wire. What observes, and the
+  // dashboard's module, find the rest by its tokens.
+  from: {
+    path: `^src/${room}/`,
+    pathNot: '^src/(transport/(local|http)|observing/observed|dashboard/dashboard\\.module)',
+  },
   to: { path: '^src/', pathNot: `^src/(${[room, ...allowed].join('|')})/` },
 }));
 
@@ -89,12 +98,42 @@ module.exports = {
       to: { path: '^src/jetstream/' },
     },
     {
-      name: 'opentelemetry-is-an-entry-point',
-      comment: 'an app that does not ask for it need not have its API',
+      name: 'dashboard-module-imports',
+      comment: 'the one file of the dashboard that knows by which tokens the rest is found',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/opentelemetry/' },
-      to: { path: '^src/opentelemetry/' },
+      from: { path: '^src/dashboard/dashboard\\.module' },
+      to: { path: '^src/', pathNot: '^src/(dashboard|operate|events|errors)/|^src/idempotent-mq\\.tokens' },
     },
+    {
+      name: 'dashboard-is-an-entry-point',
+      comment: 'an app that does not ask for it does not load it',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/dashboard/' },
+      to: { path: '^src/dashboard/' },
+    },
+    {
+      name: 'dashboard-in-the-browser',
+      comment: 'what runs in a browser shares types with the server, and nothing that runs',
+      severity: 'error',
+      from: { path: '^src/dashboard/client/' },
+      to: { pathNot: '^src/dashboard/client/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'observing-finds-its-instance',
+      severity: 'error',
+      from: { path: '^src/observing/observed' },
+      to: {
+        path: '^src/',
+        pathNot: '^src/(observing|operate|events|waiting|errors|idempotent-mq\\.tokens\\.ts)',
+      },
+    },
+    ...['prometheus', 'opentelemetry', 'terminus'].map((room) => ({
+      name: `${room}-is-an-entry-point`,
+      comment: 'an app that does not ask for it need not have its library',
+      severity: 'error',
+      from: { path: '^src/', pathNot: `^src/${room}/` },
+      to: { path: `^src/${room}/` },
+    })),
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     {
       name: 'no-deep-imports-of-peers',

@@ -1,6 +1,6 @@
 import type { Connection as Session } from 'mysql2/promise';
 import type { QueryRunner } from 'typeorm';
-import { consumerSession, databaseOf, insertDedup } from '../src/storage/index.js';
+import { databaseOf, insertDedup, mysqlConsumerSession } from '../src/storage/index.js';
 import { consumeAtOnce } from './support/consuming.js';
 import { type BenchDatabase, createDatabase, describeServer, openSession } from './support/database.js';
 import { spread, table, timed } from './support/figures.js';
@@ -68,7 +68,7 @@ async function prepare(url: string, rows: number, order: KeyOrder): Promise<Meas
   const ms = await timed(() => fillDedup(shop.dataSource, { rows, order, noted: NOTED }));
   console.log(`filled ${rows.toLocaleString('en')} rows, ${order}, in ${(ms / 1000).toFixed(0)} s`);
   const runner = shop.dataSource.createQueryRunner();
-  for (const statement of consumerSession(3_600)) await runner.query(statement);
+  for (const statement of mysqlConsumerSession(3_600)) await runner.query(statement);
   return { rows, database, shop, runner, next: rows };
 }
 

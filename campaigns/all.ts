@@ -1,6 +1,6 @@
 import type { Pair } from './databases/pair.js';
 import { Dying } from './dying.js';
-import type { FaultCounts } from './kill.js';
+import { FaultCounts } from './fault-counts.js';
 import { pauseSome } from './pause.js';
 import type { CommitFaults } from './proxy/commit-faults.js';
 import { spreadFaults } from './spread.js';
@@ -39,7 +39,7 @@ export async function doEverything(
     pauseSome(fleet, pair, pauses, chance.child('pauses')),
   ]);
   if (stage) faults.push(await stage.disturb({ ...scene, size: SERVER_KILLS }));
-  return new Map(faults.flatMap((counts) => [...counts]));
+  return FaultCounts.sum(faults);
 }
 
 export async function messages({ rawBusiness }: Pair): Promise<number> {

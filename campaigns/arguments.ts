@@ -29,11 +29,14 @@ export const USAGE = `npm run campaign -- NAME --seed S --size N [options]
   --chunk K       of N in each pair of databases (N unless given)
   --per-transaction K
                   up to K deliveries share a transaction
-  --log FILE      a line for each chunk; started again with it, a campaign goes on where it stopped
+  --log FILE      a line for each chunk; started again with it, a campaign goes on where it stopped, on the same code
+  --across-commits
+                  chunks count that were run on other code as well
   --variant NAME  a broken variant in place of the library as it is
   --variants      every broken variant: fails if one is not caught
 
-exit status: 0 nothing lost, doubled, late or out of its order; 1 something was; 2 void, a fault never happened; 3 called wrongly, or it could not be run`;
+exit status: 0 nothing lost, doubled, unbalanced, left, late or out of its order; 1 something was, or a variant was not caught;
+2 void: a fault happened less often than it was to, or there was nothing to judge; 3 called wrongly, or it could not be run`;
 
 export interface Arguments {
   campaign: CampaignName;
@@ -44,6 +47,7 @@ export interface Arguments {
   url: string | undefined;
   perTransaction: number | undefined;
   log: string | undefined;
+  acrossCommits: boolean;
   variant: string | undefined;
   allVariants: boolean;
 }
@@ -61,6 +65,7 @@ export function readArguments(argv: readonly string[]): Arguments {
       database: { type: 'string' },
       'per-transaction': { type: 'string' },
       log: { type: 'string' },
+      'across-commits': { type: 'boolean', default: false },
       variant: { type: 'string' },
       variants: { type: 'boolean', default: false },
     },
@@ -85,6 +90,7 @@ export function readArguments(argv: readonly string[]): Arguments {
     url: values.database,
     perTransaction: optionalNumber('--per-transaction', values['per-transaction']),
     log: values.log,
+    acrossCommits: values['across-commits'],
     variant: values.variant,
     allVariants: values.variants,
   };

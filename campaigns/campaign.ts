@@ -35,6 +35,13 @@ async function campaign(argv: readonly string[]): Promise<number> {
   }
   const log = new Log(args.log);
   const commit = commitOfCode();
+  const others = log.commitsOtherThan(commit, chunks);
+  if (others.length > 0 && !args.acrossCommits) {
+    console.error(
+      `${args.log} has parts of this campaign that ran on other code: ${others.join(', ')} (this is ${commit}). Give another file; or --across-commits, and they count.`,
+    );
+    return 3;
+  }
   const program = await bundleProcess(undefined, { judgesEarly: args.campaign === 'forgetting' });
   const verdicts: Verdict[] = [];
   try {
@@ -42,7 +49,7 @@ async function campaign(argv: readonly string[]): Promise<number> {
   } finally {
     rmSync(dirname(program), { recursive: true, force: true });
   }
-  console.log(`\n${summary(verdicts)}`);
+  console.log(`\n${summary(verdicts)}; on ${[...new Set([...others, commit])].join(', ')}`);
   return statusOf(verdicts);
 }
 

@@ -2,16 +2,18 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { doEverything, lossesOfAll, messages as messagesOfAll } from './all.js';
-import type { Findings } from './checker/check.js';
+import type { Findings } from './checker/findings.js';
 import { type Histories, readHistories } from './checker/histories.js';
 import type { Judged } from './checker/judge-order.js';
 import type { Longest } from './checker/judge-waits.js';
 import { readRows } from './checker/rows.js';
 import { breakCommits, dieAtCommits } from './commit.js';
 import { isEngineOfServers } from './databases/create.js';
+import { noteForgotten } from './databases/forgotten.js';
 import { type Pair, type Shape, createPair } from './databases/pair.js';
-import { DRAIN_MS, drain } from './drain.js';
+import { comeToRest } from './drain.js';
 import { failoverStage } from './failover.js';
+import { FaultCounts } from './fault-counts.js';
 import { crewOf } from './fleet/crew.js';
 import { duplicates, repeatPayments } from './duplicates.js';
 import { Fleet } from './fleet/fleet.js';
@@ -19,7 +21,7 @@ import { keepPace } from './fleet/pacing.js';
 import { prepareForHostiles, untilPublished } from './hostile.js';
 import { killInstances } from './instances.js';
 import { judge } from './judge.js';
-import { type FaultCounts, killSome } from './kill.js';
+import { killSome } from './kill.js';
 import { SHARED } from './processes/issuing.js';
 import { LINES, disturbOrder, lossesFor, published } from './order.js';
 import { pauseSome } from './pause.js';
@@ -75,17 +77,22 @@ export async function runChunk(plan: ChunkPlan): Promise<ChunkOutcome> {
   let kept: string | undefined;
   try {
     if (plan.campaign === 'hostile' || plan.campaign === 'all') await prepareForHostiles(pair);
-    await variantNamed(plan.variant)?.spoil?.(pair);
-    const { faults, drainMs, accidents, meetings } = await play(plan, { pair, stage, folder });
+    if (plan.campaign === 'forgetting') await noteForgotten(pair);
+    const variant = variantNamed(plan.variant);
+    await variant?.spoil?.(pair);
+    const { faults, drainMs, left, meetings } = await play(plan, { pair, stage, folder });
     const [histories, rows] = [readHistories(folder), await readRows(pair)];
-    const left = { pair, histories, rows, meetings, isThrough: drainMs !== undefined };
-    const { findings, ...judgement } = await judge(plan.campaign, left);
-    if (drainMs === undefined) findings.left.push(`not through after ${DRAIN_MS / 1000} s`);
-    findings.left.push(...accidents);
+    const { findings, ...judgement } = await judge(plan.campaign, {
+      ...{ pair, histories, rows, meetings },
+      isThrough: drainMs !== undefined,
+      // A consumer of its own does it its own way.
+      hasDedup: variant?.consumer === undefined,
+    });
+    findings.left.push(...left);
     if (!plan.variant && Object.values(findings).some((found: string[]) => found.length > 0)) kept = folder;
     const cards = [...rows.cards.values()].flatMap((ofGroups) => [...ofGroups.values()]);
     return {
-      faults: new Map([...faults, ...(judgement.faults ?? []), ...sharingOf(plan, histories)]),
+      faults: FaultCounts.sum([faults, judgement.faults ?? new FaultCounts(), sharingOf(plan, histories)]),
       publishes: countOutcomes(histories),
       effects: cards.reduce((sum, n) => sum + n, 0),
       judged: judgement.judged ?? new Map(),
@@ -124,10 +131,10 @@ async function play(plan: ChunkPlan, { pair, stage, folder }: { pair: Pair; stag
   try {
     const faults = await meetFaults(plan, { fleet, size, chance, onAccident, pair, stage, losses, wire });
     await stopPacing();
-    await fleet.stopPublishing();
+    const { drainMs, left } = await comeToRest(fleet, pair);
     const messages = (await COUNTED[campaign]?.(pair)) ?? size;
     if (messages < size) accidents.push(`only ${messages} of ${size} messages were published`);
-    return { faults, drainMs: await drain(fleet, pair), accidents, meetings };
+    return { faults, drainMs, left: [...left, ...accidents], meetings };
   } finally {
     await stopPacing();
     await fleet.close();
@@ -176,7 +183,7 @@ function meetFaults(
   const { fleet, size, chance } = scene;
   if (campaign === 'all') return doEverything(scene, pair, losses, stage);
   if (stage) return stage.disturb(scene);
-  if (campaign === 'hostile') return untilPublished(pair, size).then(() => new Map());
+  if (campaign === 'hostile') return untilPublished(pair, size).then(() => new FaultCounts());
   if (wire) return breakWire(fleet, wire, size, chance);
   if (campaign === 'duplicates') return repeatPayments(fleet, pair, size, chance);
   if (campaign === 'order' || campaign === 'forgetting')
@@ -188,8 +195,8 @@ function meetFaults(
 }
 
 /** It is no fault, but a run in which it never happened shows nothing of it. */
-function sharingOf({ campaign, perTransaction }: ChunkPlan, { events }: Histories): [string, number][] {
-  return perTransaction || campaign === 'all' ? [[SHARED, events.get(SHARED) ?? 0]] : [];
+function sharingOf({ campaign, perTransaction }: ChunkPlan, { events }: Histories): FaultCounts {
+  return FaultCounts.told(perTransaction || campaign === 'all' ? [[SHARED, events.get(SHARED) ?? 0]] : []);
 }
 
 function countOutcomes({ publishes }: Histories): ChunkOutcome['publishes'] {

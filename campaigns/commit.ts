@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Shape } from './databases/pair.js';
+import { FaultCounts } from './fault-counts.js';
 import type { Fleet } from './fleet/fleet.js';
 import type { Slot } from './fleet/slot.js';
-import type { FaultCounts } from './kill.js';
 import type { Death, Role } from './processes/task.js';
 import { type CommitFaults, placesOf } from './proxy/commit-faults.js';
 import type { Place } from './proxy/transaction-watch.js';
@@ -12,15 +12,16 @@ import type { Seeded } from './seeded.js';
 export const STALL_MS = 90_000;
 
 /** On a server: the proxies break COMMITs until each kind has happened often enough at each place. */
-export async function breakCommits(faults: CommitFaults): Promise<FaultCounts> {
-  faults.active = true;
+export async function breakCommits(losses: CommitFaults): Promise<FaultCounts> {
+  losses.active = true;
   let last = { total: 0, at: performance.now() };
-  while (!faults.isComplete && performance.now() - last.at < STALL_MS) {
+  while (!losses.isComplete && performance.now() - last.at < STALL_MS) {
     await pause(100);
-    if (faults.total > last.total) last = { total: faults.total, at: performance.now() };
+    const { total } = losses.faults;
+    if (total > last.total) last = { total, at: performance.now() };
   }
-  faults.active = false;
-  return faults.counts;
+  losses.active = false;
+  return losses.faults;
 }
 
 export const WHO: Record<Place, Role> = {
@@ -35,11 +36,11 @@ export const WHO: Record<Place, Role> = {
 
 export const WHEN = ['before-commit', 'after-commit'] as const;
 
-/** Has a process at work there that dies so. @returns whether it did */
+/** Has a process at work there that dies so. @returns whether it did: one that ends in another way is an accident */
 export async function dieAs(slot: Slot, death: Death): Promise<boolean> {
   await slot.kill();
   slot.start(death);
-  return Promise.race([slot.ended().then(() => true), pause(STALL_MS, false, { ref: false })]);
+  return Promise.race([slot.died(), pause(STALL_MS, false, { ref: false })]);
 }
 
 /** On SQLite, where no answer can get lost: processes die right before and right after their COMMITs. */
@@ -49,9 +50,9 @@ export async function dieAtCommits(
   ofEach: number,
   chance: Seeded,
 ): Promise<FaultCounts> {
-  const counts: FaultCounts = new Map();
+  const faults = new FaultCounts();
   const deaths = placesOf(shape).flatMap((place) => WHEN.map((when) => ({ place, when })));
-  for (const { place, when } of deaths) counts.set(`${place} ${when}`, 0);
+  for (const { place, when } of deaths) faults.want(`${place} ${when}`, ofEach);
   const all = Array.from({ length: ofEach }, () => deaths).flat();
   const dying = fleet.slots.map(async (slot) => {
     const own = chance.child(slot.name);
@@ -62,7 +63,7 @@ export async function dieAtCommits(
       .filter((_, i) => slots[(i + Math.floor(i / slots.length)) % slots.length] === slot);
     for (const { place, when } of mine) {
       const death: Death = { place, when, nth: 1 + Math.floor(own.between(0, 4)) };
-      if (await dieAs(slot, death)) counts.set(`${place} ${when}`, counts.get(`${place} ${when}`)! + 1);
+      if (await dieAs(slot, death)) faults.count(`${place} ${when}`);
     }
     if (mine.length > 0) {
       await slot.kill();
@@ -71,5 +72,5 @@ export async function dieAtCommits(
     await slot.ready();
   });
   await Promise.all(dying);
-  return counts;
+  return faults;
 }

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { transactionsOver } from './databases/open-transactions.js';
 import type { Pair } from './databases/pair.js';
 import type { Raw } from './databases/raw.js';
 import type { Fleet } from './fleet/fleet.js';
@@ -6,13 +7,44 @@ import type { Fleet } from './fleet/fleet.js';
 /** How long everything may take to get through once faults have stopped: some leases of a relay, which are 18 s. */
 export const DRAIN_MS = 120_000;
 
+/** How a chunk came to rest. */
+export interface Rest {
+  /** Undefined when it was not through in time. */
+  drainMs: number | undefined;
+  /** What should not be there any more. */
+  left: string[];
+}
+
+/**
+ * Resolves when everything is through and nobody is there any more who could change it. Empty tables alone don't say that:
+ * whoever has lost its lease in the middle of a handler is in none of them, and must not be shot before it can do harm.
+ */
+export async function comeToRest(fleet: Fleet, pair: Pair): Promise<Rest> {
+  await fleet.stopPublishing();
+  // What was on its way to COMMIT when its publisher gave it up is there now, or never will be.
+  const left = await transactionsOver(pair);
+  const drainMs = await drain(fleet, pair);
+  if (drainMs === undefined) {
+    left.push(
+      `not through after ${DRAIN_MS / 1000} s: ${(await leftIn(fleet, pair)).join(', ') || 'nothing'}`,
+    );
+  }
+  await fleet.shutDown();
+  left.push(...(await transactionsOver(pair)));
+  if (drainMs !== undefined) {
+    const again = await leftIn(fleet, pair);
+    left.push(...again.map((what) => `${what}, when all had been through`));
+  }
+  return { drainMs, left };
+}
+
 /** @returns how long it took in milliseconds; undefined when it was not through in time */
-export async function drain(fleet: Fleet, pair: Pair): Promise<number | undefined> {
+async function drain(fleet: Fleet, pair: Pair): Promise<number | undefined> {
   const began = performance.now();
   let swept = false;
   while (performance.now() - began < DRAIN_MS) {
-    if (await isQuiet(fleet, pair)) {
-      if (swept && (await unneeded(pair.rawBroker)) === 0) return performance.now() - began;
+    if ((await waitingIn(fleet, pair)).length === 0) {
+      if (swept && (await unneededIn(pair)).length === 0) return performance.now() - began;
       await fleet.sweep();
       swept = true;
     }
@@ -21,37 +53,37 @@ export async function drain(fleet: Fleet, pair: Pair): Promise<number | undefine
   return undefined;
 }
 
-async function isQuiet(fleet: Fleet, { rawBusiness, rawBroker }: Pair): Promise<boolean> {
-  const outbox = await count(
-    rawBusiness,
-    `(SELECT COUNT(*) FROM mq_outbox) + (SELECT COUNT(*) FROM mq_outbox_keyed)
-      + (SELECT COUNT(*) FROM mq_outbox_scheduled)`,
-  );
-  if (outbox > 0) return false;
-  // Where somebody requeues them, dead letters and quarantined copies are on their way as well; but for those that nobody can judge.
-  const dead =
-    fleet.of('operator').length > 0
-      ? ` + (SELECT COUNT(*) FROM mq_dead_letter WHERE reason <> 'too-old-to-judge')
-          + (SELECT COUNT(*) FROM mq_quarantine WHERE decision IS NULL)`
-      : '';
-  // In one statement: two miss what moves from one table to the other.
-  const deliveries = await count(
-    rawBroker,
-    `(SELECT COUNT(*) FROM mq_delivery) + (SELECT COUNT(*) FROM mq_delivery_keyed)
-      + (SELECT COUNT(*) FROM mq_waiting)${dead}`,
-  );
-  return deliveries === 0;
+async function leftIn(fleet: Fleet, pair: Pair): Promise<string[]> {
+  return [...(await waitingIn(fleet, pair)), ...(await unneededIn(pair))];
 }
 
-function unneeded(broker: Raw): Promise<number> {
-  return count(
-    broker,
-    `(SELECT COUNT(*) FROM mq_message WHERE seq NOT IN (SELECT seq FROM mq_dead_letter)
-      AND seq NOT IN (SELECT seq FROM mq_parked))`,
-  );
+const OUTBOX = ['mq_outbox', 'mq_outbox_keyed', 'mq_outbox_scheduled'];
+const DELIVERIES = ['mq_delivery', 'mq_delivery_keyed', 'mq_waiting'];
+/** Where somebody requeues them, these are on their way as well; but for those that nobody can judge. */
+const OF_OPERATOR = [
+  `mq_dead_letter WHERE reason <> 'too-old-to-judge'`,
+  'mq_quarantine WHERE decision IS NULL',
+];
+const UNNEEDED = [
+  `mq_message WHERE seq NOT IN (SELECT seq FROM mq_dead_letter) AND seq NOT IN (SELECT seq FROM mq_parked)`,
+];
+
+async function waitingIn(fleet: Fleet, { rawBusiness, rawBroker }: Pair): Promise<string[]> {
+  const inOutbox = await rowsIn(rawBusiness, OUTBOX);
+  if (inOutbox.length > 0) return inOutbox;
+  return rowsIn(rawBroker, [...DELIVERIES, ...(fleet.of('operator').length > 0 ? OF_OPERATOR : [])]);
 }
 
-async function count(raw: Raw, what: string): Promise<number> {
-  const [row] = await raw.query(`SELECT ${what} AS n`);
-  return Number(row!.n);
+function unneededIn({ rawBroker }: Pair): Promise<string[]> {
+  return rowsIn(rawBroker, UNNEEDED);
+}
+
+/** In one statement: two miss what moves from one table to the other. */
+async function rowsIn(raw: Raw, places: readonly string[]): Promise<string[]> {
+  const counts = places.map((place, i) => `(SELECT COUNT(*) FROM ${place}) AS n${i}`);
+  const [row] = await raw.query(`SELECT ${counts.join(', ')}`);
+  return places
+    .map((place, i) => ({ place: place.split(' ')[0]!, count: Number(row![`n${i}`]) }))
+    .filter(({ count }) => count > 0)
+    .map(({ place, count }) => `${count} in ${place}`);
 }

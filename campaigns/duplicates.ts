@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Pair } from './databases/pair.js';
 import { Dying } from './dying.js';
+import type { FaultCounts } from './fault-counts.js';
 import type { Fleet } from './fleet/fleet.js';
-import type { FaultCounts } from './kill.js';
 import type { Seeded } from './seeded.js';
 import { spreadFaults } from './spread.js';
 

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { STALL_MS } from './commit.js';
 import type { Shape } from './databases/pair.js';
-import type { FaultCounts } from './kill.js';
+import { FaultCounts } from './fault-counts.js';
 import { moment } from './moment.js';
 import { placesOf } from './proxy/commit-faults.js';
 import type { SeenCommit } from './proxy/commit-sight.js';
@@ -29,9 +29,9 @@ async function failOver(
   shape: Shape,
   { fleet, size, chance, onAccident }: Scene,
 ): Promise<FaultCounts> {
-  const counts: FaultCounts = new Map();
-  const count = (what: string, by = 1) => counts.set(what, (counts.get(what) ?? 0) + by);
-  for (const what of ['failover', ...WHEN, 'COMMIT without an answer']) count(what, 0);
+  const faults = new FaultCounts();
+  for (const what of [...WHEN, 'COMMIT without an answer']) faults.want(what, 0);
+  for (let turn = 0; turn < size; turn++) for (const what of ['failover', whenOf(turn)]) faults.want(what);
   for (let turn = 0; turn < size; turn++) {
     await duo.addReplica();
     const commit = commitFor(turn, shape);
@@ -40,21 +40,24 @@ async function failOver(
       onAccident(`nobody commits (${commit?.place}) any more`);
       break;
     }
-    count('COMMIT without an answer', fleet.unanswered);
+    faults.count('COMMIT without an answer', fleet.unanswered);
     await duo.losePrimary();
     await pause(chance.between(AWAY_MS.least, AWAY_MS.most));
     await duo.promote();
-    count('failover');
-    count(WHEN[turn % WHEN.length]!);
+    for (const what of ['failover', whenOf(turn)]) faults.count(what);
     if (await fleet.nextCommit({ place: 'consume', answered: true }, STALL_MS)) continue;
     onAccident(`nobody consumes after failover ${turn + 1}`);
     break;
   }
-  return counts;
+  return faults;
+}
+
+function whenOf(turn: number): (typeof WHEN)[number] {
+  return WHEN[turn % WHEN.length]!;
 }
 
 function commitFor(turn: number, shape: Shape): SeenCommit | undefined {
-  const when = WHEN[turn % WHEN.length];
+  const when = whenOf(turn);
   if (when === 'at any time') return undefined;
   if (when !== 'at a COMMIT') return { place: 'publish', answered: true };
   const places = placesOf(shape);

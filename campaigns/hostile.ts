@@ -3,7 +3,7 @@ import { STALL_MS } from './commit.js';
 import { conductsOn } from './conducts/conduct.js';
 import type { Engine } from './databases/create.js';
 import type { Pair } from './databases/pair.js';
-import type { FaultCounts } from './kill.js';
+import { FaultCounts } from './fault-counts.js';
 import { published } from './order.js';
 
 const LOOK_MS = 200;
@@ -34,5 +34,5 @@ export async function untilPublished(pair: Pair, size: number): Promise<void> {
 
 /** How often each conduct was seen, by what handlers wrote down before it. */
 export function conductsSeen(engine: Engine, events: ReadonlyMap<string, number>): FaultCounts {
-  return new Map(conductsOn(engine).map((name) => [name, events.get(name) ?? 0]));
+  return FaultCounts.told(conductsOn(engine).map((name) => [name, events.get(name) ?? 0] as const));
 }

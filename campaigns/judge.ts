@@ -1,7 +1,10 @@
-import { type Findings, check } from './checker/check.js';
+import { check } from './checker/check.js';
+import { checkDedups } from './checker/check-dedups.js';
+import { checkLandings } from './checker/check-landings.js';
+import { type Findings, withMore } from './checker/findings.js';
 import { type Attempt, type Histories } from './checker/histories.js';
 import { judgeConducts, placeOf, placesOfDeaths } from './checker/judge-conducts.js';
-import { judgeForgotten, judgedWrongly } from './checker/judge-forgotten.js';
+import { allTooOld, judgeForgotten, judgedWrongly } from './checker/judge-forgotten.js';
 import { type Judged, judgeOrder } from './checker/judge-order.js';
 import { type Longest, judgeWaits } from './checker/judge-waits.js';
 import type { Rows } from './checker/rows.js';
@@ -9,10 +12,10 @@ import { foldTellings } from './checker/tellings.js';
 import { readTimes } from './checker/times.js';
 import { readWaits } from './checker/waits.js';
 import type { Pair } from './databases/pair.js';
+import { FaultCounts } from './fault-counts.js';
 import { conductsSeen } from './hostile.js';
-import type { FaultCounts } from './kill.js';
 import { LEASE_MS } from './processes/options.js';
-import { ROUGH_EVENT } from './processes/rough-issuing.js';
+import { roughConductsOn } from './processes/rough-issuing.js';
 import { SLACK_MS, retentionMs } from './processes/retention.js';
 import { ATTEMPTS, GROUPS } from './processes/task.js';
 import type { DedupMeetings } from './proxy/dedup-meetings.js';
@@ -27,6 +30,8 @@ export interface Left {
   rows: Rows;
   meetings: DedupMeetings | undefined;
   isThrough: boolean;
+  /** Its consumers are the library's, with a dedup row for each effect. */
+  hasDedup: boolean;
 }
 
 export interface Judgement {
@@ -39,6 +44,13 @@ export interface Judgement {
 
 /** Looks at what all campaigns look at, and at what is this one's own. */
 export async function judge(campaign: CampaignName, left: Left): Promise<Judgement> {
+  const { findings, ...judgement } = await judgeEffects(campaign, left);
+  withMore(findings, checkLandings(left.histories, left.rows, left));
+  if (left.hasDedup) withMore(findings, checkDedups(left.rows));
+  return { findings, ...judgement };
+}
+
+async function judgeEffects(campaign: CampaignName, left: Left): Promise<Judgement> {
   switch (campaign) {
     case 'order':
       return judgeOrdered(left);
@@ -88,16 +100,14 @@ async function judgeForgetting(left: Left): Promise<Judgement> {
   const { pair, isThrough } = left;
   const { histories, rows, found } = foldTellings(left.histories, left.rows);
   const tooOld = rows.deaths.filter(({ reason }) => reason === TOO_OLD);
-  const excused = placesOfDeaths(tooOld);
-  const mayMiss = (payment: string, group: string) => excused.has(placeOf(payment, group));
   const times = await readTimes(pair);
   const forgotten = judgeForgotten(rows, times, { retentionMs: retentionMs(pair.shape) });
   // What nobody can judge stays where it is.
   const judgeable = { ...forgotten.rows, deadLetters: rows.deadLetters - tooOld.length };
-  const findings = check(histories, judgeable, { groups: GROUPS, isThrough, mayMiss });
-  findings.landedTwice = findings.landedTwice.filter(
-    (about) => !histories.releases.has(about.split(':')[0]!),
-  );
+  const findings = check(histories, judgeable, {
+    ...{ groups: GROUPS, isThrough },
+    mayMiss: allTooOld(rows, tooOld),
+  });
   const wrongly = pair.shape === 1 ? judgedWrongly(tooOld, left.histories, SLACK_MS) : [];
   return {
     findings: [found, forgotten.found, { unfounded: wrongly }].reduce(withMore, findings),
@@ -116,11 +126,6 @@ function judgeHostile({ histories, rows, pair, isThrough }: Left): Judgement {
   return { findings: withMore(findings, found), faults: conductsSeen(engine, histories.events), judged };
 }
 
-function withMore(findings: Findings, more: Partial<Findings>): Findings {
-  for (const [kind, ids] of Object.entries(more) as [keyof Findings, string[]][]) findings[kind].push(...ids);
-  return findings;
-}
-
 /** Only what was long on its way to all eyes can be too old, as in a transaction that stayed open. */
 function tooOldIn({ shape, business }: Pair, count: number): [string, number][] {
   return shape === 1 && business.engine !== 'sqlite' ? [[TOO_OLD, count]] : [];
@@ -136,18 +141,18 @@ function delaysOf({ events }: Histories, { business }: Pair): FaultCounts {
     'group paused',
   ];
   if (business.engine !== 'sqlite') told.push('long transaction');
-  return new Map(told.map((name) => [name, events.get(name) ?? 0]));
+  return toldOf(events, told);
 }
 
 /** What comes of a process that stands still, or whose clock is wrong, as the processes told it. */
 function pausesOf({ events }: Histories): FaultCounts {
-  return new Map(['clock ahead', 'clock behind'].map((what) => [what, events.get(what) ?? 0]));
+  return toldOf(events, ['clock ahead', 'clock behind']);
 }
 
 /** The faults of campaign `order` that are its handlers' and its operator's. */
 function troublesOf({ attempts, requeues }: Histories, { deaths }: Rows): FaultCounts {
   const ended = (how: Attempt['ended']) => attempts.filter((attempt) => attempt.ended === how).length;
-  return new Map([
+  return FaultCounts.told([
     ['handler failed', ended('failed')],
     ['handler rejected', ended('rejected')],
     ['dead letter, failed', deaths.filter(({ reason }) => reason === 'failed').length],
@@ -157,20 +162,25 @@ function troublesOf({ attempts, requeues }: Histories, { deaths }: Rows): FaultC
 }
 
 /** What handlers, publishers, the operator and those who stood still did in campaign `all`. */
-function allOf({ histories, rows }: Left): FaultCounts {
+function allOf({ histories, rows, pair }: Left): FaultCounts {
   const { publishes, requeues, events } = histories;
-  return new Map([
-    ['told of twice', [...publishes.values()].filter(({ copies }) => copies > 1).length],
-    ['duplicate-absorbed', events.get('duplicate-absorbed') ?? 0],
-    [ROUGH_EVENT, events.get(ROUGH_EVENT) ?? 0],
-    ['dead letter', rows.deaths.length],
-    ['requeued', requeues.length],
-    ...pausesOf(histories),
+  return FaultCounts.sum([
+    FaultCounts.told([
+      ['told of twice', [...publishes.values()].filter(({ copies }) => copies > 1).length],
+      ['dead letter', rows.deaths.length],
+      ['requeued', requeues.length],
+    ]),
+    toldOf(events, ['duplicate-absorbed', ...roughConductsOn(pair.business.engine)]),
+    pausesOf(histories),
   ]);
 }
 
 /** What there is of it in campaign `duplicates`, by what processes told, and by the wire where there is one. */
 function repeatsOf({ histories: { events }, meetings }: Left): FaultCounts {
-  const told = ['duplicate-absorbed', 'handler failed'].map((name) => [name, events.get(name) ?? 0] as const);
-  return new Map([...told, ...(meetings?.counts ?? [])]);
+  const told = toldOf(events, ['duplicate-absorbed', 'handler failed']);
+  return FaultCounts.sum([told, FaultCounts.told(meetings?.counts ?? [])]);
+}
+
+function toldOf(events: Histories['events'], names: readonly string[]): FaultCounts {
+  return FaultCounts.told(names.map((name) => [name, events.get(name) ?? 0] as const));
 }

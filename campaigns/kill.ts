@@ -1,10 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { FaultCounts } from './fault-counts.js';
 import type { Fleet } from './fleet/fleet.js';
 import type { Slot } from './fleet/slot.js';
 import type { Role } from './processes/task.js';
 import type { Seeded } from './seeded.js';
-
-export type FaultCounts = Map<string, number>;
+import { Successors } from './successors.js';
 
 export const KINDS = [
   /** Killed, and the database hears of it at once. */
@@ -17,46 +17,41 @@ export const KINDS = [
 
 export type KillKind = (typeof KINDS)[number];
 
-/** How often a process is killed before it is ready. */
-export const AT_START = 0.1;
+/** How long somebody works before it is killed, in milliseconds. */
+const WORK_MS = { least: 100, most: 1_500 };
 
 /** kill -9 for `size` processes, in every place some, each replaced at once. */
 export async function killSome(fleet: Fleet, size: number, chance: Seeded): Promise<FaultCounts> {
-  const counts: FaultCounts = new Map(fleet.slots.map(({ role }) => [`kill ${role}`, 0]));
+  const faults = new FaultCounts();
   const onWire = fleet.slots.some(({ ways }) => ways.length > 0);
-  if (onWire) for (const kind of KINDS) counts.set(`kill ${kind}`, 0);
-  const count = (what: string) => counts.set(what, counts.get(what)! + 1);
-  // Each role gets its share, whatever the size.
+  const kinds = onWire ? KINDS : (['plain'] as const);
+  // Each role gets its share, whatever the size, and dies in each way.
   const roles = [...new Set(fleet.slots.map(({ role }) => role))];
-  const turns = Array.from({ length: size }, (_, i) => slotFor(fleet, roles, i));
-  // Each role dies in each way.
-  const kindOf = (turn: number) => KINDS[(turn + Math.floor(turn / roles.length)) % KINDS.length]!;
+  const turns = Array.from({ length: size }, (_, turn) => ({
+    slot: slotFor(fleet, roles, turn),
+    kind: kinds[(turn + Math.floor(turn / roles.length)) % kinds.length]!,
+  }));
+  for (const what of [...roles, ...kinds]) faults.want(`kill ${what}`, 0);
+  for (const { slot, kind } of turns) for (const what of [slot.role, kind]) faults.want(`kill ${what}`);
+  const successors = new Successors(faults, size, chance.child('successors'));
   const killing = fleet.slots.map(async (slot) => {
     const own = chance.child(slot.name);
-    for (const [turn, whose] of turns.entries()) {
-      if (whose !== slot) continue;
-      await letWork(slot, own);
-      const kind = onWire ? kindOf(turn) : undefined;
-      if (!(await killAs(slot, kind ?? 'plain', own))) continue;
-      count(`kill ${slot.role}`);
-      if (kind) count(`kill ${kind}`);
-      slot.start();
+    for (const { kind } of turns.filter((turn) => turn.slot === slot)) {
+      await slot.ready();
+      await pause(own.between(WORK_MS.least, WORK_MS.most));
+      if (!(await killAs(slot, kind, own))) continue;
+      for (const what of [slot.role, kind]) faults.count(`kill ${what}`);
+      await successors.start(slot);
     }
     await slot.ready();
   });
   await Promise.all(killing);
-  return counts;
+  return faults;
 }
 
 function slotFor(fleet: Fleet, roles: readonly Role[], turn: number): Slot {
   const slots = fleet.of(roles[turn % roles.length]!);
   return slots[Math.floor(turn / roles.length) % slots.length]!;
-}
-
-async function letWork(slot: Slot, chance: Seeded): Promise<void> {
-  const atStart = chance.chance(AT_START);
-  if (!atStart) await slot.ready();
-  await pause(chance.between(100, 1_500));
 }
 
 /** @returns false when there was nobody to kill */

@@ -42,6 +42,12 @@ export class Log {
     return this.done.get(keyOf(id));
   }
 
+  /** Of what is there of these chunks: what it ran on, where that is not known to be this code. */
+  commitsOtherThan(commit: string, chunks: readonly ChunkId[]): string[] {
+    const commits = chunks.map((id) => this.find(id)?.commit).filter((other) => other !== undefined);
+    return [...new Set(commits)].filter((other) => !isSameCode(other, commit));
+  }
+
   add(id: ChunkId, verdict: Verdict, outcome: ChunkOutcome, commit: string): void {
     const { faults, judged, longest, events, findings, ...rest } = outcome;
     const found = Object.fromEntries(Object.entries(findings).filter(([, ids]) => ids.length > 0));
@@ -52,7 +58,8 @@ export class Log {
       commit,
       outcome: {
         ...rest,
-        faults: Object.fromEntries(faults),
+        faults: Object.fromEntries(faults.counts),
+        missing: faults.missing,
         judged: Object.fromEntries(judged),
         longest: Object.fromEntries(longest),
         events: Object.fromEntries(events),
@@ -77,13 +84,23 @@ function keyOf({ campaign, engine, shape, seed, chunk, size, variant, perTransac
   ]);
 }
 
+/** Of what was not committed, and without Git, nobody can tell. */
+function isSameCode(one: string, other: string): boolean {
+  return one === other && !one.endsWith(CHANGED) && one !== UNKNOWN;
+}
+
+/** What a campaign is made of. */
+const RUN = ['src', 'campaigns', 'examples', 'scripts', 'test/support', 'test/servers'];
+const CHANGED = '+';
+const UNKNOWN = 'unknown';
+
 /** With a plus when there is something that was not committed. */
 export function commitOfCode(): string {
   const git = (...args: string[]) => execFileSync('git', args, { encoding: 'utf8' }).trim();
   try {
-    const changed = git('status', '--porcelain', '--', 'src', 'campaigns') !== '';
-    return `${git('rev-parse', '--short=12', 'HEAD')}${changed ? '+' : ''}`;
+    const changed = git('status', '--porcelain', '--', ...RUN) !== '';
+    return `${git('rev-parse', '--short=12', 'HEAD')}${changed ? CHANGED : ''}`;
   } catch {
-    return 'unknown';
+    return UNKNOWN;
   }
 }

@@ -1,7 +1,7 @@
 import type { Pair } from './databases/pair.js';
 import { Dying } from './dying.js';
+import type { FaultCounts } from './fault-counts.js';
 import type { Fleet } from './fleet/fleet.js';
-import type { FaultCounts } from './kill.js';
 import type { CommitFaults } from './proxy/commit-faults.js';
 import type { Seeded } from './seeded.js';
 import { spreadFaults } from './spread.js';

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { STALL_MS } from './commit.js';
 import type { Dying } from './dying.js';
-import type { FaultCounts } from './kill.js';
+import { FaultCounts } from './fault-counts.js';
 import type { CommitFaults } from './proxy/commit-faults.js';
 
 /** When so much is published, all faults have happened but those that were missed. */
@@ -21,7 +21,7 @@ export async function spreadFaults(
     const share = messages / (BY_THEN * size);
     if (losses) Object.assign(losses, { active: true, due: Math.ceil(share * losses.ofEach) });
     dying.go(share);
-    const faults = (losses?.total ?? 0) + dying.total;
+    const faults = (losses?.faults.total ?? 0) + dying.total;
     if (messages > last.messages && messages < size) last = { ...last, messages, at: performance.now() };
     if (faults > last.faults) last = { ...last, faults, at: performance.now() };
     const isAll = messages >= size && dying.isComplete && (losses?.isComplete ?? true);
@@ -31,5 +31,5 @@ export async function spreadFaults(
   }
   if (losses) losses.active = false;
   await dying.over();
-  return new Map([...dying.counts, ...(losses?.counts ?? [])]);
+  return FaultCounts.sum([dying.faults, ...(losses ? [losses.faults] : [])]);
 }

@@ -1,6 +1,6 @@
 import type { Urls } from './databases/pair.js';
+import type { FaultCounts } from './fault-counts.js';
 import type { Fleet } from './fleet/fleet.js';
-import type { FaultCounts } from './kill.js';
 import type { Seeded } from './seeded.js';
 
 export interface Scene {

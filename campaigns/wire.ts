@@ -1,7 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { STALL_MS } from './commit.js';
+import { FaultCounts } from './fault-counts.js';
 import type { Fleet } from './fleet/fleet.js';
-import { type FaultCounts, killSome } from './kill.js';
+import { killSome } from './kill.js';
 import type { WireFaults } from './proxy/wire-faults.js';
 import type { Seeded } from './seeded.js';
 
@@ -18,16 +19,20 @@ export async function breakWire(
   size: number,
   chance: Seeded,
 ): Promise<FaultCounts> {
-  const kills: FaultCounts = new Map();
+  const rounds: FaultCounts[] = [];
   const roles = new Set(fleet.slots.map(({ role }) => role)).size;
   for (let done = 0; done < size; done += A_ROUND) {
     await happened(faults, done);
-    const round = await killSome(fleet, KILLS_A_ROLE * roles, chance.child(`round ${done}`));
-    for (const [what, count] of round) kills.set(what, (kills.get(what) ?? 0) + count);
+    rounds.push(await killSome(fleet, KILLS_A_ROLE * roles, chance.child(`round ${done}`)));
   }
   await happened(faults, size);
   faults.calmDown();
-  return new Map([...kills, ...Object.entries(faults.counts), ['delayed until nobody waited', faults.late]]);
+  const onWire = FaultCounts.told([
+    ...Object.entries(faults.counts),
+    ['delayed until nobody waited', faults.late],
+  ]);
+  for (const kind of Object.keys(faults.counts)) onWire.want(kind, size);
+  return FaultCounts.sum([...rounds, onWire]);
 }
 
 /** Resolves when each kind has happened so often; or when none happens any more, which makes the run void. */

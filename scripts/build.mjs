@@ -4,6 +4,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 
 const tsc = 'node_modules/typescript/bin/tsc';
 
+execFileSync(process.execPath, ['scripts/embed-dashboard.mjs'], { stdio: 'inherit' });
 rmSync('dist', { recursive: true, force: true });
 for (const [project, folder, type] of [
   ['tsconfig.build.json', 'dist/esm', 'module'],

@@ -2,8 +2,9 @@
  * `npm test [-- jest arguments]`: starts the servers, runs Jest on them, stops them, and closes with
  * the line `N passed, N failed, N skipped`.
  *
- * MQ_TEST_ENGINES (e.g. `sqlite,mariadb`) limits the engines; MQ_TEST_MARIADB_URL, MQ_TEST_MYSQL_URL,
- * MQ_TEST_RABBITMQ_URL and MQ_TEST_JETSTREAM_URL name servers to use instead of starting some.
+ * MQ_TEST_ENGINES (e.g. `sqlite,mariadb`) names the engines: all but PostgreSQL unless given. MQ_TEST_MARIADB_URL,
+ * MQ_TEST_MYSQL_URL, MQ_TEST_POSTGRES_URL, MQ_TEST_RABBITMQ_URL and MQ_TEST_JETSTREAM_URL name servers to use instead of
+ * starting some.
  */
 import { startServers } from '../test/servers/index.mjs';
 import { banner } from './test-run/banner.mjs';

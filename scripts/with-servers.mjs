@@ -1,7 +1,7 @@
 /**
- * `node scripts/with-servers.mjs [--engines mariadb,mysql,rabbitmq,jetstream] -- command arguments…`: starts the servers,
- * runs the command with MQ_TEST_MARIADB_URL, MQ_TEST_MYSQL_URL, MQ_TEST_RABBITMQ_URL and MQ_TEST_JETSTREAM_URL set, stops
- * them, and exits as the command did. The command has the terminal, so a shell or `npx jest --watch` works. Without --engines the
+ * `node scripts/with-servers.mjs [--engines mariadb,mysql,postgres,rabbitmq,jetstream] -- command arguments…`: starts the
+ * servers, runs the command with MQ_TEST_MARIADB_URL and the like set (MQ_TEST_POSTGRES_URL where PostgreSQL is asked for),
+ * stops them, and exits as the command did. The command has the terminal, so a shell or `npx jest --watch` works. Without --engines the
  * command runs with the servers that could be had.
  */
 import { spawn } from 'node:child_process';
@@ -14,7 +14,7 @@ import { testEnvironment } from './test-run/environment.mjs';
 import { interruption } from './test-run/interruption.mjs';
 
 const USAGE =
-  'usage: node scripts/with-servers.mjs [--engines mariadb,mysql,rabbitmq,jetstream] -- command [arguments]';
+  'usage: node scripts/with-servers.mjs [--engines mariadb,mysql,postgres,rabbitmq,jetstream] -- command [arguments]';
 const GRACE_MS = 10_000;
 const { signal, exitStatus } = interruption();
 

@@ -15,6 +15,7 @@ import { IdempotentMqEvents } from './events/index.js';
 import { type IdempotentMqBrokerOptions, resolveBrokerOptions } from './idempotent-mq-broker.options.js';
 import { IdempotentMqOperations } from './operate/index.js';
 import { IdempotentMqBrokerRuntime } from './idempotent-mq-broker.runtime.js';
+import { getBrokerRuntimeToken } from './idempotent-mq.tokens.js';
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
   new ConfigurableModuleBuilder<IdempotentMqBrokerOptions>({ moduleName: 'IdempotentMqBroker' })
@@ -47,6 +48,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
       },
       inject: [{ token: MODULE_OPTIONS_TOKEN, optional: true }],
     },
+    { provide: getBrokerRuntimeToken(), useExisting: IdempotentMqBrokerRuntime },
     {
       provide: BrokerService,
       useFactory: ({ broker }: IdempotentMqBrokerRuntime) => broker,

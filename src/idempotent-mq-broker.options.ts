@@ -52,7 +52,7 @@ export interface IdempotentMqBrokerOptions {
     /** Requests that are worked on at once, a long poll while it doesn't wait among them; more are told to come again. @default 500 */
     requests?: number;
   };
-  /** Connections to the database (MySQL and MariaDB). @default 10 */
+  /** Connections to the database (not on SQLite). @default 10 */
   connections?: number;
   /** Longest that a statement may take, or wait for a connection, in milliseconds. @default 15000 */
   statementTimeoutMs?: number;

@@ -9,6 +9,7 @@ import type { ResolvedBrokerOptions } from './idempotent-mq-broker.options.js';
 import { logEvents } from './log-events.js';
 import { logRelayEvents } from './log-relay-events.js';
 import { logWatchingEvents } from './log-watching-events.js';
+import type { Observed } from './observing/index.js';
 import { IdempotentMqOperations } from './operate/index.js';
 import {
   HttpEndpoint,
@@ -20,6 +21,7 @@ import {
   operationsOf,
   pathBehind,
 } from './service/index.js';
+import { Loops } from './waiting/index.js';
 import { WatchingTransactions } from './watching-transactions.js';
 
 const LOGGED_AS = 'IdempotentMqBroker';
@@ -28,11 +30,13 @@ const IDLE_TIMEOUT_SECONDS = 60;
 const NOT_FOUND = '{"error":{"code":"UNKNOWN_OPERATION","message":"There is nothing here."}}';
 
 /** All parts of one instance of the broker service, wired together. */
-export class IdempotentMqBrokerRuntime {
+export class IdempotentMqBrokerRuntime implements Observed {
   readonly logger = new Logger(LOGGED_AS);
   readonly events = new IdempotentMqEvents((error) =>
     this.logger.error(`A subscriber to events$ failed: ${describeError(error)}`),
   );
+  /** None: what it does each so often, its sweeper does. */
+  readonly loops = new Loops();
   readonly broker: BrokerService;
   readonly operations: IdempotentMqOperations;
   /** The port that it listens on, where it has one of its own. */

@@ -107,6 +107,7 @@ export class IdempotentMqModule
         maxLostLeases: options.maxLostLeases,
         prefetch: PREFETCH,
         warn: (message) => runtime.logger.warn(message),
+        loops: runtime.loops,
       },
     );
   }
@@ -296,7 +297,7 @@ function instanceModule(definition: DynamicModule, extras: IdempotentMqExtras): 
         ) => {
           const dataSource = found ?? (await missingDataSource(discovery, extras.dataSource));
           const caller = new HandlerCaller(contexts, moduleRef);
-          return IdempotentMqRuntime.open(dataSource, resolveOptions(options, dataSource), caller);
+          return IdempotentMqRuntime.open(dataSource, resolveOptions(options, dataSource), caller, name);
         },
         inject: [
           MODULE_OPTIONS_TOKEN,

@@ -92,7 +92,7 @@ export interface IdempotentMqOptions {
   consumers?: ConsumerSettings &
     IdempotentSettings & {
       /**
-       * Connections for handlers, and as many again for `IdempotentExecutor`, beside the app's pool (MySQL and MariaDB). At
+       * Connections for handlers, and as many again for `IdempotentExecutor`, beside the app's pool (not on SQLite). At
        * least the concurrency of each consumer; consumers share them.
        *
        * @default the app's pool size (or 10), or `concurrency` where that is more
@@ -152,7 +152,7 @@ export interface IdempotentMqOptionsFactory {
 export type ResolvedOptions = ReturnType<typeof resolveOptions>;
 
 const MAX_CONNECTIONS = 10_000;
-/** Of mysql2. */
+/** Of mysql2, and of pg. */
 const DRIVER_POOL_SIZE = 10;
 const MAX_LOST_LEASES = 10_000;
 /** MySQL's largest packet is 1 GiB, and a body may be twice its size on the wire. */
@@ -218,13 +218,14 @@ export function resolveOptions(options: IdempotentMqOptions, dataSource: DataSou
   };
 }
 
-/** How many connections TypeORM and mysql2 open for the app: what `extra` has comes last, and neither is checked there. */
+/** How many connections TypeORM and the driver open for the app: what `extra` has comes last, and neither is checked there. */
 function poolSizeOf(dataSource: DataSource): number {
   const { extra, poolSize } = dataSource.options as {
-    extra?: { connectionLimit?: unknown };
+    extra?: { connectionLimit?: unknown; max?: unknown };
     poolSize?: unknown;
   };
-  return Number(extra?.connectionLimit ?? poolSize) || DRIVER_POOL_SIZE;
+  const ofDriver = dataSource.options.type === 'postgres' ? extra?.max : extra?.connectionLimit;
+  return Number(ofDriver ?? poolSize) || DRIVER_POOL_SIZE;
 }
 
 /** A broker service tells of what lands: to look soon again would ask it for what is told anyway. */

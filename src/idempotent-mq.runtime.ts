@@ -25,6 +25,7 @@ import { logEvents } from './log-events.js';
 import { tellOfLeftBehind } from './left-behind.js';
 import { logRelayEvents } from './log-relay-events.js';
 import { logWatchingEvents } from './log-watching-events.js';
+import type { Observed } from './observing/index.js';
 import { IdempotentMqOperations, type ProcessStatus } from './operate/index.js';
 import { Outbox, OutboxClaims, OutboxPublisher, Relay, WatchingUnrelayed } from './publisher/index.js';
 import {
@@ -44,6 +45,7 @@ import type { EngineTransport } from './transport/engine/engine.transport.js';
 import { localTransport } from './transport/local.transport.js';
 import { methodsOf, withinTime } from './transport/within-time.js';
 import type { Transport } from './transport/port.js';
+import { Loops } from './waiting/index.js';
 import { WatchingTransactions } from './watching-transactions.js';
 
 const LOGGED_AS = 'IdempotentMq';
@@ -55,11 +57,11 @@ const FORGET_INTERVAL_MS = 600_000;
 const CONTROL_CONNECTIONS = 5;
 
 /** All parts of one module instance, wired together. */
-export class IdempotentMqRuntime {
+export class IdempotentMqRuntime implements Observed {
   readonly logger = new Logger(LOGGED_AS);
-  readonly events = new IdempotentMqEvents((error) =>
-    this.logger.error(`A subscriber to events$ failed: ${describeError(error)}`),
-  );
+  readonly events: IdempotentMqEvents;
+  /** What goes round here: relay and workers. */
+  readonly loops = new Loops();
   /** Undefined where it is a service of its own. With an engine in its place, it has what was set aside. */
   readonly broker: BrokerService | undefined;
   /** The same for an operator, wherever it is. */
@@ -98,7 +100,12 @@ export class IdempotentMqRuntime {
     private readonly away: BrokerAway,
     /** Calls the app's handlers. */
     readonly caller: HandlerCaller,
+    name: string | undefined,
   ) {
+    this.events = new IdempotentMqEvents(
+      (error) => this.logger.error(`A subscriber to events$ failed: ${describeError(error)}`),
+      name,
+    );
     logEvents(this.events, this.logger);
     logRelayEvents(this.events, this.logger);
     logWatchingEvents(this.events, this.logger);
@@ -146,8 +153,13 @@ export class IdempotentMqRuntime {
       const claims = new OutboxClaims(connections, this.events);
       this.outbox = outbox;
       const { tracing } = this;
-      this.relay = new Relay(claims, this.transport, this.events, { ...options.relay, tracing }, (listener) =>
-        outbox.onCommitted(listener),
+      this.relay = new Relay(
+        claims,
+        this.transport,
+        this.events,
+        { ...options.relay, tracing },
+        (listener) => outbox.onCommitted(listener),
+        this.loops,
       );
     }
     const keptFor = (kind: 'consumer' | 'executor') => (name: string) =>
@@ -210,6 +222,7 @@ export class IdempotentMqRuntime {
     dataSource: DataSource,
     options: ResolvedOptions,
     caller: HandlerCaller,
+    name?: string,
   ): Promise<IdempotentMqRuntime> {
     const database = databaseOf(dataSource, options.tablePrefix);
     if (database.dialect.engine === 'sqlite' && !options.leaveDataSourceAlone) {
@@ -247,7 +260,15 @@ export class IdempotentMqRuntime {
       const apart = away.brokerSide ?? away.service ?? away.engine;
       refuseOtherBrokerOf(dataSource, options.tablePrefix, apart);
       const brokerIsThere = (await apart?.tryToOpen()) ?? true;
-      const runtime = new IdempotentMqRuntime(dataSource, options, connections, packetBytes, away, caller);
+      const runtime = new IdempotentMqRuntime(
+        dataSource,
+        options,
+        connections,
+        packetBytes,
+        away,
+        caller,
+        name,
+      );
       await runtime.tellWhereItIs(brokerIsThere);
       // A broker that comes later learns of topics from what is sent, and from who subscribes. So does a service.
       if (brokerIsThere || away.engine) {

@@ -34,7 +34,12 @@ export function getIdempotentMqOperationsToken(name?: string) {
     : Symbol.for(`nestjs-idempotent-mq:IdempotentMqOperations:${name}`);
 }
 
-/** For the library's own testing kit, which looks behind what apps see. */
+/** For what looks behind what apps see: metrics, health checks, the library's own testing kit. */
 export function getRuntimeToken(name = '') {
   return Symbol.for(`nestjs-idempotent-mq:runtime:${name}`);
+}
+
+/** The same of the broker as a service. */
+export function getBrokerRuntimeToken() {
+  return Symbol.for('nestjs-idempotent-mq:broker-runtime');
 }

@@ -117,7 +117,16 @@ export {
   type WaitingOnes,
 } from './operate/index.js';
 export { ambientManager, outsideTransaction } from './transaction/index.js';
-export { IdempotentMqEvents, type DeadLetterReason, type IdempotentMqEvent } from './events/index.js';
+export {
+  IdempotentMqEvents,
+  eventChannel,
+  onEventChannel,
+  type DeadLetterReason,
+  type IdempotentMqChannelMessage,
+  type IdempotentMqEvent,
+  type IdempotentMqEventOf,
+  type IdempotentMqEventType,
+} from './events/index.js';
 export {
   AcceptedEntity,
   AcceptedFloorEntity,

@@ -1,12 +1,30 @@
 import type { Logger } from '@nestjs/common';
-import type { IdempotentMqEvent, IdempotentMqEvents } from './events/index.js';
+import type { IdempotentMqEventOf as Of, IdempotentMqEvents } from './events/index.js';
 import { type After, LinesAMinute } from './lines-a-minute.js';
 
-type Of<T extends IdempotentMqEvent['type']> = Extract<IdempotentMqEvent, { type: T }>;
+/** What is told here. Of what else happens nothing is made for the log. */
+const TOLD = [
+  'consuming',
+  'contract-changed',
+  'scenario-changed',
+  'dedup-database-changed',
+  'biz-id-conflict',
+  'torn',
+  'parked',
+  'retry-scheduled',
+  'dead-lettered',
+  'message-missing',
+  'group-removed',
+  'forgetting-held',
+  'forgetting-resumed',
+  'forgotten',
+  'worker-error',
+  'worker-recovered',
+] as const;
 
 /** What an operator must hear of without having subscribed to anything: one line a change, not one a failure. */
 export function logEvents(
-  { events$ }: Pick<IdempotentMqEvents, 'events$'>,
+  events: Pick<IdempotentMqEvents, 'of'>,
   logger: Pick<Logger, 'log' | 'warn' | 'error'>,
   after?: After,
 ): void {
@@ -20,10 +38,15 @@ export function logEvents(
     (scenario) => `conflicts of the scenario ${scenario}`,
     after,
   );
+  const torn = new LinesAMinute(
+    (line) => logger.error(line),
+    (scenario) => `torn runs of the scenario ${scenario}`,
+    after,
+  );
   const failing = new Set<string>();
   const unheard = new Set<string>();
   const parking = new Set<string>();
-  const log = (event: IdempotentMqEvent) => {
+  const log = (event: Of<(typeof TOLD)[number]>) => {
     switch (event.type) {
       case 'consuming':
         logger.log(`Consuming: ${event.handler}`);
@@ -40,6 +63,9 @@ export function logEvents(
       case 'biz-id-conflict':
         // A delivery's is told by its dead letter.
         if (event.group === undefined) conflicts.add(event.scenario, () => conflict(event));
+        return;
+      case 'torn':
+        if (event.group === undefined) torn.add(event.scenario, () => event.error);
         return;
       case 'parked':
         if (!isNew(parking, event.topic)) return;
@@ -100,12 +126,11 @@ export function logEvents(
         if (!failing.delete(`${event.group} of ${event.topic}`)) return;
         logger.log(`The worker of ${event.group} of ${event.topic} works again.`);
         return;
-      default:
     }
   };
-  events$.subscribe({
+  events.of(...TOLD).subscribe({
     next: log,
-    complete: () => [firstFailures, conflicts].forEach((lines) => lines.close()),
+    complete: () => [firstFailures, conflicts, torn].forEach((lines) => lines.close()),
   });
 }
 

@@ -1,13 +1,25 @@
 import type { Logger } from '@nestjs/common';
-import type { IdempotentMqEvent, IdempotentMqEvents } from './events/index.js';
+import type { IdempotentMqEventOf, IdempotentMqEvents } from './events/index.js';
 import { type After, LinesAMinute } from './lines-a-minute.js';
 
 /** An ACK is lost now and then. One that is missed so often is not lost. */
 const TOLD_FROM = 5;
 
+const TOLD = [
+  'relay-error',
+  'relay-recovered',
+  'refused',
+  'ack-missed',
+  'quarantined',
+  'unrelayed',
+  'outbox-restored',
+  'clock-jumped',
+  'forgotten',
+] as const;
+
 /** The same as {@link logEvents} for a broker in a database of its own: one line a change, and some a minute of what may concern thousands of messages. */
 export function logRelayEvents(
-  { events$ }: Pick<IdempotentMqEvents, 'events$'>,
+  events: Pick<IdempotentMqEvents, 'of'>,
   logger: Pick<Logger, 'log' | 'warn' | 'error'>,
   after?: After,
 ): void {
@@ -18,7 +30,7 @@ export function logRelayEvents(
   let relayFails = false;
   let clockIsWrong = false;
   let unrelayedIsTold = false;
-  const log = (event: IdempotentMqEvent) => {
+  const log = (event: IdempotentMqEventOf<(typeof TOLD)[number]>) => {
     switch (event.type) {
       case 'relay-error':
         if (!relayFails)
@@ -77,10 +89,9 @@ export function logRelayEvents(
       case 'forgotten':
         if (event.what === 'inner-msg-ids') clockIsWrong = false;
         return;
-      default:
     }
   };
-  events$.subscribe({
+  events.of(...TOLD).subscribe({
     next: log,
     complete: () => {
       refusals.close();

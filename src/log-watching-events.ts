@@ -1,19 +1,15 @@
 import type { Logger } from '@nestjs/common';
-import type { IdempotentMqEvent, IdempotentMqEvents } from './events/index.js';
-
-type Of<T extends IdempotentMqEvent['type']> = Extract<IdempotentMqEvent, { type: T }>;
+import type { IdempotentMqEventOf as Of, IdempotentMqEvents } from './events/index.js';
 
 const WHAT_TO_DO = 'docs/operations.md, "An old transaction is open"';
 
 /** What an operator must hear of transactions that keep deleted rows from being purged. */
 export function logWatchingEvents(
-  { events$ }: Pick<IdempotentMqEvents, 'events$'>,
+  events: Pick<IdempotentMqEvents, 'of'>,
   logger: Pick<Logger, 'warn'>,
 ): void {
-  events$.subscribe((event) => {
-    if (event.type === 'old-transaction') logger.warn(oldTransaction(event));
-    if (event.type === 'wal-held') logger.warn(heldLog(event));
-  });
+  events.of('old-transaction').subscribe((event) => logger.warn(oldTransaction(event)));
+  events.of('wal-held').subscribe((event) => logger.warn(heldLog(event)));
 }
 
 function oldTransaction({
@@ -33,7 +29,7 @@ function oldTransaction({
     `A transaction has been open for ${seconds(openMs)} on the server of ${database}: connection ${connectionId}, ` +
     `${user} from ${host}, ${schema === undefined ? 'no database chosen' : `database ${schema}`}, ${doing}.${more} ` +
     'As long as it is, the server can purge nothing that is deleted, and claims and forgetting get slower. ' +
-    `Find who holds it, or end it: KILL ${connectionId} (${WHAT_TO_DO}).`
+    `Find who holds it, or end it: KILL ${connectionId}, on PostgreSQL SELECT pg_terminate_backend(${connectionId}) (${WHAT_TO_DO}).`
   );
 }
 

@@ -38,8 +38,8 @@ export interface Histories {
   /** In the order in which they began. */
   attempts: Attempt[];
   requeues: Requeue[];
-  /** Payments of which quarantined copies were released. */
-  releases: Set<string>;
+  /** How often an operator was about to release a quarantined copy of a payment. */
+  releases: Map<string, number>;
   /** How often something happened, by its name. */
   events: Map<string, number>;
 }
@@ -50,7 +50,7 @@ export function readHistories(folder: string): Histories {
   const publishes = new Map<string, Publish>();
   const attempts = new Map<string, Attempt>();
   const requeues: Requeue[] = [];
-  const releases = new Set<string>();
+  const releases = new Map<string, number>();
   const events = new Map<string, number>();
   const gone = new Map<string, number>();
   for (const file of readdirSync(folder).filter((name) => name.endsWith('.jsonl'))) {
@@ -73,7 +73,7 @@ export function readHistories(folder: string): Histories {
           open.set(key, { payment, group, attemptedAt, acknowledgedAt: Infinity });
           requeues.push(open.get(key)!);
         }
-      } else if ('release' in line) releases.add(line.release);
+      } else if ('release' in line) releases.set(line.release, (releases.get(line.release) ?? 0) + 1);
       else if ('gone' in line) gone.set(line.gone, line.at);
     }
   }

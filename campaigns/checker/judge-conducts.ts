@@ -1,6 +1,6 @@
 import { conductFor, endsOf } from '../conducts/conduct.js';
 import type { Engine } from '../databases/create.js';
-import type { Findings } from './check.js';
+import type { Findings } from './findings.js';
 import type { Judged } from './judge-order.js';
 import type { Rows } from './rows.js';
 

@@ -1,4 +1,4 @@
-import type { Findings } from './check.js';
+import type { Findings } from './findings.js';
 import type { Histories, Publish } from './histories.js';
 import type { Judged } from './judge-order.js';
 import type { Rows } from './rows.js';
@@ -47,6 +47,23 @@ export function judgeForgotten(
     }
   }
   return { rows: { ...rows, cards: single }, found, judged };
+}
+
+/**
+ * Where a payment need not have a card: each of its messages was too old to judge there. One that was not has had its
+ * effect, or was absorbed by one.
+ */
+export function allTooOld(
+  { landings }: Pick<Rows, 'landings'>,
+  tooOld: Rows['deaths'],
+): (payment: string, group: string) => boolean {
+  const dead = new Set(tooOld.map(({ group, seq }) => `${group} ${seq}`));
+  const landed = new Map<string, number[]>();
+  for (const { payment, seq } of landings) landed.set(payment, [...(landed.get(payment) ?? []), seq]);
+  return (payment, group) => {
+    const own = landed.get(payment) ?? [];
+    return own.length > 0 && own.every((seq) => dead.has(`${group} ${seq}`));
+  };
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Findings } from './check.js';
+import type { Findings } from './findings.js';
 import type { Attempt, Histories } from './histories.js';
 import { type AccountLine, linesOf } from './lines.js';
 import { promised } from './promises.js';

@@ -1,5 +1,6 @@
 import type { Pair } from '../databases/pair.js';
-import type { Raw } from '../databases/raw.js';
+import type { Raw, Row } from '../databases/raw.js';
+import type { Payment as Body } from '../processes/payment.js';
 
 export interface Payment {
   account: string | undefined;
@@ -7,17 +8,42 @@ export interface Payment {
   number: number | undefined;
 }
 
+/** A message that was stored once, whatever became of it. */
+export interface Landing {
+  seq: number;
+  /** By its biz-id. */
+  payment: string;
+  /** By its body: who published it, and as the how manieth of its messages. */
+  telling: string;
+  copy: number;
+  innerMsgId: string;
+}
+
+export interface Death {
+  seq: number;
+  payment: string;
+  group: string;
+  reason: string;
+}
+
+/** By payment and group. */
+export type CountsOfGroups = Map<string, Map<string, number>>;
+
 /** What the databases hold when everything is through. */
 export interface Rows {
   payments: Map<string, Payment>;
-  /** Cards, by payment and group. */
-  cards: Map<string, Map<string, number>>;
-  /** The same in the order in which they were issued. */
+  cards: CountsOfGroups;
+  /** Dedup rows that there are, and those that were forgotten where that is noted. */
+  dedups: CountsOfGroups;
+  /** Cards in the order in which they were issued. */
   issued: { payment: string; group: string }[];
-  /** Messages that were ever stored, by payment. */
-  landings: Map<string, number>;
+  landings: Landing[];
+  /** Copies that were released from quarantine. */
+  released: { payment: string; innerMsgId: string }[];
   /** Dead letters that ever were. */
-  deaths: { payment: string; group: string; reason: string }[];
+  deaths: Death[];
+  /** Rows that nobody knows any more whose they are, and what is missing. */
+  orphans: string[];
   /** Those that there are. */
   deadLetters: number;
   /** That nobody has decided about: what was released leaves a note there. */
@@ -26,19 +52,22 @@ export interface Rows {
 
 export async function readRows({ rawBusiness, rawBroker }: Pair): Promise<Rows> {
   const payments = await rawBusiness.query('SELECT payment_id, account_id, number FROM payment');
-  const cards = new Map<string, Map<string, number>>();
-  const issued = await rawBusiness.query(
-    'SELECT payment_id, issued_by, COUNT(*) AS n FROM card GROUP BY payment_id, issued_by',
+  const inOrder = await rawBusiness.query(
+    'SELECT payment_id AS payment, issued_by AS grp FROM card ORDER BY id',
   );
-  for (const { payment_id, issued_by, n } of issued) {
-    const ofPayment = cards.get(text(payment_id)) ?? new Map<string, number>();
-    cards.set(text(payment_id), ofPayment.set(text(issued_by), Number(n)));
-  }
-  const inOrder = await rawBusiness.query('SELECT payment_id, issued_by FROM card ORDER BY id');
-  const landed = await rawBroker.query('SELECT biz_id, COUNT(*) AS n FROM landing GROUP BY biz_id');
+  const noted = await rawBusiness.query(
+    `SELECT k.biz_id AS payment, s.group_name AS grp, k.source_id
+     FROM (SELECT biz_id, source_id FROM mq_dedup UNION ALL SELECT biz_id, source_id FROM forgotten) k
+     LEFT JOIN mq_scenario_source s ON s.id = k.source_id`,
+  );
+  const landed = await rawBroker.query('SELECT seq, biz_id, inner_msg_id, body FROM landing ORDER BY seq');
   const died = await rawBroker.query(
-    `SELECT l.biz_id, s.group_name, d.reason FROM death d
-     JOIN landing l ON l.seq = d.seq JOIN mq_subscription s ON s.id = d.subscription_id ORDER BY d.id`,
+    `SELECT d.seq, d.reason, d.subscription_id, l.biz_id AS payment, s.group_name AS grp FROM death d
+     LEFT JOIN landing l ON l.seq = d.seq LEFT JOIN mq_subscription s ON s.id = d.subscription_id ORDER BY d.id`,
+  );
+  const released = await rawBroker.query(
+    `SELECT biz_id, inner_msg_id FROM mq_quarantine WHERE decision = ?`,
+    [Buffer.from('released')],
   );
   return {
     payments: new Map(
@@ -50,24 +79,65 @@ export async function readRows({ rawBusiness, rawBroker }: Pair): Promise<Rows> 
         },
       ]),
     ),
-    cards,
-    issued: inOrder.map(({ payment_id, issued_by }) => ({
-      payment: text(payment_id),
-      group: text(issued_by),
-    })),
-    landings: new Map(landed.map(({ biz_id, n }) => [text(biz_id), Number(n)])),
-    deaths: died.map(({ biz_id, group_name, reason }) => ({
+    cards: countByGroup(inOrder),
+    dedups: countByGroup(noted.filter(({ grp }) => grp !== null)),
+    issued: inOrder.map(({ payment, grp }) => ({ payment: text(payment), group: text(grp) })),
+    landings: landed.map(toLanding),
+    released: released.map(({ biz_id, inner_msg_id }) => ({
       payment: text(biz_id),
-      group: text(group_name),
-      reason: text(reason),
+      innerMsgId: hex(inner_msg_id),
     })),
+    deaths: died
+      .filter(({ payment, grp }) => payment !== null && grp !== null)
+      .map(({ seq, payment, grp, reason }) => ({
+        seq: Number(seq),
+        payment: text(payment),
+        group: text(grp),
+        reason: text(reason),
+      })),
+    orphans: [
+      ...noted
+        .filter(({ grp }) => grp === null)
+        .map(
+          ({ payment, source_id }) =>
+            `${text(payment)}: a dedup row of source ${text(source_id)}, which is not there`,
+        ),
+      ...died
+        .filter(({ payment, grp }) => payment === null || grp === null)
+        .map(
+          ({ seq, payment, grp, subscription_id, reason }) =>
+            `${payment === null ? `message ${text(seq)}, which never landed` : text(payment)}: dead as ${text(reason)} ` +
+            (grp === null
+              ? `in subscription ${text(subscription_id)}, which is not there`
+              : `in ${text(grp)}`),
+        ),
+    ],
     deadLetters: await count(rawBroker, 'mq_dead_letter'),
     quarantined: await count(rawBroker, 'mq_quarantine WHERE decision IS NULL'),
   };
 }
 
+function toLanding({ seq, biz_id, inner_msg_id, body }: Row): Landing {
+  const { telling, copy } = JSON.parse(text(body)) as Body;
+  return { seq: Number(seq), payment: text(biz_id), telling, copy, innerMsgId: hex(inner_msg_id) };
+}
+
+function countByGroup(rows: readonly Row[]): CountsOfGroups {
+  const counts: CountsOfGroups = new Map();
+  for (const row of rows) {
+    const [payment, group] = [text(row.payment), text(row.grp)];
+    const ofPayment = counts.get(payment) ?? new Map<string, number>();
+    counts.set(payment, ofPayment.set(group, (ofPayment.get(group) ?? 0) + 1));
+  }
+  return counts;
+}
+
 function text(value: unknown): string {
   return Buffer.isBuffer(value) ? value.toString('utf8') : String(value);
+}
+
+function hex(value: unknown): string {
+  return (value as Buffer).toString('hex');
 }
 
 async function count(raw: Raw, table: string): Promise<number> {

@@ -1,4 +1,4 @@
-import type { Findings } from './check.js';
+import type { Findings } from './findings.js';
 import type { Histories, Publish } from './histories.js';
 import type { Rows } from './rows.js';
 

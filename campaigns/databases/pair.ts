@@ -53,7 +53,7 @@ async function makeLibraryTables(options: DataSourceOptions): Promise<void> {
 /**
  * No unique key on a card's payment, so that a second card shows; numbered, so that their order does; with the time
  * at which their message landed, where somebody wrote it down. `own_dedup` is for
- * variants that do it their own way.
+ * variants that do it their own way; `forgotten` for dedup rows that are gone, where forgotten.ts has them noted.
  */
 async function makeBusinessTables(raw: Raw, engine: Engine): Promise<void> {
   const numbered = engine === 'sqlite' ? 'INTEGER PRIMARY KEY' : 'BIGINT AUTO_INCREMENT PRIMARY KEY';
@@ -63,6 +63,7 @@ async function makeBusinessTables(raw: Raw, engine: Engine): Promise<void> {
   await raw.query(
     `CREATE TABLE card (id ${numbered}, payment_id VARCHAR(100) NOT NULL, issued_by VARCHAR(100) NOT NULL, process VARCHAR(100) NOT NULL, landed_at BIGINT NULL, ${happenedAt(engine)})`,
   );
+  await raw.query('CREATE TABLE forgotten (biz_id VARBINARY(255) NOT NULL, source_id BIGINT NOT NULL)');
   await raw.query(
     'CREATE TABLE own_dedup (grp VARCHAR(100) NOT NULL, payment_id VARCHAR(100) NOT NULL, PRIMARY KEY (grp, payment_id))',
   );
@@ -77,13 +78,15 @@ async function makeAccounts(raw: Raw): Promise<void> {
 
 /**
  * One row for each message that was ever stored, in the transaction that stores it. Without it, a message that lands twice
- * would be hidden by the consumers' dedup.
+ * would be hidden by the consumers' dedup. By its body it is known which one it is: one that is lost and another one that
+ * landed twice would be as many.
  */
 async function noteLandings(raw: Raw, engine: Engine): Promise<void> {
   await raw.query(
-    `CREATE TABLE landing (seq BIGINT PRIMARY KEY, biz_id VARBINARY(255) NOT NULL, ${happenedAt(engine)})`,
+    `CREATE TABLE landing (seq BIGINT PRIMARY KEY, biz_id VARBINARY(255) NOT NULL, inner_msg_id VARBINARY(16) NOT NULL, body BLOB NOT NULL, ${happenedAt(engine)})`,
   );
-  const note = 'INSERT INTO landing (seq, biz_id) VALUES (NEW.seq, NEW.biz_id)';
+  const note =
+    'INSERT INTO landing (seq, biz_id, inner_msg_id, body) VALUES (NEW.seq, NEW.biz_id, NEW.inner_msg_id, NEW.body)';
   await raw.query(`CREATE TRIGGER note_landing AFTER INSERT ON mq_message FOR EACH ROW BEGIN ${note}; END`);
 }
 

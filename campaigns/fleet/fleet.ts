@@ -46,11 +46,12 @@ export class Fleet {
     return this.slots.flatMap(({ ways }) => ways).reduce((sum, way) => sum + way.unanswered, 0);
   }
 
-  /** What was under way is written down when this resolves. */
+  /** What was under way is written down when this resolves, and its publisher gone. */
   async stopPublishing(): Promise<void> {
     const stopped = this.of('publisher').map((slot) => slot.hears('stopped-publishing'));
     for (const slot of this.of('publisher')) slot.tell('stop-publishing');
     await Promise.all(stopped);
+    await Promise.all(this.of('publisher').map((slot) => slot.shutDown()));
   }
 
   async sweep(): Promise<void> {
@@ -58,6 +59,13 @@ export class Fleet {
     const swept = sweeper!.hears('swept');
     sweeper!.tell('sweep');
     await swept;
+  }
+
+  /** Whoever is there comes to its end. Instances of the service come last: the others have something to tell them. */
+  async shutDown(): Promise<void> {
+    const isInstance = ({ role }: Slot) => role === 'instance';
+    await Promise.all(this.slots.filter((slot) => !isInstance(slot)).map((slot) => slot.shutDown()));
+    await Promise.all(this.slots.filter(isInstance).map((slot) => slot.shutDown()));
   }
 
   async close(): Promise<void> {

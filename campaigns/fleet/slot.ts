@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { CampaignDatabase } from '../databases/create.js';
 import type { Pair } from '../databases/pair.js';
 import type { Line } from '../processes/history.js';
@@ -11,6 +12,7 @@ import type { DedupMeetings } from '../proxy/dedup-meetings.js';
 import { Way } from '../proxy/way.js';
 import type { WireFaults } from '../proxy/wire-faults.js';
 import type { CampaignName } from '../variants/variant.js';
+import { wroteOfDeath } from './wrote-of-death.js';
 
 export interface Surroundings {
   campaign: CampaignName;
@@ -37,15 +39,23 @@ export interface Surroundings {
 
 /** Longest time for a process to start or to do what it was told, in milliseconds: a machine may be very busy. */
 const PATIENCE_MS = 240_000;
+/** Longest time to shut down, in milliseconds: the library's own limit is 10 s. */
+const SHUTDOWN_MS = 60_000;
 
 /** The place of one process: whoever fills it goes the same ways to the databases. */
 export class Slot {
   private child: ChildProcess | undefined;
   private generation = 0;
-  private expectsEnd = false;
+  /** Of the child: whoever waits for its end knows how it comes to it. */
+  private isToEnd = false;
+  private hasDied: Promise<boolean> = Promise.resolve(false);
+  private frozen: ChildProcess | undefined;
   private troubles = '';
   private isReady: Promise<boolean> = Promise.resolve(false);
-  private isUp = false;
+  /** The process that is here works. */
+  isUp = false;
+  /** The shortest time that a start has taken so far, in milliseconds. */
+  startsWithinMs = Infinity;
 
   private constructor(
     readonly role: Role,
@@ -99,8 +109,9 @@ export class Slot {
       history: join(folder, `${name}.jsonl`),
       death,
     };
-    this.expectsEnd = death !== undefined;
+    this.isToEnd = false;
     this.troubles = '';
+    const began = performance.now();
     const child = spawn(process.execPath, [program], {
       env: { ...process.env, CAMPAIGN_TASK: JSON.stringify(task) },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
@@ -109,17 +120,23 @@ export class Slot {
     child.on('message', (said: Said) => {
       if (typeof said === 'object') service?.ports.set(this.name, said.port);
     });
-    child.once('close', (code, signal) => {
+    const ended = (code: number | null, signal: string | null): boolean => {
       if (this.child === child) service?.ports.delete(this.name);
       this.around.write({ gone: name });
-      if (this.child !== child) return;
-      this.child = undefined;
-      if (this.expectsEnd) return;
+      if (this.child !== child) return false;
+      Object.assign(this, { child: undefined, isUp: false });
+      if (this.isToEnd) return false;
+      if (death && signal === 'SIGKILL' && wroteOfDeath(task.history, death)) return true;
       this.around.onAccident(`${name} ended by itself (${signal ?? `status ${code}`}): ${this.troubles}`);
+      return false;
+    };
+    this.hasDied = new Promise((resolve) => {
+      child.once('close', (code, signal) => resolve(ended(code, signal)));
     });
     this.child = child;
     this.isUp = false;
     this.isReady = this.hears('ready').then((said) => {
+      if (said) this.startsWithinMs = Math.min(this.startsWithinMs, performance.now() - began);
       if (this.child === child) this.isUp = said;
       return said;
     });
@@ -156,9 +173,9 @@ export class Slot {
     });
   }
 
-  /** Resolves when the process has ended by itself, as it was told to at the start. */
-  async ended(): Promise<void> {
-    if (this.child) await once(this.child, 'close');
+  /** Resolves when the process has ended: whether it has died as it was told to at its start. */
+  died(): Promise<boolean> {
+    return this.hasDied;
   }
 
   /**
@@ -167,23 +184,37 @@ export class Slot {
    * @returns false when there was no process that works
    */
   freeze(): boolean {
-    return this.isUp && (this.child?.kill('SIGSTOP') ?? false);
+    this.frozen = this.isUp && this.child?.kill('SIGSTOP') ? this.child : undefined;
+    return this.frozen !== undefined;
   }
 
-  /** It goes on as if nothing had been. */
-  thaw(): void {
-    this.child?.kill('SIGCONT');
+  /** It goes on as if nothing had been. @returns false when it was killed meanwhile */
+  thaw(): boolean {
+    return this.frozen !== undefined && this.frozen === this.child && this.frozen.kill('SIGCONT');
   }
 
   /** kill -9. @returns false when there was no process */
   async kill(): Promise<boolean> {
     const child = this.child;
     if (!child) return false;
-    this.expectsEnd = true;
+    this.isToEnd = true;
     const closed = once(child, 'close');
     child.kill('SIGKILL');
     await closed;
     return true;
+  }
+
+  /** As an app is shut down: what it is at comes to its end, or is given back. One that fails to is an accident, and killed. */
+  async shutDown(): Promise<void> {
+    if (!(await this.ready()) || !this.child) return;
+    this.isToEnd = true;
+    const closed = once(this.child, 'close') as Promise<[status: number | null]>;
+    this.tell('shut-down');
+    const [status] = await Promise.race([closed, pause(SHUTDOWN_MS, [undefined], { ref: false })]);
+    if (status === 0) return;
+    const how = status === undefined ? `was there after ${SHUTDOWN_MS / 1_000} s` : `ended with ${status}`;
+    this.around.onAccident(`${this.name} was told to shut down, and ${how}: ${this.troubles}`);
+    await this.kill();
   }
 
   async close(): Promise<void> {

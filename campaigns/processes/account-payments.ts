@@ -61,10 +61,8 @@ export class AccountPayments {
   private async pay(account: string): Promise<void> {
     const transaction = `${this.name}-${++this.transactions}`;
     const count = this.chance.chance(SEVERAL) ? Math.ceil(this.chance.between(1, MOST)) : 1;
-    const payments = Array.from({ length: count }, (_, i) => ({
-      paymentId: `${transaction}.${i + 1}`,
-      copy: 0,
-    }));
+    const ids = Array.from({ length: count }, (_, i) => `${transaction}.${i + 1}`);
+    const payments = ids.map((paymentId): Payment => ({ paymentId, telling: paymentId, copy: 0 }));
     const [locking, together] = [this.chance.chance(LOCKING), this.chance.chance(TOGETHER)];
     for (const { paymentId } of payments) this.write({ publish: 'attempted', bizId: paymentId, copies: 1 });
     let committing = false;

@@ -19,6 +19,7 @@ import { SHARED, sharing } from './issuing.js';
 import { keepBeingLate } from './late-operator.js';
 import { optionsFor } from './options.js';
 import { keepRequeueing } from './requeueing.js';
+import { shutDown } from './shutting-down.js';
 import { keepSweeping, sweepOnce } from './sweeping.js';
 import { HISTORY, type Said, TASK, type Task, type Told } from './task.js';
 import { writeEvents } from './telling.js';
@@ -72,6 +73,7 @@ export async function runClient(
       else publishing.tellOf?.(told);
     }
     if (told === 'sweep') void sweepOnce(broker, write).then(() => say('swept'));
+    if (told === 'shut-down') void shutDown(app);
   });
   if (task.role === 'publisher') publishing.start?.();
   if (task.role === 'sweeper') void keepSweeping(broker, write, chance);

@@ -2,6 +2,7 @@ import { NestFactory } from '@nestjs/core';
 import { BrokerService, IdempotentMqBrokerModule, IdempotentMqEvents } from '../../src/index.js';
 import { variantNamed } from '../variants/index.js';
 import type { Line } from './history.js';
+import { shutDown } from './shutting-down.js';
 import { sweepOnce } from './sweeping.js';
 import type { Said, Task, Told } from './task.js';
 import { writeEvents } from './telling.js';
@@ -26,6 +27,7 @@ export async function runInstance(
   variantNamed(task.variant)?.instance?.(broker);
   process.on('message', (told: Told) => {
     if (told === 'sweep') void sweepOnce(broker, write).then(() => say('swept'));
+    if (told === 'shut-down') void shutDown(app);
   });
   say({ port: Number(new URL(app.get(IdempotentMqBrokerModule).url!).port) });
   say('ready');

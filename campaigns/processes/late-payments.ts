@@ -87,7 +87,7 @@ export class LatePayments {
       this.write({ publish: 'began', bizId });
       await this.outbox.publish(
         PaymentSucceeded,
-        { paymentId, copy: 0 },
+        { paymentId, telling: bizId, copy: 0 },
         { manager, ...(delayMs !== undefined && { delayMs }) },
       );
       if (isLong) {

@@ -97,7 +97,7 @@ export class Publishing {
         payments.flatMap(({ bizId, copies }) => [bizId, copies]),
       );
       const messages = payments.flatMap(({ bizId, copies }) =>
-        Array.from({ length: copies }, (_, copy) => ({ paymentId: bizId, copy })),
+        Array.from({ length: copies }, (_, copy) => ({ paymentId: bizId, telling: bizId, copy })),
       );
       await this.outbox.publishAll(PaymentSucceeded, messages, {
         manager,

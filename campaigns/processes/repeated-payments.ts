@@ -50,7 +50,7 @@ export class RepeatedPayments {
     let committing = false;
     const paying = this.dataSource.transaction(async (manager) => {
       await manager.query('INSERT INTO payment (payment_id, copies) VALUES (?, ?)', [bizId, copies]);
-      const messages = Array.from({ length: copies }, (_, copy) => ({ paymentId, copy }));
+      const messages = Array.from({ length: copies }, (_, copy) => ({ paymentId, telling: bizId, copy }));
       await this.outbox.publishAll(PaymentSucceeded, messages, { manager });
       committing = true;
     });

@@ -4,6 +4,7 @@ import type { DataSource } from 'typeorm';
 import { type DeliveryContext, IdempotentConsumer } from '../../src/index.js';
 import { BEHAVIOURS } from '../conducts/behaviours.js';
 import { type ConductName, conductsOn } from '../conducts/conduct.js';
+import type { Engine } from '../databases/create.js';
 import { Seeded } from '../seeded.js';
 import type { Line } from './history.js';
 import { issueCard } from './issuing.js';
@@ -12,7 +13,6 @@ import { GROUPS, HISTORY, TASK, type Task, engineOfTask } from './task.js';
 
 /** Of the calls, how many behave badly. */
 const ROUGH = 0.02;
-export const ROUGH_EVENT = 'hostile handler';
 /** What may come again until it is done: nothing that commits by itself, and nothing that keeps others waiting for seconds. */
 const CONDUCTS: readonly ConductName[] = [
   'throws after its effect',
@@ -31,10 +31,17 @@ const CONDUCTS: readonly ConductName[] = [
   'changes its session',
 ];
 
+export function roughConductsOn(engine: Engine): ConductName[] {
+  const possible = conductsOn(engine);
+  return CONDUCTS.filter((conduct) => possible.includes(conduct));
+}
+
 /** Handlers of which some calls fail, are rejected or do to their transaction what they can; the next call may behave. */
 export class RoughIssuing {
   private readonly chance: Seeded;
+  /** In turn, from a different one on in each process: each is to be seen. */
   private readonly conducts: readonly ConductName[];
+  private turn: number;
 
   constructor(
     @Inject(TASK) private readonly task: Task,
@@ -42,8 +49,8 @@ export class RoughIssuing {
     @Inject(getDataSourceToken()) private readonly dataSource: DataSource,
   ) {
     this.chance = new Seeded(`${task.seed}/handlers`);
-    const possible = conductsOn(engineOfTask(task));
-    this.conducts = CONDUCTS.filter((conduct) => possible.includes(conduct));
+    this.conducts = roughConductsOn(engineOfTask(task));
+    this.turn = Math.floor(this.chance.between(0, this.conducts.length));
   }
 
   @IdempotentConsumer(PaymentSucceeded, { group: GROUPS[0] })
@@ -61,8 +68,8 @@ export class RoughIssuing {
     const card = { paymentId, group, name: this.task.name, chance };
     const issue = (by = manager) => issueCard(by, card);
     if (!chance.chance(ROUGH)) return issue();
-    const conduct = chance.pick(this.conducts);
-    this.write({ event: ROUGH_EVENT, about: `${conduct}: ${paymentId}, ${group}` });
+    const conduct = this.conducts[this.turn++ % this.conducts.length]!;
+    this.write({ event: conduct, about: `${paymentId}, ${group}` });
     return BEHAVIOURS[conduct]({ ...card, attempt, manager, outer, issue });
   }
 }

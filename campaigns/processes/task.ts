@@ -50,7 +50,15 @@ export interface Listening {
   port: number;
 }
 /** What it is told. */
-export type Told = 'hold-publishing' | 'go-on-publishing' | 'stop-publishing' | 'sweep' | ClockSet | Telling;
+export type Told =
+  | 'hold-publishing'
+  | 'go-on-publishing'
+  | 'stop-publishing'
+  | 'sweep'
+  /** As an app is that is deployed anew. */
+  | 'shut-down'
+  | ClockSet
+  | Telling;
 /** From now on its clock is ahead by so much, or behind. */
 export interface ClockSet {
   clockMs: number;

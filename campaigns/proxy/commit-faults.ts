@@ -1,4 +1,5 @@
 import type { Shape } from '../databases/pair.js';
+import { FaultCounts } from '../fault-counts.js';
 import type { Seeded } from '../seeded.js';
 import type { Place } from './transaction-watch.js';
 
@@ -24,10 +25,20 @@ export function placesOf(shape: Shape): readonly Place[] {
 /** Of the COMMITs at a place, how many meet a fault as long as some are wanted: the rest shows that work goes on. */
 const SHARE = 0.3;
 
+/** What is to befall one COMMIT. Whoever does it says what came of it, once. */
+export interface PlannedLoss {
+  readonly kind: CommitFault;
+  happened(): void;
+  /** Something else was quicker: another COMMIT is to have it. */
+  missed(): void;
+}
+
 /** So many faults of each kind at each place, spread by chance. */
 export class CommitFaults {
-  private readonly open: Map<Place, CommitFault[]>;
-  readonly counts = new Map<string, number>();
+  readonly faults = new FaultCounts();
+  /** Those that have happened, and those that are about to. */
+  private readonly planned = new Map<string, number>();
+  private readonly places: readonly Place[];
   active = false;
   /** So many of each kind at each place as yet: for faults that are to be spread over a run. */
   due = Infinity;
@@ -37,29 +48,36 @@ export class CommitFaults {
     readonly ofEach: number,
     private readonly chance: Seeded,
   ) {
-    this.open = new Map(placesOf(shape).map((place) => [place, [...COMMIT_FAULTS]]));
-    for (const place of placesOf(shape)) {
-      for (const kind of COMMIT_FAULTS) this.counts.set(`${place} ${kind}`, 0);
+    this.places = placesOf(shape);
+    for (const place of this.places) {
+      for (const kind of COMMIT_FAULTS) this.faults.want(nameOf(place, kind), ofEach);
     }
   }
 
-  get total(): number {
-    return [...this.counts.values()].reduce((sum, count) => sum + count, 0);
-  }
-
   get isComplete(): boolean {
-    return [...this.open.values()].every((kinds) => kinds.length === 0);
+    return this.faults.missing.length === 0;
   }
 
-  decide(place: Place): CommitFault | undefined {
-    const kinds = this.open.get(place);
-    if (!this.active || !kinds) return undefined;
-    const wanted = kinds.filter((kind) => this.counts.get(`${place} ${kind}`)! < this.due);
+  decide(place: Place): PlannedLoss | undefined {
+    if (!this.active || !this.places.includes(place)) return undefined;
+    const most = Math.min(this.ofEach, this.due);
+    const wanted = COMMIT_FAULTS.filter((kind) => this.plannedOf(nameOf(place, kind)) < most);
     if (wanted.length === 0 || !this.chance.chance(SHARE)) return undefined;
     const kind = this.chance.pick(wanted);
-    const count = this.counts.get(`${place} ${kind}`)! + 1;
-    this.counts.set(`${place} ${kind}`, count);
-    if (count >= this.ofEach) kinds.splice(kinds.indexOf(kind), 1);
-    return kind;
+    const name = nameOf(place, kind);
+    this.planned.set(name, this.plannedOf(name) + 1);
+    return {
+      kind,
+      happened: () => this.faults.count(name),
+      missed: () => this.planned.set(name, this.plannedOf(name) - 1),
+    };
   }
+
+  private plannedOf(name: string): number {
+    return this.planned.get(name) ?? 0;
+  }
+}
+
+function nameOf(place: Place, kind: CommitFault): string {
+  return `${place} ${kind}`;
 }

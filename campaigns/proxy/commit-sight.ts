@@ -1,4 +1,4 @@
-import type { CommitFault, CommitFaults } from './commit-faults.js';
+import type { CommitFaults, PlannedLoss } from './commit-faults.js';
 import type { Place } from './transaction-watch.js';
 
 export interface SeenCommit {
@@ -14,7 +14,7 @@ export class CommitSight {
   constructor(private readonly faults: CommitFaults | undefined) {}
 
   /** Before the server hears of it. @returns what is to be done to it */
-  decide(place: Place): CommitFault | undefined {
+  decide(place: Place): PlannedLoss | undefined {
     this.tell({ place, answered: false });
     return this.faults?.decide(place);
   }

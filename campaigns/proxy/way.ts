@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, type Server, type Socket, connect, createServer } from 'node:net';
+import type { PlannedLoss } from './commit-faults.js';
 import type { CommitSight } from './commit-sight.js';
 import type { DedupMeetings } from './dedup-meetings.js';
 import { type Place, TransactionWatch } from './transaction-watch.js';
@@ -14,6 +15,8 @@ interface Connection {
   lingerMs: number;
   /** Its COMMIT there has no answer yet. */
   committing: Place | undefined;
+  /** Its answer is not to get through. */
+  loss: PlannedLoss | undefined;
 }
 
 /** Who looks at what goes this way. */
@@ -81,7 +84,10 @@ export class Way {
 
   private lead(client: Socket): void {
     const upstream = connect({ ...this.to, noDelay: true });
-    const connection: Connection = { client, upstream, silent: false, lingerMs: 0, committing: undefined };
+    const connection: Connection = {
+      ...{ client, upstream, silent: false, lingerMs: 0 },
+      ...{ committing: undefined, loss: undefined },
+    };
     const { sight, meetings } = this.watchers;
     const watch = new TransactionWatch();
     const dedups = meetings?.watch();
@@ -90,13 +96,13 @@ export class Way {
       const text = chunk.toString('latin1');
       const place = watch.see(text);
       connection.committing = place;
-      const fault = place && sight?.decide(place);
+      const loss = place && sight?.decide(place);
       dedups?.command(text);
-      if (fault === 'command-lost') return void client.destroy();
-      if (fault) connection.silent = true;
-      // Its answer says that the server has done it.
-      if (fault === 'answer-lost') upstream.once('data', () => client.destroy());
-      if (fault === 'answer-swallowed') setTimeout(() => client.destroy(), SILENCE_MS).unref();
+      if (loss?.kind === 'command-lost') {
+        loss.happened();
+        return void client.destroy();
+      }
+      if (loss) Object.assign(connection, { loss, silent: true });
       upstream.write(chunk);
     });
     upstream.on('data', (chunk) => {
@@ -104,6 +110,7 @@ export class Way {
       if (!connection.silent) client.write(chunk);
       if (connection.committing) sight?.answered(connection.committing);
       connection.committing = undefined;
+      lose(connection);
     });
     client.on('error', () => undefined);
     upstream.on('error', () => undefined);
@@ -113,8 +120,19 @@ export class Way {
     });
     upstream.on('close', () => {
       dedups?.gone();
+      connection.loss?.missed();
       client.destroy();
       this.connections.delete(connection);
     });
   }
+}
+
+/** The answer to its COMMIT is here, which says that the server has done it, and goes no further. */
+function lose(connection: Connection): void {
+  const { loss, client } = connection;
+  if (!loss) return;
+  connection.loss = undefined;
+  loss.happened();
+  if (loss.kind === 'answer-lost') client.destroy();
+  else setTimeout(() => client.destroy(), SILENCE_MS).unref();
 }

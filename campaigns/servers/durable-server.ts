@@ -47,15 +47,21 @@ export class DurableServer {
     return this.server.kill();
   }
 
-  /** @param againAfterMs when it is killed once more: most of the time while it recovers */
-  async comeBack(againAfterMs?: number): Promise<void> {
+  /**
+   * @param againAfterMs when it is killed once more, unless it answers before
+   * @returns whether it was killed once more while it recovered
+   */
+  async comeBack(againAfterMs?: number): Promise<boolean> {
     await this.server.launch(this.options);
-    if (againAfterMs !== undefined) {
-      await pause(againAfterMs);
+    const isAgain =
+      againAfterMs !== undefined &&
+      (await Promise.race([this.server.ready().then(() => false), pause(againAfterMs, true)]));
+    if (isAgain) {
       await this.server.kill();
       await this.server.launch(this.options);
     }
     await this.server.ready();
+    return isAgain;
   }
 
   close(): Promise<void> {

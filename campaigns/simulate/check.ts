@@ -30,6 +30,7 @@ interface Card {
 interface Landing {
   readonly paymentId: string;
   readonly message: string;
+  readonly account: string;
   readonly topic: string;
   readonly innerMsgId: string;
   readonly at: number;
@@ -207,14 +208,41 @@ export class Check {
     return new Set([...died, ...this.world.record.setAside]);
   }
 
+  /** By key: one too many here and one too few there would be as many. */
   private balances(): void {
     const { business } = this.world;
-    const ledger = this.cards.length;
-    const balances = Number(business.read('SELECT COALESCE(SUM(cards), 0) AS n FROM balance')[0]!.n);
-    if (balances !== ledger) this.found.unbalanced.push(`balances say ${balances}, the ledger ${ledger}`);
-    const remembered = business.count('mq_dedup') + business.count('forgotten');
-    if (remembered !== ledger) {
-      this.found.unbalanced.push(`${remembered} dedup rows were ever committed, and ${ledger} cards`);
+    const accounts = new Map(this.landings.map(({ message, account }) => [message, account]));
+    const balances = business.read<{ issued_by: string; account: string; cards: number }>(
+      'SELECT * FROM balance',
+    );
+    this.compare(
+      'balance',
+      new Map(balances.map(({ issued_by, account, cards }) => [`${account} in ${issued_by}`, cards])),
+      countBy(this.cards, ({ message, group }) => `${accounts.get(message) ?? message} in ${group}`),
+    );
+    const dedups = business.read<{ biz_id: Buffer; group_name: Buffer | null }>(
+      `SELECT k.biz_id, s.group_name FROM
+         (SELECT biz_id, source_id FROM mq_dedup UNION ALL SELECT biz_id, source_id FROM forgotten) k
+       LEFT JOIN mq_scenario_source s ON s.id = k.source_id`,
+    );
+    this.compare(
+      'dedup rows',
+      countBy(
+        dedups,
+        ({ biz_id, group_name }) => `${biz_id.toString()} in ${group_name?.toString() ?? 'no group'}`,
+      ),
+      countBy(this.cards, ({ paymentId, group }) => `${paymentId} in ${group}`),
+    );
+  }
+
+  private compare(
+    what: string,
+    noted: ReadonlyMap<string, number>,
+    cards: ReadonlyMap<string, number>,
+  ): void {
+    for (const key of new Set([...noted.keys(), ...cards.keys()])) {
+      const [one, other] = [noted.get(key) ?? 0, cards.get(key) ?? 0];
+      if (one !== other) this.found.unbalanced.push(`${key}: ${what} ${one}, cards ${other}`);
     }
   }
 }

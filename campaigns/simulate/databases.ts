@@ -121,11 +121,11 @@ const TABLES = `
   CREATE TABLE landing (
     seq INTEGER PRIMARY KEY, inner_msg_id BLOB NOT NULL, topic_id INTEGER NOT NULL, body BLOB NOT NULL, at REAL NOT NULL);
   CREATE TABLE death (id INTEGER PRIMARY KEY AUTOINCREMENT, subscription_id INTEGER, seq INTEGER, reason BLOB);
-  CREATE TABLE forgotten (id INTEGER PRIMARY KEY AUTOINCREMENT, biz_id BLOB NOT NULL);
+  CREATE TABLE forgotten (biz_id BLOB NOT NULL, source_id INTEGER NOT NULL);
   CREATE TRIGGER note_landing AFTER INSERT ON mq_message FOR EACH ROW BEGIN
     INSERT INTO landing VALUES (NEW.seq, NEW.inner_msg_id, NEW.topic_id, NEW.body, simulated_now()); END;
   CREATE TRIGGER note_death AFTER INSERT ON mq_dead_letter FOR EACH ROW BEGIN
     INSERT INTO death (subscription_id, seq, reason) VALUES (NEW.subscription_id, NEW.seq, NEW.reason); END;
   CREATE TRIGGER note_forgotten AFTER DELETE ON mq_dedup FOR EACH ROW BEGIN
-    INSERT INTO forgotten (biz_id) VALUES (OLD.biz_id); END;
+    INSERT INTO forgotten VALUES (OLD.biz_id, OLD.source_id); END;
 `;

@@ -55,6 +55,7 @@ async function payOnce(
       await manager.query('INSERT INTO publish VALUES (?)', [id]);
       const charges = Array.from({ length: copies }, (_, copy): Charge => ({
         paymentId: bizId,
+        telling: id,
         copy,
         message: `${id}#${copy}`,
         account: key ?? bizId,

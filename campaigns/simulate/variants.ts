@@ -11,8 +11,8 @@ import { outboxWithoutLines } from '../variants/outbox-without-lines.js';
 import type { Variant } from '../variants/variant.js';
 import { withoutKeys } from '../variants/without-keys.js';
 import type { Findings } from './check.js';
+import { forgetsByAge } from './forgets-by-age.js';
 import { idWatermark } from './id-watermark.js';
-import { naiveForgetting } from './naive-forgetting.js';
 import type { World } from './world.js';
 
 /** The protocol with one rule broken: as other campaigns have it, or for the simulation alone. */
@@ -40,7 +40,7 @@ export const simulatedVariants: readonly SimulatedVariant[] = [
   outboxWithoutLines,
   backoffStepsAside,
   idWatermark,
-  naiveForgetting,
+  forgetsByAge,
 ].map((variant) => ({ ...variant, damage: variant.damage as keyof Findings }));
 
 /** @throws Error that names those which there are */

@@ -51,6 +51,10 @@ const UNREADABLE = [
   'ER_TABLEACCESS_DENIED_ERROR',
   'ER_COLUMNACCESS_DENIED_ERROR',
   'SQLITE_ERROR',
+  // PostgreSQL: no such table, no such column, not allowed.
+  '42P01',
+  '42703',
+  '42501',
 ];
 
 async function refuseUnreadable(
@@ -58,7 +62,9 @@ async function refuseUnreadable(
   { column, name, columnName }: EffectTable,
 ): Promise<void> {
   try {
-    await receiver.control((on) => findBatchEnd(on, column, { after: undefined, limit: 1 }));
+    await receiver.control((on) =>
+      findBatchEnd(receiver.database.dialect, on, column, { after: undefined, limit: 1 }),
+    );
   } catch (cause) {
     if (!UNREADABLE.includes(String((cause as { code?: unknown }).code))) throw cause;
     throw new ConfigurationError(`${name}.${columnName} can't be read: ${describeError(cause)}.`, { cause });
@@ -119,7 +125,7 @@ function effectRowCheck(
       let after: ColumnValue | undefined;
       for (;;) {
         const behind = { after, limit: BATCH };
-        const last = await receiver.control((on) => findBatchEnd(on, column, behind));
+        const last = await receiver.control((on) => findBatchEnd(database.dialect, on, column, behind));
         if (last === undefined) return;
         if (!isColumnValue(last)) {
           throw new ConfigurationError(`${name}.${columnName} must hold text, bytes or whole numbers.`);

@@ -163,21 +163,23 @@ export class Accepting {
   }
 
   private tell(copies: readonly Judged[], parked: ReadonlyMap<string, number>): void {
-    for (const { answer, topic, reason, ...ids } of copies) {
-      const about = {
-        topic,
-        bizId: ids.bizId.toString('utf8'),
-        innerMsgId: ids.innerMsgId.toString('hex'),
-      };
-      if (answer?.kind === 'landed') this.events.emit({ type: 'landed', ...about });
-      if (answer?.kind === 'duplicate') this.events.emit({ type: 'resend-absorbed', ...about });
+    for (const copy of copies) {
+      const { answer, reason } = copy;
+      if (answer?.kind === 'landed' && this.events.wants('landed'))
+        this.events.emit({ type: 'landed', ...about(copy) });
+      if (answer?.kind === 'duplicate' && this.events.wants('resend-absorbed'))
+        this.events.emit({ type: 'resend-absorbed', ...about(copy) });
       if (answer?.kind === 'quarantined')
-        this.events.emit({ type: 'quarantined', reason: reason!, ...about });
+        this.events.emit({ type: 'quarantined', reason: reason!, ...about(copy) });
     }
     for (const [topic, count] of parked) this.events.emit({ type: 'parked', topic, count });
     const landed = copies.filter(({ answer }) => answer?.kind === 'landed');
     this.bell.ring(landed.map(({ topic, orderingKey }) => ({ topic, keyed: orderingKey !== undefined })));
   }
+}
+
+function about({ topic, bizId, innerMsgId }: Judged) {
+  return { topic, bizId: bizId.toString('utf8'), innerMsgId: innerMsgId.toString('hex') };
 }
 
 /** Both are accepted together: in a restored backup the message has the former one, and lands no second time under it. */

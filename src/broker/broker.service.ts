@@ -25,6 +25,7 @@ import { Groups, type TopicStatus } from './groups.js';
 import { ForgettingAccepted } from './forget-accepted.js';
 import { Landing } from './land.js';
 import { LandedBell, type LandedListener } from './landed-bell.js';
+import { otherProcesses } from './other-processes.js';
 import { Quarantine } from './quarantine.js';
 import { RepeatableClaims } from './repeatable-claims.js';
 import {
@@ -68,7 +69,7 @@ export class BrokerService {
   private readonly acks: TakingAcks;
   private readonly dropping: Dropping;
   private readonly sweeper: Sweeper;
-  private readonly bell = new LandedBell();
+  private readonly bell: LandedBell;
   private origin: Buffer | undefined;
 
   /**
@@ -82,6 +83,7 @@ export class BrokerService {
     app?: DataSource,
   ) {
     this.topicIds = new Topics(connections);
+    this.bell = new LandedBell(otherProcesses(connections));
     this.subscriptions = new Subscriptions(connections, this.topicIds, events);
     const landing = new Landing(connections, this.topicIds, options.landing);
     this.quarantine = new Quarantine(connections, this.topicIds, landing, this.bell, events);

@@ -45,7 +45,7 @@ export class ColocatedBroker {
     this.transactions = new PublishingTransactions(dataSource, connections.database.dialect);
     this.committed = new CommitBell(dataSource, (landed) => {
       for (const { topic, count, parked } of landed) {
-        events.emit({ type: 'published', topic, count });
+        if (events.wants('published')) events.emit({ type: 'published', topic, count });
         if (parked > 0) events.emit({ type: 'parked', topic, count: parked });
       }
       bell.ring(landed);

@@ -74,6 +74,6 @@ export class Dropping {
     const unneeded = await this.connections.control((on) => findUnneeded(database, on, seqs));
     if (unneeded.length === 0) return;
     const count = await this.connections.controlTransaction((on) => deleteMessages(database, on, unneeded));
-    this.events.emit({ type: 'message-dropped', count });
+    if (this.events.wants('message-dropped')) this.events.emit({ type: 'message-dropped', count });
   }
 }

@@ -80,7 +80,7 @@ export class Landing {
     transactions?: PublishingTransactions,
   ): Promise<number> {
     const { database } = this.connections;
-    const { firstSeq, session } = await insertMessages(database, on, rows, timing);
+    const { firstSeq, seqs, session } = await insertMessages(database, on, rows, timing);
     // Nobody has been told of the messages yet: without their deliveries they are as good as gone, even if this fails.
     await transactions?.takeBackOutside(session, async () => {
       await deleteJustInserted(database, on, { firstSeq, rows });
@@ -91,6 +91,7 @@ export class Landing {
       topicId: rows[0]!.topicId,
       firstSeq,
       count: rows.length,
+      seqs,
       orderingKeys: orderingKeys.length > 0 ? orderingKeys : undefined,
     };
     if ((await fanOut(database, on, batch, timing)) > 0) return 0;

@@ -17,7 +17,7 @@ export interface Invocation {
   readonly flags: Flags;
   readonly args: readonly string[];
   /** What `--database` or `--data-source` names. @throws ConfigurationError, InvalidOptionError naming the flag */
-  dataSource(): Promise<DataSource>;
+  readonly dataSource: () => Promise<DataSource>;
 }
 
 export interface Command {

@@ -33,13 +33,13 @@ function fromUrl(flag: string, url: string): DataSource {
     case 'mariadb':
       // TypeORM takes what it can't read for a host named otherwise, or for the standard port.
       if (!URL.canParse(url) || new URL(url).pathname.length <= 1) {
-        throw new InvalidOptionError(
-          flag,
-          redacted(url),
-          `a URL like ${scheme}://user:password@host:port/name, with special characters of the password encoded (%2F for /)`,
-        );
+        throw incomplete(flag, url, scheme);
       }
       return new DataSource({ type: scheme, url });
+    case 'postgres':
+    case 'postgresql':
+      if (!URL.canParse(url) || new URL(url).pathname.length <= 1) throw incomplete(flag, url, scheme);
+      return new DataSource({ type: 'postgres', url });
     case 'sqlite': {
       const path = url.slice('sqlite:'.length).replace(/^\/\/(?!\/)/, '');
       if (!path) throw new InvalidOptionError(flag, url, 'sqlite:path/to/file');
@@ -49,9 +49,17 @@ function fromUrl(flag: string, url: string): DataSource {
       throw new InvalidOptionError(
         flag,
         redacted(url),
-        `a URL that begins with mysql:, mariadb: or sqlite:${isPath(url) ? ` (for a SQLite file: sqlite:${url})` : ''}`,
+        `a URL that begins with mysql:, mariadb:, postgres: or sqlite:${isPath(url) ? ` (for a SQLite file: sqlite:${url})` : ''}`,
       );
   }
+}
+
+function incomplete(flag: string, url: string, scheme: string): InvalidOptionError {
+  return new InvalidOptionError(
+    flag,
+    redacted(url),
+    `a URL like ${scheme}://user:password@host:port/name, with special characters of the password encoded (%2F for /)`,
+  );
 }
 
 function isPath(text: string): boolean {

@@ -5,7 +5,10 @@ const COLUMN = 25;
 const WIDTH = 118;
 
 const OF_EACH: readonly (readonly [name: string, help: string])[] = [
-  ['--database URL', 'mysql://user:password@host:port/name, mariadb://…, or sqlite:path/to/file'],
+  [
+    '--database URL',
+    'mysql://user:password@host:port/name, mariadb://…, postgres://…, or sqlite:path/to/file',
+  ],
   [
     '--data-source FILE',
     'a module whose default export, or only one, is a TypeORM DataSource (ormconfig.js)',

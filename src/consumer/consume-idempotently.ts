@@ -204,7 +204,7 @@ async function commitAndAck(
   try {
     await scope.commit();
   } catch (error) {
-    return dialect.isWithinProcess ? outcomeOfError(dialect, error) : { kind: 'commit-unknown', error };
+    return dialect.refusesCommit(error) ? outcomeOfError(dialect, error) : { kind: 'commit-unknown', error };
   }
   return path.afterCommit(held);
 }

@@ -64,7 +64,7 @@ export class DeliveryProcessor {
   /** @returns whether the handler could be run, or was rightly not */
   async process(held: HeldDelivery, options: ProcessOptions): Promise<boolean> {
     beginSpan(this.deps.tracing, this.consumer, held);
-    if (!held.isExpired) this.tellDelivered(held);
+    if (!held.isExpired) this.begin(held);
     try {
       return await this.runAlone(held, options);
     } finally {
@@ -80,7 +80,7 @@ export class DeliveryProcessor {
    */
   async processSlice(slice: readonly HeldDelivery[], options: ProcessOptions): Promise<boolean> {
     for (const held of slice) beginSpan(this.deps.tracing, this.consumer, held);
-    for (const held of slice) if (!held.isExpired) this.tellDelivered(held);
+    for (const held of slice) if (!held.isExpired) this.begin(held);
     try {
       const results = await this.runTogether(slice, options);
       const failure = results.find(({ status }) => status === 'rejected');
@@ -163,9 +163,23 @@ export class DeliveryProcessor {
     }
   }
 
-  private tellDelivered(held: HeldDelivery): void {
+  private begin(held: HeldDelivery): void {
+    held.begin();
+    if (!this.deps.events.wants('delivered')) return;
     const { attempt } = held;
     this.emit(held, { type: 'delivered', attempt, redelivered: attempt > 1 });
+  }
+
+  private acknowledged(held: HeldDelivery): void {
+    this.deps.transport.finished(held.claimed.seq);
+    if (!this.deps.events.wants('acknowledged')) return;
+    const { tookMs = 0, ageMs } = held;
+    this.emit(held, { type: 'acknowledged', tookMs, ageMs });
+  }
+
+  private absorbed(held: HeldDelivery): void {
+    this.deps.transport.finished(held.claimed.seq);
+    if (this.deps.events.wants('duplicate-absorbed')) this.emit(held, { type: 'duplicate-absorbed' });
   }
 
   private async runAlone(held: HeldDelivery, options: ProcessOptions): Promise<boolean> {
@@ -204,11 +218,9 @@ export class DeliveryProcessor {
   private async settle(held: HeldDelivery, outcome: Outcome, settling: Settling): Promise<void> {
     switch (outcome.kind) {
       case 'done':
-        this.deps.transport.finished(held.claimed.seq);
-        return this.emit(held, { type: 'acknowledged' });
+        return this.acknowledged(held);
       case 'absorbed':
-        this.deps.transport.finished(held.claimed.seq);
-        return this.emit(held, { type: 'duplicate-absorbed' });
+        return this.absorbed(held);
       case 'later':
         return this.retry(held, settling, outcome.error, held.claimed.failures, outcome.delayMs);
       case 'not-run':
@@ -226,7 +238,7 @@ export class DeliveryProcessor {
       case 'conflict':
         return this.conflict(held, outcome.error);
       case 'torn':
-        return this.deadLetter(held, 'torn', outcome.error);
+        return this.torn(held, outcome.error);
       case 'commit-unknown':
         this.emit(held, { type: 'commit-unknown', error: describeError(outcome.error) });
         // If it committed, the delivery is gone and this changes nothing; if not, it saves waiting for the lease.
@@ -329,6 +341,7 @@ export class DeliveryProcessor {
         attempts,
         requested,
         delayMs,
+        tookMs: held.tookMs ?? 0,
         ...this.about(error),
       });
     } else {
@@ -341,6 +354,12 @@ export class DeliveryProcessor {
     const { fingerprint, knownFingerprint, tookEffectAt } = error;
     const { scenario } = this.consumer;
     this.emit(held, { type: 'biz-id-conflict', scenario, fingerprint, knownFingerprint, tookEffectAt });
+  }
+
+  private async torn(held: HeldDelivery, error: unknown): Promise<void> {
+    if (!(await this.putToDeadLetters(held, 'torn', error))) return;
+    const { scenario } = this.consumer;
+    this.emit(held, { type: 'torn', scenario, error: describeError(error) });
   }
 
   private async deadLetter(held: HeldDelivery, reason: DeadLetterReason, error: unknown): Promise<void> {
@@ -360,7 +379,8 @@ export class DeliveryProcessor {
       errors: withError(held.claimed.errors, error),
     };
     const isDead = await this.deps.transport.deadLetter(held.claimed, attempt, reason);
-    if (isDead) this.emit(held, { type: 'dead-lettered', reason, ...this.about(error) });
+    const { tookMs } = held;
+    if (isDead) this.emit(held, { type: 'dead-lettered', reason, tookMs, ...this.about(error) });
     else this.emit(held, { type: 'lease-lost' });
     return isDead;
   }
@@ -395,7 +415,8 @@ const OUTCOME_UNKNOWN =
 
 type DeliveryEvent =
   | { type: 'delivered'; attempt: number; redelivered: boolean }
-  | { type: 'acknowledged' | 'duplicate-absorbed' | 'lease-lost' }
+  | { type: 'acknowledged'; tookMs: number; ageMs: number }
+  | { type: 'duplicate-absorbed' | 'lease-lost' }
   | { type: 'given-back'; reason: string; delayMs: number }
   | ({
       type: 'retry-scheduled';
@@ -403,8 +424,10 @@ type DeliveryEvent =
       attempts: number;
       requested: boolean;
       delayMs: number;
+      tookMs: number;
     } & AboutError)
-  | ({ type: 'dead-lettered'; reason: DeadLetterReason } & AboutError)
+  | ({ type: 'dead-lettered'; reason: DeadLetterReason; tookMs: number | undefined } & AboutError)
+  | { type: 'torn'; scenario: string; error: string }
   | ({ type: 'biz-id-conflict'; scenario: string } & BizIdConflict)
   | { type: 'commit-unknown' | 'ack-lost'; error: string };
 

@@ -11,6 +11,8 @@ export class HeldDelivery extends Stoppable {
   readonly orderingKey: string | undefined;
   /** Past the handler: its last statements are on their way, and may hold the delivery's row. */
   settling = false;
+  /** When its handler was about to be called, by performance.now(). */
+  private begunAt: number | undefined;
   /** That of its attempt, where somebody traces. */
   span: GuardedSpan | undefined;
   private readonly claimedAt = { monotonicMs: performance.now(), wallMs: Date.now() };
@@ -48,6 +50,16 @@ export class HeldDelivery extends Stoppable {
   /** Since its claim was answered, in milliseconds. */
   get heldForMs(): number {
     return performance.now() - this.claimedAt.monotonicMs;
+  }
+
+  /** This attempt begins. */
+  begin(): void {
+    this.begunAt = performance.now();
+  }
+
+  /** Since {@link begin}, in milliseconds; undefined before. */
+  get tookMs(): number | undefined {
+    return this.begunAt === undefined ? undefined : performance.now() - this.begunAt;
   }
 
   /** Counts on from what the broker said at the claim, by a clock that nobody sets. */

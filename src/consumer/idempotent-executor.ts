@@ -8,6 +8,8 @@ import {
   DedupKeyInProgressError,
   InvalidOptionError,
   ScopeDoomedError,
+  type ScopeTornError,
+  describeError,
 } from '../errors/index.js';
 import type { IdempotentMqEvents } from '../events/index.js';
 import {
@@ -183,13 +185,13 @@ export class IdempotentExecutor {
       scope.throwIfDoomed();
     } catch (error) {
       await scope.rollback();
-      if (await this.isTorn(scope.session, mark)) throw torn(key, error);
+      if (await this.isTorn(scope.session, mark)) throw this.torn(key, error);
       throw error instanceof DeliveryTimeoutError ? (scope.session.doomedBy ?? error) : lostOr(error, key);
     }
     try {
       await scope.commit();
     } catch (cause) {
-      if (database.dialect.isWithinProcess) throw cause;
+      if (database.dialect.refusesCommit(cause)) throw cause;
       throw new CommitUnknownError(
         `${describeKey(key)}: COMMIT got no answer. Call again: if it did commit, that finds out.`,
         { cause },
@@ -288,6 +290,15 @@ export class IdempotentExecutor {
       }
       throw error;
     }
+  }
+
+  /** Told as an event too: a caller may answer it, and what it has left behind is still there. */
+  private torn(key: IdempotentKey, cause: unknown): ScopeTornError {
+    const error = torn(key, cause);
+    const { bizId } = key;
+    const scenario = namedScenario(key.scenario);
+    this.deps.events.emit({ type: 'torn', scenario, bizId, error: describeError(error) });
+    return error;
   }
 
   /** Leaves a dedup row behind then, also where the work has rolled its own back: without one the next call would run it again. */

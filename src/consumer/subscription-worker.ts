@@ -3,7 +3,7 @@ import { ShuttingDownError, describeError } from '../errors/index.js';
 import type { IdempotentMqEvents } from '../events/index.js';
 import { inCleanContext } from '../transaction/index.js';
 import type { ClaimedDelivery, Subscription, Suspect, Transport } from '../transport/port.js';
-import { ClaimCursor, PollPace, WakeUp } from '../waiting/index.js';
+import { ClaimCursor, Loops, PollPace, type Pulse, WakeUp } from '../waiting/index.js';
 import type { ResolvedBatchOptions } from './batch/batch-options.js';
 import type { DiscoveredConsumer } from './consumer.explorer.js';
 import type { DeliveryProcessor } from './delivery-processor.js';
@@ -24,6 +24,8 @@ export interface WorkerOptions {
   prefetch: number;
   /** Hears of what an operator should know of and no event tells. */
   warn: (message: string) => void;
+  /** Where it is told that the worker still goes round. */
+  loops?: Loops;
 }
 
 /** What keeps a worker from its work: it can't claim or tell the broker, or its handlers can't be run. */
@@ -99,7 +101,9 @@ export class SubscriptionWorker {
     // Handlers never inherit the context of whoever started the app, or of a publisher that rang the bell.
     inCleanContext(() => {
       this.leases.start();
-      this.loop = this.run();
+      const { loops = new Loops() } = this.options;
+      const { pulse, end } = loops.begin({ kind: 'worker', ...this.names() });
+      this.loop = this.run(pulse).finally(end);
     });
   }
 
@@ -132,13 +136,15 @@ export class SubscriptionWorker {
     return this.stopped.signal.aborted;
   }
 
-  private async run(): Promise<void> {
+  private async run(pulse: Pulse): Promise<void> {
     let errors = 0;
     let eager = true;
     let rang = false;
     while (!this.stopping) {
       try {
-        if (await this.step({ eager, rang })) {
+        const more = await this.step({ eager, rang }, pulse);
+        pulse.turned();
+        if (more) {
           eager = true;
         } else {
           eager = rang = await this.wake.wait(this.pace.next());
@@ -147,6 +153,7 @@ export class SubscriptionWorker {
         errors = 0;
       } catch (error) {
         errors++;
+        pulse.failed(describeError(error));
         this.failing('broker', error);
         await this.wake.wait(Math.min(MAX_ERROR_PAUSE_MS, this.options.pollMs * 2 ** Math.min(errors, 10)));
         eager = false;
@@ -159,8 +166,10 @@ export class SubscriptionWorker {
    * @param rang whether something in this process has called for it
    * @returns whether another step is worth taking at once
    */
-  private async step({ eager, rang }: { eager: boolean; rang: boolean }): Promise<boolean> {
+  private async step({ eager, rang }: { eager: boolean; rang: boolean }, pulse: Pulse): Promise<boolean> {
+    const goOn = pulse.pause();
     await this.gate.whenOpen(this.stopped.signal);
+    goOn();
     this.waitsForRoom = this.room() === 0;
     if (this.stopping || this.waitsForRoom) return false;
     const leave = this.gate.enter();

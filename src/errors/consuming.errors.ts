@@ -87,7 +87,7 @@ export class TopicLockedError extends IdempotentMqError {
   constructor(topic: string, waitedMs: number, options: { cause: unknown }) {
     super(
       `Topic ${topic} could not be locked within ${waitedMs} ms: a transaction that published to it is still open. ` +
-        "Find it (information_schema.innodb_trx, or SQLite's other processes), end it, and start again.",
+        "Find it (information_schema.innodb_trx, pg_stat_activity, or SQLite's other processes), end it, and start again.",
       options,
     );
   }

@@ -32,7 +32,9 @@ export class Outbox implements PublishTarget {
   ) {
     this.transactions = new PublishingTransactions(dataSource, connections.database.dialect);
     this.committed = new CommitBell(dataSource, (published) => {
-      for (const { topic, count } of published) events.emit({ type: 'published', topic, count });
+      if (events.wants('published')) {
+        for (const { topic, count } of published) events.emit({ type: 'published', topic, count });
+      }
       for (const listener of this.listeners) listener();
     });
   }

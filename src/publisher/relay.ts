@@ -4,7 +4,7 @@ import type { LeasedRow } from '../storage/index.js';
 import { inCleanContext } from '../transaction/index.js';
 import type { GuardedTracing } from '../tracing/index.js';
 import type { Acceptance, SendAnswer, Transport } from '../transport/port.js';
-import { type BackoffOptions, PollPace, WakeUp, backoffMs } from '../waiting/index.js';
+import { type BackoffOptions, Loops, PollPace, type Pulse, WakeUp, backoffMs } from '../waiting/index.js';
 import { type Patience, answerWithin } from './answer-within.js';
 import type { OutboxClaim, OutboxClaims } from './outbox-claims.js';
 import { Shipments } from './shipments.js';
@@ -66,6 +66,7 @@ export class Relay {
     private readonly events: IdempotentMqEvents,
     private readonly options: RelayOptions,
     private readonly onCommitted: (listener: () => void) => () => void,
+    private readonly loops = new Loops(),
   ) {
     this.pace = new PollPace(options.pollMs);
   }
@@ -75,7 +76,8 @@ export class Relay {
     if (this.loop || this.stopped.signal.aborted) return;
     this.stopListening = this.onCommitted(() => this.wake.ring());
     inCleanContext(() => {
-      this.loop = this.run();
+      const { pulse, end } = this.loops.begin({ kind: 'relay' });
+      this.loop = this.run(pulse).finally(end);
     });
   }
 
@@ -176,13 +178,14 @@ export class Relay {
     }
   }
 
-  private async run(): Promise<void> {
+  private async run(pulse: Pulse): Promise<void> {
     let errors = 0;
     let expecting = false;
     let rang = false;
     while (!this.stopped.signal.aborted) {
       try {
         const isIdle = (await this.relayOnce({ expecting })) === undefined;
+        pulse.turned();
         if (!isIdle && !rang) this.pace.foundUnasked();
         expecting = false;
         // To have nothing to send says nothing about a broker that has failed: what it did not take waits for its turn.
@@ -197,7 +200,9 @@ export class Relay {
         if (this.stopped.signal.aborted) return;
         errors++;
         const at = error === this.brokerFailure?.error ? 'broker' : 'outbox';
-        this.events.emit({ type: 'relay-error', at, error: describeError(error) });
+        const why = describeError(error);
+        pulse.failed(why);
+        this.events.emit({ type: 'relay-error', at, error: why });
         await this.wake.wait(Math.min(MAX_ERROR_PAUSE_MS, this.options.pollMs * 2 ** Math.min(errors, 10)));
       }
     }
@@ -243,7 +248,9 @@ export class Relay {
 
   private async ship(claim: OutboxClaim, rows: readonly LeasedRow[]): Promise<number> {
     const { origin, claims } = claim;
-    for (const row of rows) this.events.emit({ type: 'sent', sends: row.sends, ...aboutMessage(row) });
+    if (this.events.wants('sent')) {
+      for (const row of rows) this.events.emit({ type: 'sent', sends: row.sends, ...aboutMessage(row) });
+    }
     const { tracing } = this.options;
     const traced = tracing && new TracedShipment(tracing, rows);
     let answers: SendAnswer[];
@@ -263,7 +270,7 @@ export class Relay {
     if (this.known) this.known.acceptance = { ...this.known.acceptance, knownClaims: claims };
     const acknowledged = rows.filter((_, i) => isAck(answers[i]));
     const relayed = await this.claims.acknowledged(claim, acknowledged);
-    if (relayed > 0) this.events.emit({ type: 'relayed', count: relayed });
+    if (relayed > 0 && this.events.wants('relayed')) this.events.emit({ type: 'relayed', count: relayed });
     for (const [i, row] of rows.entries()) {
       if (!isAck(answers[i])) await this.keepRefused(claim, row, answers[i]!);
     }

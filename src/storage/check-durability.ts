@@ -8,6 +8,10 @@ const SETTINGS = `SHOW GLOBAL VARIABLES WHERE Variable_name IN
 /** MySQL's ALTER INSTANCE DISABLE INNODB REDO_LOG, which is meant for a bulk load. */
 const REDO_LOG = "SHOW GLOBAL STATUS LIKE 'Innodb_redo_log_enabled'";
 
+/** As this session has them: a role or a database may have its own. */
+const POSTGRES_SETTINGS = `SELECT name AS "Variable_name", setting AS "Value" FROM pg_settings
+  WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit')`;
+
 interface NamedValue {
   Variable_name: string;
   Value: string;
@@ -19,6 +23,7 @@ interface NamedValue {
  */
 export async function findDurabilityProblems({ dialect }: Database, on: Connection): Promise<string[]> {
   if (dialect.engine === 'sqlite') return [];
+  if (dialect.engine === 'postgres') return findPostgresProblems(on);
   const rows = [...(await read<NamedValue>(on, SETTINGS, [])), ...(await read<NamedValue>(on, REDO_LOG, []))];
   const settings = new Map(rows.map(({ Variable_name, Value }) => [Variable_name.toLowerCase(), Value]));
   const isMariaDb = /mariadb/i.test(settings.get('version') ?? '');
@@ -39,6 +44,17 @@ export async function findDurabilityProblems({ dialect }: Database, on: Connecti
     must('innodb_redo_log_enabled', 'ON: ALTER INSTANCE ENABLE INNODB REDO_LOG');
   }
   return problems;
+}
+
+/**
+ * Any other value of synchronous_commit waits until the server's own disk has the commit; how far a standby has to be,
+ * which is what it adds, depends on what a failover may lose.
+ */
+async function findPostgresProblems(on: Connection): Promise<string[]> {
+  const rows = await read<NamedValue>(on, POSTGRES_SETTINGS, []);
+  return rows.flatMap(({ Variable_name, Value }) =>
+    Value === 'off' ? [`${Variable_name} must be on (it is ${Value})`] : [],
+  );
 }
 
 const SYNCHRONOUS = ['OFF', 'NORMAL', 'FULL', 'EXTRA'];

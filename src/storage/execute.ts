@@ -1,11 +1,14 @@
 import type { QueryResult } from 'typeorm';
+import { numbered } from './numbered.js';
 
 /** The minimal surface that the statements need of a connection. TypeORM's QueryRunner has it. */
 export interface Connection {
+  /** Whose connection it is: its driver may want other placeholders. Whatever stands for a runner passes this on. */
+  readonly dataSource?: { readonly options: { readonly type: string } };
   query(sql: string, parameters: unknown[], useStructuredResult: true): Promise<QueryResult>;
 }
 
-/** Where the session stands after a statement, as the server itself says. SQLite says nothing here. */
+/** Where the session stands after a statement, as MySQL and MariaDB say. The others say nothing here. */
 export interface SessionState {
   inTransaction: boolean;
   autocommit: boolean;
@@ -15,7 +18,7 @@ export interface SessionState {
 
 export interface WriteResult {
   affected: number;
-  /** The first generated id on MySQL and MariaDB, the last one on SQLite. */
+  /** The first generated id on MySQL and MariaDB, the last one on SQLite, none on PostgreSQL. */
   insertId: number;
   session?: SessionState;
 }
@@ -25,15 +28,20 @@ const SERVER_STATUS_AUTOCOMMIT = 2;
 const SERVER_SESSION_STATE_CHANGED = 1 << 14;
 
 export async function write(on: Connection, sql: string, parameters: unknown[]): Promise<WriteResult> {
-  const { raw, affected } = (await on.query(sql, parameters, true)) as { raw: unknown; affected?: number };
+  const { raw, affected } = (await send(on, sql, parameters)) as { raw: unknown; affected?: number };
   const session = sessionState(raw);
-  const insertId = typeof raw === 'object' && raw !== null ? (raw as { insertId: unknown }).insertId : raw;
+  const insertId = typeof raw === 'object' && raw !== null ? (raw as { insertId?: unknown }).insertId : raw;
   return { affected: affected ?? 0, insertId: Number(insertId ?? 0), ...(session && { session }) };
 }
 
 export async function read<Row>(on: Connection, sql: string, parameters: unknown[]): Promise<Row[]> {
-  const { records } = await on.query(sql, parameters, true);
+  const { records } = await send(on, sql, parameters);
   return records as Row[];
+}
+
+/** The one way of the library's statements to a driver: they are written with a `?` for each parameter. */
+function send(on: Connection, sql: string, parameters: unknown[]): Promise<QueryResult> {
+  return on.query(on.dataSource?.options.type === 'postgres' ? numbered(sql) : sql, parameters, true);
 }
 
 /** The status bits of an OK packet of MySQL or MariaDB; undefined where there was none. */
@@ -65,6 +73,11 @@ export const ALL_ROWS = `LIMIT ${Number.MAX_SAFE_INTEGER}`;
 /** `?, ?, ?` */
 export function placeholders(count: number): string {
   return Array<string>(count).fill('?').join(', ');
+}
+
+/** Whole ones, as the columns hold: a time of milliseconds may have a fraction, and PostgreSQL rounds none. */
+export function microseconds(ms: number): number {
+  return Math.round(ms * 1000);
 }
 
 /** What a comparison answered; no value is a no. */

@@ -15,6 +15,8 @@ export * from './connections/deadline.js';
 export * from './connections/late-connections.js';
 export * from './connections/library-connections.js';
 export * from './connections/open-connections.js';
+export * from './connections/postgres-client.js';
+export { SCHEMA_VERSION } from './schema/ddl.js';
 export * from './schema/migrate.js';
 export * from './schema/migrations.js';
 export * from './schema/entities.js';

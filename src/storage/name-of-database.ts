@@ -13,7 +13,7 @@ export function nameOfDatabase({ options }: Pick<DataSource, 'options'>): string
   if (options.type === 'better-sqlite3') return pathOf(String(given.database));
   const url = given.url && URL.canParse(given.url) ? new URL(given.url) : undefined;
   const host = url?.hostname ?? given.host ?? 'localhost';
-  const port = url?.port || given.port || 3306;
+  const port = url?.port || given.port || (options.type === 'postgres' ? 5432 : 3306);
   const name = url ? decodeURIComponent(url.pathname.slice(1)) : (given.database ?? '');
   return `${name || '(no database named)'} on ${given.socketPath ?? `${host}:${port}`}`;
 }

@@ -93,6 +93,7 @@ export class GuardedScope implements AmbientScope {
     this.manager = this.runner.manager;
     const query = this.runner.query.bind(this.runner);
     this.own = {
+      dataSource: connection.runner.dataSource,
       query: (sql, parameters) =>
         withDeadline(
           query(sql, parameters, true),
@@ -135,6 +136,7 @@ export class GuardedScope implements AmbientScope {
     } finally {
       this.handlerEnded = true;
       this.over ??= HANDLER_ENDED;
+      this.session.handlerEnded();
       await this.unheard.close();
     }
     await this.settle();
@@ -225,7 +227,7 @@ export class GuardedScope implements AmbientScope {
 
   /** @throws ScopeDoomedError when something the handler did, or swallowed, leaves nothing to commit */
   throwIfDoomed(): void {
-    const cause = this.session.doomedBy ?? this.strayed;
+    const cause = this.session.ruinedBy ?? this.strayed;
     if (cause === undefined) return;
     throw new ScopeDoomedError(`${this.name} can't commit: ${describeError(cause)}`, { cause });
   }
@@ -306,8 +308,9 @@ export class GuardedScope implements AmbientScope {
       this.refuseWhenOver();
     }
     if (this.connection.inTransaction) {
-      if (isTransactionControl(sql)) throw manualControl(this.name, `sent "${sql.trim().slice(0, 40)}"`);
-      // On SQLite a statement after a lost transaction would be durable at once: look before each.
+      if (isTransactionControl(sql, this.database.dialect))
+        throw manualControl(this.name, `sent "${sql.trim().slice(0, 40)}"`);
+      // A statement after a lost transaction would be durable at once: look before each.
       this.noticeEnd();
       this.refuseWhenOver();
     }

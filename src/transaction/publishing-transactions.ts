@@ -1,6 +1,12 @@
 import type { DataSource, EntitySubscriberInterface, QueryRunner } from 'typeorm';
 import { PublishIncompleteError, TransactionEndedError, describeError } from '../errors/index.js';
-import { type Dialect, type SessionState, boundaryOf } from '../storage/index.js';
+import {
+  type Dialect,
+  type PostgresClient,
+  type SessionState,
+  boundaryOf,
+  isOutOfTransaction,
+} from '../storage/index.js';
 import { doomScopeOf, isGuarded } from './guarded-runner.js';
 import { depthOf } from './transaction-depth.js';
 
@@ -12,6 +18,10 @@ interface Publishing {
   over?: string;
   /** A publish failed half-way, this deep in nested transactions. */
   spoilt?: { depth: number; cause: unknown };
+  /** Something was published in it. */
+  joined?: boolean;
+  /** The error that has aborted it, until a rollback to a savepoint answers it (PostgreSQL). */
+  aborting?: { cause: unknown };
 }
 
 /**
@@ -33,6 +43,7 @@ export class PublishingTransactions {
       beforeQuery: ({ queryRunner, query }) => this.beforeStatement(queryRunner, query),
       afterQuery: ({ queryRunner, success, error }) => {
         if (!success) this.afterError(queryRunner, error);
+        else if (dialect.errorsAbort) delete this.runners.get(queryRunner)?.aborting;
       },
       afterTransactionCommit: ({ queryRunner }) => this.afterNested(queryRunner, 'commits'),
       afterTransactionRollback: ({ queryRunner }) => this.afterNested(queryRunner, 'rolls-back'),
@@ -53,6 +64,7 @@ export class PublishingTransactions {
     const publishing = this.of(runner);
     // A scope of the library's own answers itself for what its handler has left running.
     if (publishing.over && !isGuarded(runner)) throw new TransactionEndedError(publishing.over);
+    publishing.joined = true;
     const publication = publishing.turn.then(publish);
     publishing.turn = publication.catch(() => undefined);
     publishing.inFlight.add(publication);
@@ -64,22 +76,29 @@ export class PublishingTransactions {
   }
 
   /**
-   * Before a publish writes: SQLite says where it stands before a statement, and would make it durable at once.
+   * Before a publish writes: SQLite and PostgreSQL say where they stand before a statement, and would make it durable at
+   * once.
    *
    * @throws TransactionEndedError
    */
   async refuseOutside(runner: QueryRunner): Promise<void> {
-    if (this.dialect.engine !== 'sqlite') return;
-    const handle = (await runner.connect()) as { inTransaction?: boolean };
-    if (handle.inTransaction === false) {
+    const { engine } = this.dialect;
+    if (engine === 'mysql') return;
+    const connection: unknown = await runner.connect();
+    if (engine === 'sqlite' && (connection as { inTransaction?: boolean }).inTransaction === false) {
       throw new TransactionEndedError(
         'SQLite says that the connection is in no transaction (an earlier error has ended it)',
+      );
+    }
+    if (engine === 'postgres' && isOutOfTransaction(connection as PostgresClient)) {
+      throw new TransactionEndedError(
+        'PostgreSQL says that the session is in no transaction (a COMMIT or ROLLBACK of your own has ended it)',
       );
     }
   }
 
   /**
-   * After it has written: MySQL and MariaDB say then whether it was in a transaction.
+   * After it has written: MySQL and MariaDB say only then whether it was in a transaction.
    *
    * @param takeBack tells how many of them could not be taken back, because a relay had sent them
    * @throws TransactionEndedError when it was in none, and what it wrote was taken back
@@ -119,6 +138,14 @@ export class PublishingTransactions {
         { cause: spoilt.cause },
       );
     }
+    const { joined, aborting } = publishing;
+    if (joined && aborting && boundary === 'commits') {
+      throw new PublishIncompleteError(
+        `A statement of a transaction that published has failed (${describeError(aborting.cause)}), which aborts it: COMMIT would roll it back, and say nothing of that. ` +
+          'Let that error end the transaction, or have it in a nested one (manager.transaction) that is rolled back by itself.',
+        { cause: aborting.cause },
+      );
+    }
   }
 
   /** What a nested transaction had spoilt is gone when it rolls back. */
@@ -132,6 +159,7 @@ export class PublishingTransactions {
   }
 
   private afterError(runner: QueryRunner, error: unknown): void {
+    if (this.dialect.errorsAbort && !isGuarded(runner)) this.of(runner).aborting ??= { cause: error };
     if (!this.dialect.undoesTransaction(error) || isGuarded(runner)) return;
     this.of(runner).over ??= 'an error of the database, such as a deadlock, has rolled it back';
   }

@@ -22,6 +22,8 @@ export class SessionWatch {
   autocommitSeen = false;
   /** The session is not as it was, so nobody else may have the connection. */
   changed = false;
+  /** The error that has aborted the transaction, until a rollback to a savepoint answers it (PostgreSQL). */
+  private aborting: { error: unknown } | undefined;
   private interrupted = false;
   private sent = 0;
 
@@ -38,7 +40,7 @@ export class SessionWatch {
 
   /** @returns the statement's number */
   beforeStatement(sql: string): number {
-    this.changed ||= outlastsTransaction(sql);
+    this.changed ||= outlastsTransaction(sql, this.dialect);
     this.mayHaveEnded ||= hidesItsStatements(sql);
     return ++this.sent;
   }
@@ -49,6 +51,7 @@ export class SessionWatch {
    * @returns whether the transaction ended under this statement
    */
   afterStatement(number: number, sql: string, { raw }: QueryResult): boolean {
+    this.aborting = undefined;
     if (this.inTransaction) return false;
     const sessions = sessionStates(raw);
     if (sessions.some(({ changed }) => changed)) this.changed = true;
@@ -69,8 +72,24 @@ export class SessionWatch {
   }
 
   afterError(error: unknown): void {
+    if (this.dialect.errorsAbort) this.aborting ??= { error };
     if (this.dialect.endsTransaction(error)) this.doom(error);
     this.interrupted ||= this.dialect.isInterrupted(error);
+  }
+
+  /**
+   * The handler can't answer it any more. Where others were in the way, what it has made of the error doesn't count: as
+   * elsewhere, it is nobody's fault.
+   */
+  handlerEnded(): void {
+    if (!this.aborting) return;
+    const { error } = this.aborting;
+    if (this.dialect.isContention(error) || this.dialect.isUnwritable(error)) this.doom(error);
+  }
+
+  /** What keeps the scope from committing: also an error that its handler has swallowed, where that aborts it. */
+  get ruinedBy(): unknown {
+    return this.doomedBy ?? this.aborting?.error;
   }
 
   /** An error of one of the library's own statements. */
@@ -84,10 +103,14 @@ export class SessionWatch {
     if (this.interrupted && isConnectionLost(error)) this.doom(error);
   }
 
-  /** SQLite's own word on whether the transaction is still there. */
+  /**
+   * The driver's own word on whether the transaction is still there. SQLite has rolled it back then. On PostgreSQL no error
+   * does that: it was ended by a statement that was not taken for one that does, and may have been committed.
+   */
   noticeEnd(): void {
     if (this.inTransaction?.() !== false) return;
     this.endedWithin = true;
+    this.mayBeDurable ||= !this.dialect.isWithinProcess;
     this.doom(new ScopeDoomedError(`the transaction of ${this.name} ended under one of its own statements`));
   }
 }

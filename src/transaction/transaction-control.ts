@@ -1,11 +1,19 @@
+import type { Dialect } from '../storage/index.js';
+import { postgresStatements } from './postgres-statements.js';
+
 /**
  * Statements of SQLite that begin or end a transaction, behind any comments and white space. A savepoint is the handler's
  * own. What a comment of `/*!` contains is executed by MySQL and MariaDB only.
  */
 const CONTROL = /^(?:BEGIN|COMMIT|END|ROLLBACK(?!\s+(?:TRANSACTION\s+)?TO\b)|START\s+TRANSACTION)\b/i;
 const LEADING_NOISE = /^(?:\s+|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/|;)+/;
+/** Of PostgreSQL, each of several that one query may hold. Its procedures can't end the transaction that they are called in. */
+const POSTGRES_CONTROL =
+  /^(?:BEGIN|COMMIT|END|ABORT|ROLLBACK(?!\s+(?:(?:WORK|TRANSACTION)\s+)?TO\b)|START\s+TRANSACTION|PREPARE\s+TRANSACTION)\b/i;
 
-export function isTransactionControl(sql: string): boolean {
+export function isTransactionControl(sql: string, { engine }: Pick<Dialect, 'engine'>): boolean {
+  if (engine === 'postgres')
+    return postgresStatements(sql).some((statement) => POSTGRES_CONTROL.test(statement));
   return CONTROL.test(sql.replace(LEADING_NOISE, ''));
 }
 
@@ -44,6 +52,12 @@ export function hidesItsStatements(sql: string): boolean {
  */
 const LASTING = /\bLOCK\s+TABLES?\b|\bGET_LOCK\b|:=|\bINTO\s+@|(?:^|;)\s*(?:FLUSH|HANDLER|XA|CALL)\b/i;
 
-export function outlastsTransaction(sql: string): boolean {
+/** The same of PostgreSQL, which reports no change at all. */
+const POSTGRES_LASTING =
+  /^(?:SET(?!\s+(?:LOCAL|TRANSACTION|CONSTRAINTS)\b)|RESET|DISCARD|LISTEN|UNLISTEN|LOAD|PREPARE|DEALLOCATE|DECLARE|CALL|DO|CREATE\s+(?:(?:LOCAL|GLOBAL)\s+)?TEMP)\b|\bpg_(?:try_)?advisory_lock|\bset_config\s*\(/i;
+
+export function outlastsTransaction(sql: string, { engine }: Pick<Dialect, 'engine'>): boolean {
+  if (engine === 'postgres')
+    return postgresStatements(sql).some((statement) => POSTGRES_LASTING.test(statement));
   return LASTING.test(sql.replace(SERVER_NOISE, ''));
 }

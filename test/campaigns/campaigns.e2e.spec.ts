@@ -107,7 +107,8 @@ const asItIs = [
 ];
 const DAMAGED_OR_MISSED = 1;
 const VOID = 2;
-const NOTHING = 'lost 0, doubled 0, landedTwice 0, unfounded 0, left 0, disordered 0, overlapped 0, late 0';
+const NOTHING =
+  'lost 0, maybeLost 0, doubled 0, landedTwice 0, unfounded 0, unbalanced 0, left 0, disordered 0, overlapped 0, late 0';
 const broken = [
   // Told of twice, a payment has two cards.
   { title: 'no-dedup', args: ['kill', '--size', '3', '--shape', '1', '--variant', 'no-dedup'] },

@@ -14,7 +14,7 @@ function disordered(publishes: readonly Publish[], cards: readonly number[], dea
     new Map(publishes.map((publish, i) => [id(i + 1), publish])),
     {
       issued: cards.map((number) => ({ payment: id(number), group: GROUP })),
-      deaths: dead.map((number) => ({ payment: id(number), group: GROUP, reason: 'rejected' })),
+      deaths: dead.map((number) => ({ seq: number, payment: id(number), group: GROUP, reason: 'rejected' })),
     },
     GROUP,
   );

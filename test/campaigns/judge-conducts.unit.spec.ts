@@ -1,10 +1,8 @@
 import { judgeConducts } from '../../campaigns/checker/judge-conducts.js';
-import type { Rows } from '../../campaigns/checker/rows.js';
 import { type ConductName, conductFor } from '../../campaigns/conducts/conduct.js';
+import { GROUP, ofPayment, payments, rowsWith } from './left-behind.js';
 
 // Property: what judges hostile handlers knows for each of them how it may end, and finds it where it ended otherwise.
-
-const GROUP = 'cards';
 
 /** A payment that its handler treats so. */
 function paymentFor(conduct: ConductName | undefined): string {
@@ -16,15 +14,11 @@ function paymentFor(conduct: ConductName | undefined): string {
 
 function unfounded(conduct: ConductName | undefined, cards: number, reason?: string): string[] {
   const payment = paymentFor(conduct);
-  const rows: Rows = {
-    payments: new Map([[payment, { account: undefined, number: undefined }]]),
-    cards: new Map(cards > 0 ? [[payment, new Map([[GROUP, cards]])]] : []),
-    issued: [],
-    landings: new Map(),
-    deaths: reason === undefined ? [] : [{ payment, group: GROUP, reason }],
-    deadLetters: 0,
-    quarantined: 0,
-  };
+  const rows = rowsWith({
+    payments: payments(payment),
+    cards: cards > 0 ? ofPayment(payment, cards) : new Map(),
+    deaths: reason === undefined ? [] : [{ seq: 1, payment, group: GROUP, reason }],
+  });
   return judgeConducts(rows, { engine: 'mariadb', groups: [GROUP] }).found.unfounded;
 }
 

@@ -1,22 +1,11 @@
 import type { Publish } from '../../campaigns/checker/histories.js';
-import { judgeForgotten, judgedWrongly } from '../../campaigns/checker/judge-forgotten.js';
-import type { Rows } from '../../campaigns/checker/rows.js';
+import { allTooOld, judgeForgotten, judgedWrongly } from '../../campaigns/checker/judge-forgotten.js';
+import { GROUP, landing, rowsWith } from './left-behind.js';
 
 // Property: what judges forgetting allows a second card for what landed after the retention, and for nothing else.
 
-const GROUP = 'cards';
 const RETENTION_MS = 10_000;
 const US = 1_000;
-
-const NO_ROWS: Rows = {
-  payments: new Map(),
-  cards: new Map(),
-  issued: [],
-  landings: new Map(),
-  deaths: [],
-  deadLetters: 0,
-  quarantined: 0,
-};
 
 /** Moments in milliseconds. */
 function judge(landings: number[], cards: [at: number, landedAt: number][]) {
@@ -26,7 +15,7 @@ function judge(landings: number[], cards: [at: number, landedAt: number][]) {
       ['P-1', new Map([[GROUP, cards.map(([at, landedAt]) => ({ at: at * US, landedAt: landedAt * US }))]])],
     ]),
   };
-  const { rows, found, judged } = judgeForgotten(NO_ROWS, times, { retentionMs: RETENTION_MS });
+  const { rows, found, judged } = judgeForgotten(rowsWith(), times, { retentionMs: RETENTION_MS });
   return { ...found, cards: rows.cards.get('P-1')?.get(GROUP), judged: Object.fromEntries(judged) };
 }
 
@@ -70,7 +59,7 @@ describe('a second card', () => {
 });
 
 describe('too old to judge', () => {
-  const deaths = [{ payment: 'P-1', group: GROUP, reason: 'too-old-to-judge' }];
+  const deaths = [{ seq: 1, payment: 'P-1', group: GROUP, reason: 'too-old-to-judge' }];
   const telling = (tookMs: number): Publish => ({
     copies: 1,
     outcome: 'acknowledged',
@@ -85,5 +74,28 @@ describe('too old to judge', () => {
   ])('is %s', (_, took, wrongs) => {
     const publishes = new Map(took.map((ms, i) => [`P-1@publisher-1.1-${i}`, telling(ms)]));
     expect(judgedWrongly(deaths, { publishes }, 1_000)).toHaveLength(wrongs);
+  });
+});
+
+describe('a payment need not have a card', () => {
+  const [one, other] = [landing('P-1@a-1#0'), landing('P-1@b-1#0')];
+  const dead = ({ seq, payment }: typeof one, group = GROUP) => ({
+    seq,
+    payment,
+    group,
+    reason: 'too-old-to-judge',
+  });
+
+  it.each([
+    ['where all its messages were too old', [dead(one), dead(other)], true],
+    ['not where one of them was not', [dead(one)], false],
+    ['not where they were so in another group', [dead(one), dead(other, 'others')], false],
+    ['not where none was', [], false],
+  ])('%s', (_, deaths, mayMiss) => {
+    expect(allTooOld({ landings: [one, other] }, deaths)('P-1', GROUP)).toBe(mayMiss);
+  });
+
+  it('not where it has no message', () => {
+    expect(allTooOld({ landings: [] }, [dead(one)])('P-1', GROUP)).toBe(false);
   });
 });

@@ -1,6 +1,6 @@
-import type { Attempt, Histories, Publish, Requeue } from '../../campaigns/checker/histories.js';
+import type { Attempt, Publish, Requeue } from '../../campaigns/checker/histories.js';
 import { judgeOrder } from '../../campaigns/checker/judge-order.js';
-import type { Rows } from '../../campaigns/checker/rows.js';
+import { historiesWith, rowsWith } from './left-behind.js';
 
 // Property: what judges the order of keys finds each way in which it can be broken, and excuses what is not promised.
 
@@ -21,7 +21,7 @@ interface Story {
 function judge({ payments, cards = [], attempts = [], requeues = [], deaths = [] }: Story) {
   const names = Object.keys(payments);
   const publish = { copies: 1, outcome: 'acknowledged', beganAt: 0, acknowledgedAt: Infinity } as const;
-  const histories: Histories = {
+  const histories = historiesWith({
     publishes: new Map(names.map((id) => [id, { ...publish, ...payments[id] }])),
     attempts: attempts.map((attempt) => ({
       group: GROUP,
@@ -36,18 +36,12 @@ function judge({ payments, cards = [], attempts = [], requeues = [], deaths = []
       acknowledgedAt: 0,
       ...requeue,
     })),
-    releases: new Set(),
-    events: new Map(),
-  };
-  const rows: Rows = {
+  });
+  const rows = rowsWith({
     payments: new Map(names.map((id) => [id, { account: ACCOUNT, number: payments[id]!.number }])),
-    cards: new Map(),
     issued: cards.map((payment) => ({ payment, group: GROUP })),
-    landings: new Map(),
-    deaths: deaths.map((death) => ({ group: GROUP, ...death })),
-    deadLetters: 0,
-    quarantined: 0,
-  };
+    deaths: deaths.map((death) => ({ seq: 1, group: GROUP, ...death })),
+  });
   return judgeOrder(histories, rows, { groups: [GROUP], attempts: 4, overlap: true });
 }
 

@@ -1,6 +1,6 @@
-import type { Histories, Publish } from '../../campaigns/checker/histories.js';
-import type { Rows } from '../../campaigns/checker/rows.js';
+import type { Publish } from '../../campaigns/checker/histories.js';
 import { foldTellings } from '../../campaigns/checker/tellings.js';
+import { historiesWith, payments, rowsWith } from './left-behind.js';
 
 // Property: of a payment that many transactions told of, it is known what each of them said, and how many messages there are.
 
@@ -8,24 +8,12 @@ const NOTHING = { lost: [], unfounded: [] };
 
 function fold(tellings: Record<string, [Publish['outcome'], copies: number]>, there: string[]) {
   const moments = { beganAt: 0, acknowledgedAt: 0 };
-  const histories: Histories = {
+  const histories = historiesWith({
     publishes: new Map(
       Object.entries(tellings).map(([id, [outcome, copies]]) => [id, { outcome, copies, ...moments }]),
     ),
-    attempts: [],
-    requeues: [],
-    releases: new Set(),
-    events: new Map(),
-  };
-  const rows: Rows = {
-    payments: new Map(there.map((id) => [id, { account: undefined, number: undefined }])),
-    cards: new Map(),
-    issued: [],
-    landings: new Map(),
-    deaths: [],
-    deadLetters: 0,
-    quarantined: 0,
-  };
+  });
+  const rows = rowsWith({ payments: payments(...there) });
   const folded = foldTellings(histories, rows);
   return { ...folded, payments: [...folded.rows.payments.keys()] };
 }

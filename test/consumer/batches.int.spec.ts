@@ -59,6 +59,13 @@ class HastyCards {
   }
 }
 
+const SIGNALLED = "SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213, MESSAGE_TEXT = 'deadlock'";
+const DEADLOCK: Record<string, string> = {
+  mariadb: SIGNALLED,
+  mysql: SIGNALLED,
+  postgres: "DO $$ BEGIN RAISE SQLSTATE '40P01'; END $$",
+};
+
 describe.each(engines)('a batch on %s', (engine) => {
   let database: TestDatabase;
   let app: TestApp;
@@ -363,7 +370,7 @@ describe.each(engines)('a batch on %s', (engine) => {
         try {
           if (once) {
             once = false;
-            await manager.query("SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213, MESSAGE_TEXT = 'deadlock'");
+            await manager.query(DEADLOCK[engine]!);
           }
           await manager.insert(CardRow, { paymentId: `${delivery.bizId}/2`, issuedBy: 'cards' });
         } catch (error) {
@@ -412,6 +419,9 @@ describe.each(engines)('a batch on %s', (engine) => {
     await acknowledged(IDS.length - 1);
     expect(await cards()).toEqual(without(FIVE));
   });
+
+  // There COMMIT is refused.
+  if (engine === 'postgres') return;
 
   it('whose handler commits by itself and then fails is torn: nobody knows of any', async () => {
     deed = async (_, { manager }) => {

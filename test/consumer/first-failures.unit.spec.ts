@@ -1,5 +1,4 @@
-import { Subject } from 'rxjs';
-import type { IdempotentMqEvent } from '../../src/index.js';
+import { IdempotentMqEvents } from '../../src/index.js';
 import { logEvents } from '../../src/log-events.js';
 
 // Property: a deploy that makes every delivery fail says so in a few lines of each handler, not in one for each delivery;
@@ -33,22 +32,29 @@ class FakeClock {
 
 describe('the first failures of a handler', () => {
   let clock: FakeClock;
-  let events$: Subject<IdempotentMqEvent>;
+  let events: IdempotentMqEvents;
   let warned: string[];
 
   beforeEach(() => {
     clock = new FakeClock();
-    events$ = new Subject();
+    events = new IdempotentMqEvents();
     warned = [];
     const others = { log: jest.fn(), error: jest.fn() };
-    logEvents({ events$ }, { ...others, warn: (line: string) => warned.push(line) }, clock.after);
+    logEvents(events, { ...others, warn: (line: string) => warned.push(line) }, clock.after);
   });
 
   const fail = (times: number, handler = 'Cards.issue', failures = 1) => {
     for (let i = 0; i < times; i++) {
-      events$.next({
+      events.emit({
         ...{ type: 'retry-scheduled', topic: 'paid', group: 'cards', bizId: `P-${i}`, handler, failures },
-        ...{ attempts: 20, requested: false, delayMs: 1_000, error: 'Error: no', stack: 'Error: no\n at x' },
+        ...{
+          attempts: 20,
+          requested: false,
+          delayMs: 1_000,
+          tookMs: 1,
+          error: 'Error: no',
+          stack: 'Error: no\n at x',
+        },
       });
     }
   };
@@ -88,7 +94,7 @@ describe('the first failures of a handler', () => {
 
   it('are told to the end when the app closes, and no timer stays behind', () => {
     fail(7);
-    events$.complete();
+    events.close();
     expect(warned.at(-1)).toBe('… and 2 more first failures of Cards.issue in the last minute.');
     expect(clock.isWaitedFor).toBe(false);
   });

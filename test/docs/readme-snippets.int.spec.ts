@@ -33,7 +33,17 @@ import { eventsOf } from './seen-events.js';
 
 /** The code of the README and of the guides is cut out of files in examples/, which run here. */
 describe('the code of the README and of the guides', () => {
-  const regions = ['readme', 'testing', 'contract', 'transports', 'event-pattern', 'scaling', 'tracing']
+  const regions = [
+    'readme',
+    'testing',
+    'contract',
+    'dashboard',
+    'transports',
+    'event-pattern',
+    'observability',
+    'scaling',
+    'tracing',
+  ]
     .map((folder) => `examples/${folder}`)
     .flatMap(filesBelow)
     .flatMap(regionsOf);
@@ -41,6 +51,9 @@ describe('the code of the README and of the guides', () => {
     'README.md',
     'docs/broker-as-a-service.md',
     'docs/changing-the-contract.md',
+    'docs/dashboard.md',
+    'docs/events.md',
+    'docs/observability.md',
     'docs/operations.md',
     'docs/scaling.md',
     'docs/testing.md',
@@ -378,9 +391,6 @@ function regionsOf(path: string): string[] {
     text!
       .replace(new RegExp(`^${indent}`, 'gm'), '')
       .replaceAll(`'../../src/index.js'`, `'nestjs-idempotent-mq'`)
-      .replaceAll(`'../../src/testing/index.js'`, `'nestjs-idempotent-mq/testing'`)
-      .replaceAll(`'../../src/rabbitmq/index.js'`, `'nestjs-idempotent-mq/rabbitmq'`)
-      .replaceAll(`'../../src/jetstream/index.js'`, `'nestjs-idempotent-mq/jetstream'`)
-      .replaceAll(`'../../src/opentelemetry/index.js'`, `'nestjs-idempotent-mq/opentelemetry'`),
+      .replaceAll(/'\.\.\/\.\.\/src\/([a-z]+)\/index\.js'/g, `'nestjs-idempotent-mq/$1'`),
   );
 }

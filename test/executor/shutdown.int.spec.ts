@@ -10,7 +10,8 @@ const SHUTDOWN_MS = 500;
 /** Far below what the works would take, and far above what ending them does. */
 const SOON_MS = 8_000;
 const aborted = (signal: AbortSignal) => new Promise((resolve) => signal.addEventListener('abort', resolve));
-const sleepInTheDatabase = (manager: EntityManager) => manager.query('SELECT SLEEP(20)');
+const sleepInTheDatabase = (manager: EntityManager) =>
+  manager.query(`SELECT ${manager.dataSource.options.type === 'postgres' ? 'pg_sleep' : 'SLEEP'}(20)`);
 
 describe.each(engines)('closing the app while work of an executor runs, on %s', (engine) => {
   let database: TestDatabase;

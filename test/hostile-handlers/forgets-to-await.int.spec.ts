@@ -81,7 +81,8 @@ describe.each(engines)('a handler that forgets an await, on %s', (engine) => {
         issueCard(paid, delivery),
       ]);
     });
-    expect(end).toEqual(effectOnce());
+    // There the error has aborted what came behind it.
+    expect(end).toEqual(engine === 'postgres' ? failedTwice : effectOnce());
   });
 
   it.each([

@@ -1,4 +1,5 @@
 import { engines } from '../support/engines.js';
+import { forEngineOf } from '../support/postgres-words.js';
 import {
   type Handler,
   effectOnce,
@@ -176,7 +177,8 @@ describe.each(engines)('subscribers of the app around the commit, on %s', (engin
         manager: Parameters<typeof issueCard>[1]['manager'];
       }) => {
         if (manager.queryRunner!.data.isHandlers !== true) return;
-        await manager.query("INSERT INTO card (paymentId, issuedBy) VALUES ('audit', 'subscriber')");
+        const sql = "INSERT INTO card (paymentId, issuedBy) VALUES ('audit', 'subscriber')";
+        await manager.query(forEngineOf(manager, sql));
         if (isFailing) throw new Error('the audit log is full');
       },
     };

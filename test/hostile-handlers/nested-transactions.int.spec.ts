@@ -2,10 +2,13 @@ import type { EntityManager } from 'typeorm';
 import { CardRow } from '../support/cards.js';
 import { engines } from '../support/engines.js';
 import { type Handler, effectOnce, failedTwice, hostileWorker, issueCard } from '../support/hostile.js';
+import { forEngineOf } from '../support/postgres-words.js';
 
 /** Property: two overlapping `manager.transaction` calls in one scope lost one's row silently. */
 
 const onFire = new Error('the card printer is on fire');
+
+const INSERT = 'INSERT INTO card (paymentId, issuedBy) VALUES (?, ?)';
 
 const insert = (manager: EntityManager, paymentId: string, issuedBy: string) =>
   manager.insert(CardRow, { paymentId, issuedBy });
@@ -254,13 +257,12 @@ describe.each(engines)('a handler that writes through the entity manager, on %s'
     ],
     [
       'plain SQL',
-      ({ paymentId }, { manager }) =>
-        manager.query('INSERT INTO card (paymentId, issuedBy) VALUES (?, ?)', [paymentId, 'x']),
+      ({ paymentId }, { manager }) => manager.query(forEngineOf(manager, INSERT), [paymentId, 'x']),
     ],
     [
       'the query runner',
       ({ paymentId }, { manager }) =>
-        manager.queryRunner!.query('INSERT INTO card (paymentId, issuedBy) VALUES (?, ?)', [paymentId, 'x']),
+        manager.queryRunner!.query(forEngineOf(manager, INSERT), [paymentId, 'x']),
     ],
   ];
 

@@ -51,12 +51,12 @@ describe.each(engines)('a handler that swallows a duplicate key, on %s', (engine
     await worker.app.dataSource.getRepository(Voucher).insert({ code: 'TAKEN' });
   });
 
-  it('takes effect once: only the statement of its own unique key failed', async () => {
+  it('takes effect once: only the statement of its own unique key failed; where that aborts all, nothing is left', async () => {
     const end = await worker.meets(async (paid, delivery) => {
       await expect(delivery.manager.insert(Voucher, { code: 'TAKEN' })).rejects.toThrow(/duplicate|unique/i);
       await issueCard(paid, delivery);
     });
-    expect(end).toEqual(effectOnce());
+    expect(end).toEqual(engine === 'postgres' ? failedTwice : effectOnce());
   });
 
   it('is not taken for a duplicate when it throws the error of its own key', async () => {

@@ -10,7 +10,7 @@ import { until } from '../support/until.js';
 // process or on the server, and loses and doubles nothing.
 
 /** MQ_TEST_CYCLES=200 makes it as many as it takes to see a slow leak. */
-const CYCLES = { sqlite: 40, mariadb: 20, mysql: 20 };
+const CYCLES = { sqlite: 40, mariadb: 20, mysql: 20, postgres: 20 };
 const PER_CYCLE = 20;
 /** Before which pools, timers and caches have found their size. */
 const WARM_UP = 5;
@@ -71,7 +71,9 @@ describe.each(engines)('an app that starts and stops, on %s', (engine) => {
     try {
       const others = async () => {
         const [{ n }] = await observer.query(
-          'SELECT COUNT(*) AS n FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()',
+          engine === 'postgres'
+            ? 'SELECT COUNT(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()'
+            : 'SELECT COUNT(*) AS n FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()',
         );
         return Number(n);
       };

@@ -14,6 +14,7 @@ const BUILT_FROM = [
   'CHANGELOG.md',
   'LICENSE',
   'docs',
+  'observability',
   'src',
   'scripts',
   'nest-cli.json',
@@ -25,8 +26,6 @@ const LOADED = [
   ['required by a CommonJS app', 'require.cjs'],
   ['loaded in its CommonJS copy', 'commonjs.cjs'],
 ] as const;
-/** Beside the main one. */
-const ENTRY_POINTS = ['testing', 'rabbitmq', 'jetstream', 'opentelemetry'];
 /** Beside the version that runs the tests. `npm ci --prefix test/packaging/nodes` brings them, on Linux for x64. */
 const OTHER_NODES = ['22', '24'].map(
   (version) => [version, join(__dirname, `nodes/node_modules/node-${version}/bin/node`)] as const,
@@ -118,15 +117,18 @@ describe('the packed package', () => {
     await ended;
   }, 120_000);
 
-  it.each(ENTRY_POINTS)('has the entry point %s in both formats', (entry) => {
-    const name = `nestjs-idempotent-mq/${entry}`;
-    const [imported, required] = [
-      `console.log(Object.keys(await import('${name}')).length > 0)`,
-      `console.log(Object.keys(require('${name}')).length > 0)`,
-    ];
-    expect(run(process.execPath, ['--input-type=module', '-e', imported], app).trim()).toBe('true');
-    expect(run(process.execPath, ['--input-type=commonjs', '-e', required], app).trim()).toBe('true');
-  });
+  it.each(['testing', 'rabbitmq', 'jetstream', 'prometheus', 'opentelemetry', 'terminus', 'dashboard'])(
+    'has the entry point %s in both formats',
+    (entry) => {
+      const name = `nestjs-idempotent-mq/${entry}`;
+      const [imported, required] = [
+        `console.log(Object.keys(await import('${name}')).length > 0)`,
+        `console.log(Object.keys(require('${name}')).length > 0)`,
+      ];
+      expect(run(process.execPath, ['--input-type=module', '-e', imported], app).trim()).toBe('true');
+      expect(run(process.execPath, ['--input-type=commonjs', '-e', required], app).trim()).toBe('true');
+    },
+  );
 
   it('contains no tests, examples or configuration of the repository', () => {
     expect(readdirSync(installed).sort()).toEqual([
@@ -136,6 +138,7 @@ describe('the packed package', () => {
       'README.md',
       'dist',
       'docs',
+      'observability',
       'package.json',
     ]);
   });

@@ -10,7 +10,12 @@ import { Noted, note, orphans, storedBizIds } from './support/published.js';
 type Ending = (app: TestApp, manager: EntityManager) => Promise<unknown>;
 
 /** What ends a transaction without its code noticing. */
-const ENDINGS: Record<'sqlite' | 'server', [string, Ending][]> = {
+const ENDINGS: Record<'sqlite' | 'server' | 'postgres', [string, Ending][]> = {
+  // Neither an error nor DDL ends one there.
+  postgres: [
+    ['a raw COMMIT', (_, manager) => manager.query('COMMIT')],
+    ['a raw ROLLBACK', (_, manager) => manager.query('ROLLBACK')],
+  ],
   server: [
     ['a deadlock that was swallowed', swallowedDeadlock],
     ['a raw COMMIT', (_, manager) => manager.query('COMMIT')],
@@ -50,7 +55,11 @@ const paymentsToCollide = [...Array.from({ length: 20 }, (_, i) => `heavy-${i}`)
 );
 
 const cases = engines.flatMap((engine) =>
-  ENDINGS[engine === 'sqlite' ? 'sqlite' : 'server'].map(([what, end]) => ({ engine, what, end })),
+  ENDINGS[engine === 'sqlite' || engine === 'postgres' ? engine : 'server'].map(([what, end]) => ({
+    engine,
+    what,
+    end,
+  })),
 );
 
 describe.each(cases)('after $what, on $engine', ({ engine, end }) => {
@@ -183,27 +192,32 @@ describe.each(engines)('a publish that nobody awaited, on %s', (engine) => {
   });
 });
 
-describe.each(engines)('in a session with autocommit off, where there is such a thing, on %s', (engine) => {
-  it('nothing is published after an error that ended the transaction and was swallowed', async () => {
-    const database = await createDatabase(engine);
-    const isSqlite = engine === 'sqlite';
-    const dataSource = isSqlite ? {} : sessionsBeginWith('SET autocommit = 0');
-    const app = await startApp(database, { entities: [PaymentTable], dataSource });
-    await app.dataSource.transaction((manager) => manager.insert(PaymentRow, paymentsToCollide));
-    await app.dataSource
-      .transaction(async (manager) => {
-        await manager.insert(PaymentRow, { paymentId: 'business', amount: 1 });
-        await (isSqlite ? swallowedConflict : swallowedDeadlock)(app, manager);
-        await expect(app.outbox.publish(Noted, note('a'), { manager })).rejects.toThrow(
-          TransactionEndedError,
+describe.each(engines.filter((engine) => engine !== 'postgres'))(
+  'in a session with autocommit off, where there is such a thing, on %s',
+  (engine) => {
+    it('nothing is published after an error that ended the transaction and was swallowed', async () => {
+      const database = await createDatabase(engine);
+      const isSqlite = engine === 'sqlite';
+      const dataSource = isSqlite ? {} : sessionsBeginWith('SET autocommit = 0');
+      const app = await startApp(database, { entities: [PaymentTable], dataSource });
+      await app.dataSource.transaction((manager) => manager.insert(PaymentRow, paymentsToCollide));
+      await app.dataSource
+        .transaction(async (manager) => {
+          await manager.insert(PaymentRow, { paymentId: 'business', amount: 1 });
+          await (isSqlite ? swallowedConflict : swallowedDeadlock)(app, manager);
+          await expect(app.outbox.publish(Noted, note('a'), { manager })).rejects.toThrow(
+            TransactionEndedError,
+          );
+        })
+        // SQLite has nothing left to commit, and says so.
+        .catch((error: Error) =>
+          expect(isSqlite && error.message).toMatch(/no transaction is active|is over/),
         );
-      })
-      // SQLite has nothing left to commit, and says so.
-      .catch((error: Error) => expect(isSqlite && error.message).toMatch(/no transaction is active|is over/));
-    expect(await publishedRows(app)).toEqual(NOTHING);
-    await app.dataSource.transaction((manager) => app.outbox.publish(Noted, note('next'), { manager }));
-    expect(await publishedRows(app)).toEqual({ ...NOTHING, message: 1, parked: 1 });
-    await app.close();
-    await database.drop();
-  });
-});
+      expect(await publishedRows(app)).toEqual(NOTHING);
+      await app.dataSource.transaction((manager) => app.outbox.publish(Noted, note('next'), { manager }));
+      expect(await publishedRows(app)).toEqual({ ...NOTHING, message: 1, parked: 1 });
+      await app.close();
+      await database.drop();
+    });
+  },
+);

@@ -18,11 +18,10 @@ class Remembers {
 /** Alike, or too long, for one collation or character set or another. */
 const LOOKALIKES = ['abc', 'ABC', 'ábc', 'abc ', '🙂', '🙃', '中文'];
 
-const cases = engines.flatMap((engine) =>
-  (engine === 'sqlite' ? ['UTF-8'] : ['utf8mb4', 'latin1', 'utf8mb3']).map(
-    (charset) => [engine, charset] as const,
-  ),
-);
+const ON_MYSQL = ['utf8mb4', 'latin1', 'utf8mb3'];
+const CHARSETS = { sqlite: ['UTF-8'], postgres: ['UTF8'], mysql: ON_MYSQL, mariadb: ON_MYSQL };
+
+const cases = engines.flatMap((engine) => CHARSETS[engine].map((charset) => [engine, charset] as const));
 
 const KEYS = {
   'mq_topic.name': 'varbinary(200)',
@@ -69,7 +68,7 @@ const KEYS = {
   'mq_quarantine.biz_id': 'varbinary(255)',
 };
 
-const BLOBS = Object.fromEntries(Object.keys(KEYS).map((key) => [key, 'BLOB']));
+const eachIs = (type: string) => Object.fromEntries(Object.keys(KEYS).map((key) => [key, type]));
 
 interface Column {
   name: string;
@@ -84,6 +83,18 @@ const SQLITE_COLUMNS = `
   SELECT t.name || '.' || c.name AS name, c.type AS type, NULL AS collation
     FROM sqlite_master t JOIN pragma_table_info(t.name) c WHERE t.type = 'table'`;
 
+const POSTGRES_COLUMNS = `
+  SELECT table_name || '.' || column_name AS name, data_type AS type, collation_name AS collation
+    FROM information_schema.columns WHERE table_schema = current_schema()`;
+
+const ON_SERVERS = { columns: MYSQL_COLUMNS, types: KEYS, definition: /ENGINE=InnoDB/ };
+const EXPECTED = {
+  mysql: ON_SERVERS,
+  mariadb: ON_SERVERS,
+  postgres: { columns: POSTGRES_COLUMNS, types: eachIs('bytea'), definition: /PRIMARY KEY/ },
+  sqlite: { columns: SQLITE_COLUMNS, types: eachIs('BLOB'), definition: /PRIMARY KEY/ },
+};
+
 describe.each(cases)('on %s, in a database whose default is %s,', (engine, charset) => {
   let database: TestDatabase;
 
@@ -96,13 +107,13 @@ describe.each(cases)('on %s, in a database whose default is %s,', (engine, chars
   it('every key is binary, and no column has a collation', async () => {
     const dataSource = await connect(database);
     await migrate(dataSource);
-    const isSqlite = engine === 'sqlite';
-    const columns: Column[] = await dataSource.query(isSqlite ? SQLITE_COLUMNS : MYSQL_COLUMNS);
+    const expected = EXPECTED[engine];
+    const columns: Column[] = await dataSource.query(expected.columns);
     const types = Object.fromEntries(columns.map(({ name, type }) => [name, type]));
-    expect(types).toMatchObject(isSqlite ? BLOBS : KEYS);
+    expect(types).toMatchObject(expected.types);
     expect(columns.filter(({ collation }) => collation !== null)).toEqual([]);
     for (const definition of Object.values(await definitionsOf(dataSource))) {
-      expect(definition).toMatch(isSqlite ? /PRIMARY KEY/ : /ENGINE=InnoDB/);
+      expect(definition).toMatch(expected.definition);
     }
     await dataSource.destroy();
   });

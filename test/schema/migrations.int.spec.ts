@@ -86,7 +86,7 @@ describe.each(engines)('the library among the migrations of an app on %s', (engi
         const [{ sql }] = await dataSource.query(
           engine === 'sqlite'
             ? `SELECT sql FROM sqlite_master WHERE name = '${table}'`
-            : `SELECT 'CREATE TABLE ${table} (subscription_id INT)' AS \`sql\``,
+            : `SELECT 'CREATE TABLE ${table} (subscription_id INT)' AS ${engine === 'postgres' ? '"sql"' : '`sql`'}`,
         );
         await dataSource.query(`DROP TABLE ${table}`);
         await expect(startOn(dataSource, { schema })).rejects.toMatchObject({

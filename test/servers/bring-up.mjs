@@ -17,7 +17,8 @@ const PORT_TAKEN = /address already in use|port is already allocated|do you alre
  * @property {string} data
  * @property {string} tmp
  * @property {string} socket
- * @property {string} initFile  SQL that lets `root` in from 127.0.0.1 with the password
+ * @property {string} initFile  SQL that lets `root` in from 127.0.0.1 with the password (MySQL and MariaDB)
+ * @property {string} passwordFile
  * @property {number} port
  * @property {string} password
  *
@@ -25,6 +26,7 @@ const PORT_TAKEN = /address already in use|port is already allocated|do you alre
  * @property {string[][]} commands   the last one is the server, in the foreground
  * @property {string[][]} [cleanup]  run when it has stopped
  * @property {NodeJS.ProcessEnv} [env]
+ * @property {string} [url]          mysql://… unless it says so
  */
 
 /**
@@ -49,7 +51,7 @@ export async function bringUp(engine, planFor, context) {
     );
     await log.close();
 
-    const url = `mysql://root:${place.password}@127.0.0.1:${place.port}/`;
+    const url = plan.url ?? `mysql://root:${place.password}@127.0.0.1:${place.port}/`;
     try {
       const version = await waitUntilReady(url, {
         engine,
@@ -82,6 +84,7 @@ async function furnish(folder) {
     tmp: join(folder, 'tmp'),
     socket: join(folder, 'server.sock'),
     initFile: join(folder, 'init.sql'),
+    passwordFile: join(folder, 'password'),
     port: await freePort(),
     password: randomBytes(12).toString('hex'),
   };
@@ -91,6 +94,7 @@ async function furnish(folder) {
     `CREATE USER IF NOT EXISTS ${user} IDENTIFIED BY '${place.password}';`,
     `GRANT ALL PRIVILEGES ON *.* TO ${user} WITH GRANT OPTION;`,
   ];
+  await writeFile(place.passwordFile, `${place.password}\n`, { mode: 0o600 });
   await writeFile(place.initFile, statements.join('\n') + '\n', { mode: 0o600 });
   return place;
 }

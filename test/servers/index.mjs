@@ -2,6 +2,7 @@ import { SERVER_ENGINES } from './engines.mjs';
 import { jetstreamWays, namedJetstream } from './jetstream.mjs';
 import { mariadbWays } from './mariadb.mjs';
 import { mysqlWays } from './mysql.mjs';
+import { postgresWays } from './postgres.mjs';
 import { namedRabbitmq, rabbitmqWays } from './rabbitmq.mjs';
 import { messageOf, versionOfEngine } from './ready.mjs';
 
@@ -17,6 +18,7 @@ import { messageOf, versionOfEngine } from './ready.mjs';
 const WAYS = {
   mariadb: mariadbWays,
   mysql: mysqlWays,
+  postgres: postgresWays,
   rabbitmq: rabbitmqWays,
   jetstream: jetstreamWays,
 };

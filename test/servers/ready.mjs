@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import mysql from 'mysql2/promise';
+import pg from 'pg';
 import { engineOfVersion } from './engines.mjs';
 
 /**
@@ -9,12 +10,27 @@ import { engineOfVersion } from './engines.mjs';
  * @returns {Promise<string>}
  */
 export async function versionOf(url) {
+  if (url.startsWith('postgres')) return postgresVersionOf(url);
   const connection = await mysql.createConnection({ uri: url, connectTimeout: 5_000 });
   try {
     const [rows] = await connection.query('SELECT VERSION() AS version');
     return /** @type {{ version: string }[]} */ (rows)[0]?.version ?? '';
   } finally {
     await connection.end();
+  }
+}
+
+/** @param {string} url */
+async function postgresVersionOf(url) {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
+  try {
+    await client.connect();
+    const { rows } = await client.query(
+      "SELECT 'PostgreSQL ' || current_setting('server_version') AS version",
+    );
+    return /** @type {{ version: string }[]} */ (rows)[0]?.version ?? '';
+  } finally {
+    await client.end();
   }
 }
 

@@ -1,4 +1,4 @@
-import { dialectOf } from '../../src/storage/index.js';
+import { dialectOf, isConnectionLost } from '../../src/storage/index.js';
 
 // What counts as "takes no writes for now" costs no attempt, so nothing may count that a message meets each time.
 
@@ -51,4 +51,45 @@ describe('on better-sqlite3', () => {
       );
     },
   );
+});
+
+describe('on postgres', () => {
+  const dialect = dialectOf('postgres');
+  const raised = (code: string) => ({ driverError: { code, message: 'as the server would say it' } });
+
+  it.each(['25006', '53100'])('takes no writes after %s, which passes', (code) => {
+    expect(dialect.isUnwritable(raised(code))).toBe(true);
+  });
+
+  it.each(['40001', '40P01', '55P03'])('counts %s as contention, which costs no attempt', (code) => {
+    expect(dialect.isContention(raised(code))).toBe(true);
+  });
+
+  it.each(['23505', '22P02', '42P01', '53200', '57014'])('counts %s as neither', (code) => {
+    expect(dialect.isUnwritable(raised(code)) || dialect.isContention(raised(code))).toBe(false);
+  });
+
+  it.each([
+    ['23503', true],
+    ['40001', true],
+    ['57P01', false],
+    ['08006', false],
+    ['ECONNRESET', false],
+  ])('after %s of a COMMIT knows that it was not done: %s', (code, isKnown) => {
+    expect(dialect.refusesCommit(raised(code))).toBe(isKnown);
+  });
+
+  it.each([
+    { code: '57P01', message: 'terminating connection due to administrator command' },
+    { code: '25P03', message: 'terminating connection due to idle-in-transaction timeout' },
+    { message: 'Connection terminated unexpectedly' },
+    { message: 'Client has encountered a connection error and is not queryable' },
+  ])('calls a connection lost after $message', (driverError) => {
+    expect(isConnectionLost({ driverError })).toBe(true);
+    expect(dialect.endsTransaction({ driverError })).toBe(true);
+  });
+
+  it('calls no transaction over after an error that the rollback of a nested one may answer', () => {
+    for (const code of ['40P01', '23505', '25P02']) expect(dialect.endsTransaction(raised(code))).toBe(false);
+  });
 });

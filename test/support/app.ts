@@ -1,4 +1,10 @@
-import type { DynamicModule, INestApplicationContext, Provider, Type } from '@nestjs/common';
+import type {
+  DynamicModule,
+  INestApplication,
+  INestApplicationContext,
+  Provider,
+  Type,
+} from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { TypeOrmModule, getDataSourceToken } from '@nestjs/typeorm';
 import { ReplaySubject, filter, firstValueFrom, take, timeout, toArray } from 'rxjs';
@@ -16,6 +22,7 @@ import {
 import { makeSqliteSafe } from '../../src/storage/index.js';
 import { type TestDatabase, createDatabase } from './engines.js';
 import { createJetstream } from './jetstream.js';
+import { withTestStatements } from './postgres-words.js';
 import { createRabbitmq } from './rabbitmq.js';
 import { type TestService, startService } from './service.js';
 
@@ -47,6 +54,8 @@ export interface AppParts {
   imports?: (Type | DynamicModule)[];
   options?: IdempotentMqOptions;
   dataSource?: object;
+  /** A web application in place of a context. */
+  web?: (testing: TestingModule) => INestApplication;
 }
 
 const EVENT_TIMEOUT_MS = 40_000;
@@ -124,7 +133,7 @@ function engineBeside(database: TestDatabase, shape: keyof typeof ENGINES): Test
 function lookInto({ engine, options }: TestDatabase): Promise<DataSource> {
   const dataSource = new DataSource(options);
   if (engine === 'sqlite') makeSqliteSafe(dataSource);
-  return dataSource.initialize();
+  return withTestStatements(dataSource).initialize();
 }
 
 /** A small app on a database of its own, started. Polls and backoff are short, so that nobody waits for the clock. */
@@ -176,11 +185,11 @@ export async function startApp(database: TestDatabase, parts: AppParts = {}): Pr
     seen.push(event);
     events.next(event);
   });
-  const nest = await testing.init().catch(async (error: unknown) => {
+  const nest = await (parts.web?.(testing) ?? testing).init().catch(async (error: unknown) => {
     await testing.close();
     throw error;
   });
-  const dataSource = nest.get<DataSource>(getDataSourceToken());
+  const dataSource = withTestStatements(nest.get<DataSource>(getDataSourceToken()));
   const brokerDataSource = apart ? await lookInto(apart) : dataSource;
   return {
     nest,

@@ -3,15 +3,25 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
+import { Client } from 'pg';
 import type { DataSourceOptions } from 'typeorm';
 
-export type Engine = 'sqlite' | 'mariadb' | 'mysql';
+export type Engine = 'sqlite' | 'mariadb' | 'mysql' | 'postgres';
 
-const SERVERS = { mariadb: 'MQ_TEST_MARIADB_URL', mysql: 'MQ_TEST_MYSQL_URL' } as const;
+const SERVERS = {
+  mariadb: 'MQ_TEST_MARIADB_URL',
+  mysql: 'MQ_TEST_MYSQL_URL',
+  postgres: 'MQ_TEST_POSTGRES_URL',
+} as const;
 
 /** The engines that the test command could bring up; what it couldn't, it says itself. */
-export const engines: Engine[] = (['sqlite', 'mariadb', 'mysql'] as const).filter(
+export const engines: Engine[] = (['sqlite', 'mariadb', 'mysql', 'postgres'] as const).filter(
   (engine) => engine === 'sqlite' || process.env[SERVERS[engine]],
+);
+
+/** For specs of what MySQL and MariaDB alone do, or that speak to their server through their driver. */
+export const mysqlEngines: ('mariadb' | 'mysql')[] = engines.filter(
+  (engine) => engine === 'mariadb' || engine === 'mysql',
 );
 
 /** A database of a test's own, and how to get rid of it. */
@@ -30,7 +40,8 @@ export async function createDatabase(
   charset = 'utf8mb4',
   server?: string,
 ): Promise<TestDatabase> {
-  return engine === 'sqlite' ? sqliteDatabase() : serverDatabase(engine, charset, server);
+  if (engine === 'sqlite') return sqliteDatabase();
+  return engine === 'postgres' ? postgresDatabase(server) : serverDatabase(engine, charset, server);
 }
 
 function sqliteDatabase(): TestDatabase {
@@ -72,5 +83,30 @@ async function serverDatabase(
       database: name,
     },
     drop: () => onServer(`DROP DATABASE IF EXISTS ${name}`),
+  };
+}
+
+async function postgresDatabase(server = process.env[SERVERS.postgres]!): Promise<TestDatabase> {
+  const { hostname: host, port, username, password } = new URL(server);
+  const name = `mq_test_${randomBytes(6).toString('hex')}`;
+  const onServer = async (statement: string) => {
+    const client = new Client({ connectionString: server });
+    await client.connect();
+    await client.query(statement);
+    await client.end();
+  };
+  await onServer(`CREATE DATABASE ${name}`);
+  return {
+    engine: 'postgres',
+    options: {
+      type: 'postgres',
+      host,
+      port: Number(port || 5432),
+      username: decodeURIComponent(username),
+      password: decodeURIComponent(password),
+      database: name,
+    },
+    // Also where an app that was meant to fail has left a connection.
+    drop: () => onServer(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
   };
 }

@@ -21,8 +21,8 @@ export interface FaultProxy {
   close(): Promise<void>;
 }
 
-/** With the bytes about attributes that MySQL from 8.0.23 puts first. */
-const COMMIT = /^.{4}\x03(\x00\x01)?COMMIT/s;
+/** With the bytes about attributes that MySQL from 8.0.23 puts first; or PostgreSQL's. */
+const COMMIT = /^(?:.{4}\x03(\x00\x01)?|Q.{4})COMMIT/s;
 
 /** Stands between an app and its server, and breaks what the test asks it to. */
 export async function faultProxy(database: TestDatabase): Promise<FaultProxy> {

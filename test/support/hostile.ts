@@ -12,13 +12,13 @@ import {
   PaymentTable,
   payment,
 } from './cards.js';
-import { type Engine, type TestDatabase, createDatabase, engines } from './engines.js';
+import { type Engine, type TestDatabase, createDatabase, mysqlEngines } from './engines.js';
 import { countRows } from './tables.js';
 
 export type Handler = (paid: Payment, delivery: DeliveryContext) => unknown;
 
-/** Engines with a server, where a second connection can get in a handler's way. */
-export const servers = engines.filter((engine) => engine !== 'sqlite');
+/** Engines where a second connection can get in a handler's way, through MySQL's driver. PostgreSQL has specs of its own. */
+export const servers: Engine[] = mysqlEngines;
 
 /** Skipped, under a title that says why, where there is none. */
 export const describeOnServers: (title: string, tests: (engine: Engine) => void) => void =
@@ -197,7 +197,7 @@ export class HostileWorker {
 
   async end(bizId: string): Promise<End> {
     const { dataSource, brokerDataSource, broker } = this.app;
-    const ofBizId = `biz_id = ${bytes(bizId)}`;
+    const ofBizId = `biz_id = ${bytes(bizId, this.engine)}`;
     const ofMessage = `seq IN (SELECT seq FROM mq_message WHERE ${ofBizId})`;
     const deadLetters = (await broker.deadLetters.list({ limit: 1_000 }))
       .filter((letter) => letter.bizId === bizId)
@@ -254,11 +254,17 @@ export class HostileWorker {
     const locking = ['card', 'payment', 'mq_dedup'].map(
       (table) => `SELECT 1 FROM ${table} FOR UPDATE NOWAIT`,
     );
-    const errors = await Promise.all(locking.map((sql) => dataSource.query(sql).then(() => 0, errnoOf)));
-    return errors.some((errno) => errno === 1205 || errno === 3572);
+    const errors = await Promise.all(locking.map((sql) => dataSource.query(sql).then(() => 0, errorOf)));
+    return errors.some((error) => [1205, 3572, '55P03'].includes(error));
   }
 
   private async openTransactions(): Promise<unknown[]> {
+    if (this.engine === 'postgres') {
+      return this.app.dataSource.query(
+        `SELECT pid, state, query FROM pg_stat_activity
+         WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL`,
+      );
+    }
     // The server shows a picture of up to 0.1 s ago, and only to who waits as long.
     await this.app.dataSource.query('SELECT SLEEP(0.2)');
     return this.app.dataSource.query(
@@ -270,7 +276,10 @@ export class HostileWorker {
   private async dropped(bizId: string): Promise<void> {
     for (;;) {
       const drops = this.app.seen.filter(({ type }) => type === 'message-dropped').length;
-      if ((await countRows(this.app.brokerDataSource, 'message', `biz_id = ${bytes(bizId)}`)) === 0) return;
+      if (
+        (await countRows(this.app.brokerDataSource, 'message', `biz_id = ${bytes(bizId, this.engine)}`)) === 0
+      )
+        return;
       await this.app.events('message-dropped', drops + 1);
     }
   }
@@ -284,11 +293,13 @@ interface ServerOptions {
   database: string;
 }
 
-function errnoOf(error: unknown): number {
-  return (error as { errno: number }).errno;
+function errorOf(error: unknown): number | string {
+  const { errno, code } = error as { errno?: number; code: string };
+  return errno ?? code;
 }
 
-/** As a literal: keys are binary, and SQLite takes no text for bytes. */
-function bytes(text: string): string {
-  return `x'${Buffer.from(text).toString('hex')}'`;
+/** As a literal: keys are binary, and only MySQL takes a text for bytes. */
+function bytes(text: string, engine: Engine): string {
+  const hex = Buffer.from(text).toString('hex');
+  return engine === 'postgres' ? `'\\x${hex}'::bytea` : `x'${hex}'`;
 }

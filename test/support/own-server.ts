@@ -4,11 +4,16 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { createConnection } from 'mysql2/promise';
+import { Client } from 'pg';
 import { until } from './until.js';
 
 /** Jest and campaigns are started there; of the two only Jest knows `__dirname`. */
 const ROOT = process.cwd();
-const URL_VARIABLE = { mariadb: 'MQ_TEST_MARIADB_URL', mysql: 'MQ_TEST_MYSQL_URL' } as const;
+const URL_VARIABLE = {
+  mariadb: 'MQ_TEST_MARIADB_URL',
+  mysql: 'MQ_TEST_MYSQL_URL',
+  postgres: 'MQ_TEST_POSTGRES_URL',
+} as const;
 
 /** A database server for one test alone, which may do to it what nobody else would forgive. */
 export class OwnServer {
@@ -23,18 +28,22 @@ export class OwnServer {
   ) {}
 
   /** @param folder where its data is put: that of temporary files unless it says so */
-  static async start(engine: 'mariadb' | 'mysql', { folder }: { folder?: string } = {}): Promise<OwnServer> {
-    const { MQ_TEST_MARIADB_URL: _, MQ_TEST_MYSQL_URL: __, ...env } = process.env;
+  static async start(
+    engine: keyof typeof URL_VARIABLE,
+    { folder }: { folder?: string } = {},
+  ): Promise<OwnServer> {
+    const env = { ...process.env };
+    for (const variable of Object.values(URL_VARIABLE)) delete env[variable];
     if (folder) env.TMPDIR = folder;
     const tellUrl = `console.log('URL ' + process.env.${URL_VARIABLE[engine]}); process.stdin.resume()`;
     const command = ['scripts/with-servers.mjs', '--engines', engine, '--', process.execPath, '-e', tellUrl];
     const keeper = spawn(process.execPath, command, { cwd: ROOT, env, stdio: ['pipe', 'pipe', 'ignore'] });
     for await (const line of createInterface({ input: keeper.stdout })) {
-      const url = /^URL (mysql:.+)$/.exec(line)?.[1];
+      const url = /^URL (\w+:.+)$/.exec(line)?.[1];
       if (!url) continue;
       const pid = await pidOf(url);
       const commandLine = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1);
-      return new OwnServer(url, keeper, commandLine, pid);
+      return new OwnServer(url, keeper, [...asItsUser(engine), ...commandLine], pid);
     }
     throw new Error(`No ${engine} of its own could be started for this test.`);
   }
@@ -47,6 +56,10 @@ export class OwnServer {
 
   /** As an operator would, with nothing left to do at the next start. */
   async shutDown(): Promise<void> {
+    if (this.url.startsWith('postgres')) {
+      process.kill(this.pid, 'SIGINT');
+      return until('the server is gone', () => !isAlive(this.pid));
+    }
     const connection = await createConnection(this.url);
     await connection.query('SET GLOBAL innodb_fast_shutdown = 0');
     await connection.query('SHUTDOWN');
@@ -103,7 +116,27 @@ export class OwnServer {
   }
 }
 
+/** PostgreSQL refuses to run as root. */
+function asItsUser(engine: keyof typeof URL_VARIABLE): string[] {
+  const isRoot = process.getuid?.() === 0;
+  return engine === 'postgres' && isRoot
+    ? ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
+    : [];
+}
+
+async function postgresPid(url: string): Promise<number> {
+  const client = new Client({ connectionString: url });
+  try {
+    await client.connect();
+    const { rows } = await client.query("SELECT pg_read_file('postmaster.pid') AS file");
+    return Number.parseInt((rows as { file: string }[])[0]!.file, 10);
+  } finally {
+    await client.end();
+  }
+}
+
 async function pidOf(url: string): Promise<number> {
+  if (url.startsWith('postgres')) return postgresPid(url);
   const connection = await createConnection(url);
   try {
     const [rows] = await connection.query('SELECT @@pid_file AS file, @@datadir AS folder');

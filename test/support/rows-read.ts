@@ -26,6 +26,12 @@ async function rowsReadByServer(
 
 /** Rows that the session has read in whatever way. Asking adds nothing to it. */
 async function handlerReads(runner: QueryRunner): Promise<number> {
+  if (runner.dataSource.options.type === 'postgres') {
+    const [{ n }] = await runner.query(
+      'SELECT SUM(COALESCE(seq_tup_read, 0) + COALESCE(idx_tup_fetch, 0)) AS n FROM pg_stat_xact_user_tables',
+    );
+    return Number(n);
+  }
   const rows: { Value: string }[] = await runner.query("SHOW SESSION STATUS LIKE 'Handler_read%'");
   return rows.reduce((sum, { Value }) => sum + Number(Value), 0);
 }

@@ -39,7 +39,8 @@ async function recordWire(database: TestDatabase): Promise<Recording> {
   const server = createServer({ noDelay: true }, (client) => {
     const connection = ++connections;
     const upstream = connect({ host, port, noDelay: true });
-    const reader = new CommandReader((sql) =>
+    const Reader = database.engine === 'postgres' ? PostgresReader : CommandReader;
+    const reader = new Reader((sql) =>
       statements.push({ connection, sql: tidy(sql), at: performance.now() }),
     );
     client.on('data', (chunk: Buffer) => reader.read(chunk));
@@ -97,6 +98,37 @@ class CommandReader {
     const text = packet[1] === 0x00 && packet[2] === 0x01 ? 3 : 1;
     this.onCommand(packet.subarray(text, text + KEPT_BYTES).toString('utf8'));
   }
+}
+
+/** The same of what a PostgreSQL client sends: a kind, a 4-byte length that counts itself, and the rest. The first has no kind. */
+class PostgresReader {
+  private buffer: Buffer = Buffer.alloc(0);
+  private hasBegun = false;
+
+  constructor(private readonly onCommand: (sql: string) => void) {}
+
+  read(chunk: Buffer): void {
+    this.buffer = Buffer.concat([this.buffer, chunk]);
+    for (;;) {
+      const kindBytes = this.hasBegun ? 1 : 0;
+      if (this.buffer.length < kindBytes + 4) return;
+      const end = kindBytes + this.buffer.readUInt32BE(kindBytes);
+      if (this.buffer.length < end) return;
+      if (this.hasBegun) this.message(String.fromCharCode(this.buffer[0]!), this.buffer.subarray(5, end));
+      this.hasBegun = true;
+      this.buffer = this.buffer.subarray(end);
+    }
+  }
+
+  /** A query of no parameters, or one that is parsed first, behind the name that it has then. */
+  private message(kind: string, content: Buffer): void {
+    if (kind === 'Q') this.onCommand(textAt(content, 0));
+    if (kind === 'P') this.onCommand(textAt(content, content.indexOf(0) + 1));
+  }
+}
+
+function textAt(content: Buffer, from: number): string {
+  return content.subarray(from, content.indexOf(0, from)).toString('utf8');
 }
 
 function tidy(sql: string): string {

@@ -223,8 +223,7 @@ async function commitAndAck(attempt: Attempt, proven: Proven): Promise<SliceResu
   try {
     await scope.commit();
   } catch (error) {
-    // SQLite answers for itself: an error of its COMMIT is a no.
-    if (deps.connections.database.dialect.engine === 'sqlite') return ALL_ALONE;
+    if (deps.connections.database.dialect.refusesCommit(error)) return ALL_ALONE;
     return { outcomes: await afterLostCommit(attempt, proven, error), next: [] };
   }
   const acked = run.map(async ({ held }): Promise<[HeldDelivery, Outcome]> => [

@@ -19,6 +19,7 @@ export class LateConnections implements LibraryConnections {
   private opening: Promise<LibraryConnections> | undefined;
   private lastFailure: { at: number; error: Error } | undefined;
   private silenceSeconds = 0;
+  private readonly whenOpened = new Set<(connections: LibraryConnections) => void>();
   private closed = false;
 
   constructor(
@@ -57,6 +58,21 @@ export class LateConnections implements LibraryConnections {
     this.opened?.allowSilence(seconds);
   }
 
+  /** From when they are open on. */
+  listen(channel: string, hear: (text: string) => void): () => void {
+    let isStopped = false;
+    let stop: (() => void) | undefined;
+    const listen = (connections: LibraryConnections) => {
+      if (!isStopped) stop = connections.listen?.(channel, hear);
+    };
+    if (this.opened) listen(this.opened);
+    else this.whenOpened.add(listen);
+    return () => {
+      isStopped = true;
+      stop?.();
+    };
+  }
+
   oldestTransaction(): OpenTransaction | undefined {
     return this.opened?.oldestTransaction();
   }
@@ -72,7 +88,10 @@ export class LateConnections implements LibraryConnections {
     try {
       const opened = await this.open();
       if (this.silenceSeconds > 0) opened.allowSilence(this.silenceSeconds);
-      return (this.opened = opened);
+      this.opened = opened;
+      for (const listen of this.whenOpened) listen(opened);
+      this.whenOpened.clear();
+      return opened;
     } catch (error) {
       this.lastFailure = { at: performance.now(), error: error as Error };
       throw error;

@@ -31,6 +31,15 @@ export interface LibraryConnections {
    */
   oldestTransaction(): OpenTransaction | undefined;
 
+  /**
+   * Hears what is told to all who listen in this database, from when it can be reached on. A hint, since nothing is kept
+   * for who doesn't listen at that moment. Left out where there is no such thing (all but PostgreSQL).
+   *
+   * @param channel a name that needs no quotes
+   * @returns how to stop it
+   */
+  listen?(channel: string, hear: (text: string) => void): () => void;
+
   close(): Promise<void>;
 }
 

@@ -269,6 +269,20 @@ const MYSQL_COLUMNS: Record<ColumnKind, Partial<EntitySchemaColumnOptions>> = {
   blob: { type: 'mediumblob' },
 };
 
+const numberOf = (value: string | number | null) => (value === null ? null : Number(value));
+
+const POSTGRES_COLUMNS: Record<ColumnKind, Partial<EntitySchemaColumnOptions>> = {
+  id: { type: 'integer' },
+  // Where 4 bytes with a sign don't hold what MySQL's do without, the column has 8, which the driver gives as text.
+  int: { type: 'bigint', transformer: { to: (value: unknown) => value, from: numberOf } },
+  small: { type: 'integer' },
+  big: { type: 'bigint' },
+  real: { type: 'double precision' },
+  bytes: { type: 'bytea' },
+  bytes16: { type: 'bytea' },
+  blob: { type: 'bytea' },
+};
+
 const textOf = (value: number | bigint | null) => (value === null ? null : String(value));
 
 const SQLITE_COLUMNS: Record<ColumnKind, Partial<EntitySchemaColumnOptions>> = {
@@ -283,6 +297,13 @@ const SQLITE_COLUMNS: Record<ColumnKind, Partial<EntitySchemaColumnOptions>> = {
   blob: { type: 'blob' },
 };
 
+const COLUMNS = {
+  mysql: MYSQL_COLUMNS,
+  mariadb: MYSQL_COLUMNS,
+  postgres: POSTGRES_COLUMNS,
+  'better-sqlite3': SQLITE_COLUMNS,
+};
+
 /**
  * The library's tables as entities, for applications that want to read them through TypeORM. The library itself doesn't
  * need them in the app's DataSource. Their tables are the migrations' business: `synchronize` leaves them alone.
@@ -290,10 +311,10 @@ const SQLITE_COLUMNS: Record<ColumnKind, Partial<EntitySchemaColumnOptions>> = {
  * @param type the `type` of the DataSource that they are for
  */
 export function idempotentMqEntities(
-  type: 'mysql' | 'mariadb' | 'better-sqlite3',
+  type: keyof typeof COLUMNS,
   { tablePrefix = DEFAULT_TABLE_PREFIX }: { tablePrefix?: string } = {},
 ): EntitySchema[] {
-  const kinds = type === 'better-sqlite3' ? SQLITE_COLUMNS : MYSQL_COLUMNS;
+  const kinds = COLUMNS[type];
   const column = (kind: ColumnKind, name: string, more: Partial<EntitySchemaColumnOptions> = {}) =>
     ({ ...kinds[kind], name, ...more }) as EntitySchemaColumnOptions;
   const key = { primary: true };

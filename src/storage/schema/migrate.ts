@@ -14,8 +14,7 @@ export async function migrate(dataSource: DataSource, tablePrefix?: string): Pro
   const runner = dataSource.createQueryRunner('master');
   try {
     await runner.connect();
-    const lock = database.dialect.engine === 'mysql' ? mysqlLock(database) : sqliteLock;
-    await lock(runner, () => applyVersions(database, runner));
+    await LOCKS[database.dialect.engine](database)(runner, () => applyVersions(database, runner));
   } finally {
     await runner.release();
   }
@@ -63,10 +62,15 @@ async function checkTables({ tableNames, tables }: Database, on: Connection): Pr
   }
 }
 
+const URLS: Record<Database['dialect']['engine'], string> = {
+  mysql: 'mysql://USER:PASSWORD@HOST/NAME',
+  postgres: 'postgres://USER:PASSWORD@HOST/NAME',
+  sqlite: 'sqlite:FILE',
+};
+
 /** On the command line there is one prefix, for the app's `entityPrefix` as well. */
 function migrateCommandFor({ tableNames, dialect }: Database): string {
-  const url = dialect.engine === 'sqlite' ? 'sqlite:FILE' : 'mysql://USER:PASSWORD@HOST/NAME';
-  const command = `npx nestjs-idempotent-mq migrate --database ${url}`;
+  const command = `npx nestjs-idempotent-mq migrate --database ${URLS[dialect.engine]}`;
   const [, prefix] = /^(.*)schema_version$/.exec(tableNames.schema_version) ?? [];
   if (prefix === DEFAULT_TABLE_PREFIX) return command;
   if (prefix !== undefined && isTablePrefix(prefix)) return `${command} --table-prefix ${prefix}`;
@@ -117,9 +121,7 @@ function mysqlLock(database: Database): Locked {
       LOCK_WAIT_SECONDS,
     ]);
     if (Number(answer?.locked) !== 1) {
-      throw new SchemaMissingError(
-        `Another process has been changing the tables for ${LOCK_WAIT_SECONDS} s (named lock ${lock?.name}). Look whether it hangs, then start again.`,
-      );
+      throw lockedByAnother(`named lock ${lock?.name}`);
     }
     try {
       // Around it, because the app's sessions may have autocommit off: an old snapshot before, nothing durable after.
@@ -132,13 +134,44 @@ function mysqlLock(database: Database): Locked {
   };
 }
 
-const sqliteLock: Locked = async (on, work) => {
-  await on.startTransaction();
-  try {
-    await work();
-    await on.commitTransaction();
-  } catch (error) {
-    await on.rollbackTransaction();
-    throw error;
-  }
+/** One transaction, which SQLite has one of at a time, and on PostgreSQL locks out others with its first statement. */
+const inTransaction =
+  (lock: (on: Connection) => Promise<unknown>): Locked =>
+  async (on, work) => {
+    await on.startTransaction();
+    try {
+      await lock(on);
+      await work();
+      await on.commitTransaction();
+    } catch (error) {
+      await on.rollbackTransaction();
+      throw error;
+    }
+  };
+
+/** A lock of the database's, which is known by a number. */
+const postgresLock = ({ tables, dialect }: Database) =>
+  inTransaction(async (on) => {
+    // At another level, what the one before has created would not be seen after the wait.
+    await write(on, 'SET TRANSACTION ISOLATION LEVEL READ COMMITTED', []);
+    await write(on, `SET LOCAL lock_timeout = '${LOCK_WAIT_SECONDS}s'`, []);
+    try {
+      await read(on, 'SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ?, 0))', [
+        `nestjs-idempotent-mq:${tables.schema_version}`,
+      ]);
+    } catch (error) {
+      throw dialect.isContention(error) ? lockedByAnother('an advisory lock, see pg_locks') : error;
+    }
+  });
+
+const LOCKS: Record<Database['dialect']['engine'], (database: Database) => Locked> = {
+  mysql: mysqlLock,
+  postgres: postgresLock,
+  sqlite: () => inTransaction(() => Promise.resolve()),
 };
+
+function lockedByAnother(lock: string): SchemaMissingError {
+  return new SchemaMissingError(
+    `Another process has been changing the tables for ${LOCK_WAIT_SECONDS} s (${lock}). Look whether it hangs, then start again.`,
+  );
+}

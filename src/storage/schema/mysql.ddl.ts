@@ -1,4 +1,4 @@
-import { BODY } from '../dialect.js';
+import { mysql } from '../dialects/mysql.dialect.js';
 import type { Database } from '../tables.js';
 
 /**
@@ -41,7 +41,7 @@ export function mysqlTables(t: Database['tables']): string[] {
       inner_msg_id BINARY(16) NOT NULL,
       topic_id INT UNSIGNED NOT NULL,
       biz_id VARBINARY(255) NOT NULL,
-      ${BODY} LONGBLOB NOT NULL,
+      ${mysql.body} LONGBLOB NOT NULL,
       headers BLOB NULL,
       ordering_key VARBINARY(255) NULL,
       landed_at BIGINT NOT NULL,
@@ -184,7 +184,7 @@ export function mysqlTables(t: Database['tables']): string[] {
       former_id BINARY(16) NULL,
       topic VARBINARY(200) NOT NULL,
       biz_id VARBINARY(255) NOT NULL,
-      ${BODY} LONGBLOB NOT NULL,
+      ${mysql.body} LONGBLOB NOT NULL,
       body_bytes INT UNSIGNED NOT NULL,
       headers BLOB NULL,
       expires_at BIGINT NULL,
@@ -202,7 +202,7 @@ export function mysqlTables(t: Database['tables']): string[] {
       former_id BINARY(16) NULL,
       topic VARBINARY(200) NOT NULL,
       biz_id VARBINARY(255) NOT NULL,
-      ${BODY} LONGBLOB NOT NULL,
+      ${mysql.body} LONGBLOB NOT NULL,
       body_bytes INT UNSIGNED NOT NULL,
       headers BLOB NULL,
       expires_at BIGINT NULL,
@@ -218,7 +218,7 @@ export function mysqlTables(t: Database['tables']): string[] {
       inner_msg_id BINARY(16) NOT NULL,
       topic VARBINARY(200) NOT NULL,
       biz_id VARBINARY(255) NOT NULL,
-      ${BODY} LONGBLOB NOT NULL,
+      ${mysql.body} LONGBLOB NOT NULL,
       headers BLOB NULL,
       expires_at BIGINT NULL,
       first_sent_at BIGINT NULL,
@@ -256,7 +256,7 @@ export function mysqlTables(t: Database['tables']): string[] {
       body_hash BINARY(16) NOT NULL,
       topic VARBINARY(200) NOT NULL,
       biz_id VARBINARY(255) NOT NULL,
-      ${BODY} LONGBLOB NOT NULL,
+      ${mysql.body} LONGBLOB NOT NULL,
       headers BLOB NULL,
       ordering_key VARBINARY(255) NULL,
       expires_at BIGINT NULL,

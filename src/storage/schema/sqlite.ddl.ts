@@ -1,4 +1,4 @@
-import { BODY } from '../dialect.js';
+import { sqlite } from '../dialects/sqlite.dialect.js';
 import type { Database } from '../tables.js';
 
 /** The same tables as in mysql.ddl.ts. BLOB keys compare byte by byte. A UNIQUE that ends in the primary key is an index. */
@@ -31,7 +31,7 @@ export function sqliteTables(t: Database['tables']): string[] {
       inner_msg_id BLOB NOT NULL,
       topic_id INTEGER NOT NULL,
       biz_id BLOB NOT NULL,
-      ${BODY} BLOB NOT NULL,
+      ${sqlite.body} BLOB NOT NULL,
       headers BLOB NULL,
       ordering_key BLOB NULL,
       landed_at INTEGER NOT NULL,
@@ -167,7 +167,7 @@ export function sqliteTables(t: Database['tables']): string[] {
       former_id BLOB NULL,
       topic BLOB NOT NULL,
       biz_id BLOB NOT NULL,
-      ${BODY} BLOB NOT NULL,
+      ${sqlite.body} BLOB NOT NULL,
       body_bytes INTEGER NOT NULL,
       headers BLOB NULL,
       expires_at INTEGER NULL,
@@ -184,7 +184,7 @@ export function sqliteTables(t: Database['tables']): string[] {
       former_id BLOB NULL,
       topic BLOB NOT NULL,
       biz_id BLOB NOT NULL,
-      ${BODY} BLOB NOT NULL,
+      ${sqlite.body} BLOB NOT NULL,
       body_bytes INTEGER NOT NULL,
       headers BLOB NULL,
       expires_at INTEGER NULL,
@@ -199,7 +199,7 @@ export function sqliteTables(t: Database['tables']): string[] {
       inner_msg_id BLOB NOT NULL,
       topic BLOB NOT NULL,
       biz_id BLOB NOT NULL,
-      ${BODY} BLOB NOT NULL,
+      ${sqlite.body} BLOB NOT NULL,
       headers BLOB NULL,
       expires_at INTEGER NULL,
       first_sent_at INTEGER NULL,
@@ -233,7 +233,7 @@ export function sqliteTables(t: Database['tables']): string[] {
       body_hash BLOB NOT NULL,
       topic BLOB NOT NULL,
       biz_id BLOB NOT NULL,
-      ${BODY} BLOB NOT NULL,
+      ${sqlite.body} BLOB NOT NULL,
       headers BLOB NULL,
       ordering_key BLOB NULL,
       expires_at INTEGER NULL,

@@ -46,7 +46,7 @@ export async function deleteAccepted(
   on: Connection,
   innerMsgIds: readonly Buffer[],
 ): Promise<void> {
-  if (dialect.engine === 'sqlite') {
+  if (dialect.engine !== 'mysql') {
     const sql = `DELETE FROM ${tables.accepted} WHERE inner_msg_id IN (${placeholders(innerMsgIds.length)})`;
     await write(on, sql, [...innerMsgIds]);
     return;

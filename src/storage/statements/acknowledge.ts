@@ -1,4 +1,4 @@
-import { type Connection, type WriteResult, placeholders, read, write } from '../execute.js';
+import { type Connection, type WriteResult, microseconds, placeholders, read, write } from '../execute.js';
 import type { Database } from '../tables.js';
 import type { MarkedRows } from './dedup.js';
 import { type DeliveryKey, placeOf, placeOfAll } from './delivery-place.js';
@@ -35,9 +35,9 @@ export async function acknowledgeWithEffect(
   // The number says of which of two copies it is.
   const dedupRow = 'k.scenario_id = ? AND k.biz_id = ? AND k.token = ? AND k.seq = ?';
   const dedupValues = [dedup.scenarioId, dedup.bizId, dedup.token, held.seq];
-  const alias = dialect.engine === 'sqlite' ? '' : 'd.';
-  const { table, where, values } = placeOf(tables, held, alias);
-  if (dialect.engine === 'sqlite') {
+  const joins = dialect.engine === 'mysql';
+  const { table, where, values } = placeOf(tables, held, joins ? 'd.' : '');
+  if (!joins) {
     return write(
       on,
       `DELETE FROM ${table} WHERE ${where} AND token = ?
@@ -64,16 +64,16 @@ export async function acknowledgeAllWithEffects(
   { scenarioId, token }: Pick<MarkedRows, 'scenarioId' | 'token'>,
 ): Promise<WriteResult> {
   const { subscriptionId } = held[0]!;
-  const isSqlite = database.dialect.engine === 'sqlite';
-  const { table, where, values } = placeOfAll(database, subscriptionId, held, isSqlite ? '' : 'd');
-  const d = isSqlite ? table : 'd';
+  const joins = database.dialect.engine === 'mysql';
+  const { table, where, values } = placeOfAll(database, subscriptionId, held, joins ? 'd' : '');
+  const d = joins ? 'd' : table;
   const { dedup } = database.tables;
   const dedupRow = `k.scenario_id = ? AND k.biz_id IN (${placeholders(held.length)}) AND k.token = ? AND k.seq = ${d}.seq`;
   const dedupValues = [scenarioId, ...held.map(({ bizId }) => bizId), token];
   const tokens = [...new Map(held.map((one) => [one.token.toString('hex'), one.token])).values()];
   const isHeld = `${where} AND ${d}.token IN (${placeholders(tokens.length)})`;
   const heldValues = [...values, ...tokens];
-  if (isSqlite) {
+  if (!joins) {
     return write(
       on,
       `DELETE FROM ${table} WHERE ${isHeld} AND EXISTS (SELECT 1 FROM ${dedup} k WHERE ${dedupRow})`,
@@ -104,7 +104,7 @@ export async function extendLeases(
     on,
     `UPDATE ${table} SET available_at = ${database.dialect.now} + ?
      WHERE ${where} AND token IN (${placeholders(tokens.length)})`,
-    [leaseMs * 1000, ...values, ...tokens],
+    [microseconds(leaseMs), ...values, ...tokens],
   );
 }
 
@@ -134,7 +134,7 @@ export async function giveBack(
   const { affected } = await write(
     on,
     `UPDATE ${table} SET available_at = ${dialect.now} + ?, token = NULL WHERE ${where} AND token = ?`,
-    [delayMs * 1000, ...values, held.token],
+    [microseconds(delayMs), ...values, held.token],
   );
   return affected === 1;
 }

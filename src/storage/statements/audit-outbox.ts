@@ -1,4 +1,3 @@
-import { BODY } from '../dialect.js';
 import { type Connection, isTrue, placeholders, read } from '../execute.js';
 import type { Database } from '../tables.js';
 import { keyHashOf } from './outbox.js';
@@ -45,23 +44,24 @@ export async function listScheduledIds(
  * few ids, which seem to be doubled.
  */
 export async function findDoubledOutboxIds(
-  { tables: t }: Database,
+  { dialect, tables: t }: Database,
   on: Connection,
   ids: readonly Buffer[],
 ): Promise<{ innerMsgId: Buffer; bizId: Buffer; rows: number }[]> {
   const those = placeholders(ids.length);
   const inTable = (table: string) =>
     `SELECT inner_msg_id, biz_id FROM ${table} WHERE inner_msg_id IN (${those})`;
-  const rows = await read<{ inner_msg_id: Buffer; biz_id: Buffer; n: number | string }>(
+  // As digits, because PostgreSQL has no smallest of bytes.
+  const rows = await read<{ inner_msg_id: Buffer; biz_id: string; n: number | string }>(
     on,
-    `SELECT inner_msg_id, MIN(biz_id) AS biz_id, COUNT(*) AS n FROM (
+    `SELECT inner_msg_id, MIN(${dialect.hex('biz_id')}) AS biz_id, COUNT(*) AS n FROM (
        ${inTable(t.outbox)} UNION ALL ${inTable(t.outbox_keyed)} UNION ALL ${inTable(t.outbox_scheduled)}) u
      GROUP BY inner_msg_id HAVING COUNT(*) > 1`,
     [...ids, ...ids, ...ids],
   );
   return rows.map(({ inner_msg_id, biz_id, n }) => ({
     innerMsgId: inner_msg_id,
-    bizId: biz_id,
+    bizId: Buffer.from(biz_id, 'hex'),
     rows: Number(n),
   }));
 }
@@ -77,14 +77,14 @@ export interface JudgedOutboxRow {
 }
 
 export async function judgeOutbox(
-  { tables }: Database,
+  { dialect, tables }: Database,
   on: Connection,
   { table, seqs }: { table: AuditedOutbox; seqs: readonly number[] },
 ): Promise<JudgedOutboxRow[]> {
   const isKeyed = table === 'outbox_keyed';
   const rows = await read<Record<string, number | string | Buffer | null>>(
     on,
-    `SELECT seq, inner_msg_id, biz_id, LENGTH(${BODY}) <> body_bytes AS other_length, first_sent_at IS NULL AS unsent
+    `SELECT seq, inner_msg_id, biz_id, LENGTH(${dialect.body}) <> body_bytes AS other_length, first_sent_at IS NULL AS unsent
             ${isKeyed ? ', topic, ordering_key, key_hash' : ''}
      FROM ${tables[table]} WHERE seq IN (${placeholders(seqs.length)})`,
     [...seqs],

@@ -1,4 +1,4 @@
-import { type Connection, placeholders, read, write } from '../execute.js';
+import { type Connection, microseconds, placeholders, read, write } from '../execute.js';
 import type { Database } from '../tables.js';
 import { type ClaimableRow, CLAIMABLE, toClaimable } from './deliver.js';
 import { type DeliveryKey, placeOfAll } from './delivery-place.js';
@@ -29,7 +29,7 @@ export async function insertClaim(
   await write(
     on,
     `INSERT INTO ${tables.claim_answer} (claim_id, subscription_id, expires_at) VALUES (?, ?, ${dialect.now} + ?)`,
-    [claimId, subscriptionId, leaseMs * 1000],
+    [claimId, subscriptionId, microseconds(leaseMs)],
   );
 }
 
@@ -86,7 +86,7 @@ export async function findExpiredClaims(
   const rows = await read<{ claim_id: Buffer }>(
     on,
     `SELECT claim_id FROM ${tables.claim_answer} WHERE expires_at < ${dialect.now} - ? ORDER BY expires_at LIMIT ${limit}`,
-    [olderThanMs * 1000],
+    [microseconds(olderThanMs)],
   );
   return rows.map(({ claim_id }) => claim_id);
 }
@@ -97,7 +97,7 @@ export async function deleteClaims(
   on: Connection,
   claimIds: readonly Buffer[],
 ): Promise<void> {
-  if (dialect.engine === 'sqlite') {
+  if (dialect.engine !== 'mysql') {
     const sql = `DELETE FROM ${tables.claim_answer} WHERE claim_id IN (${placeholders(claimIds.length)})`;
     await write(on, sql, [...claimIds]);
     return;

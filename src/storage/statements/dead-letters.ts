@@ -187,8 +187,9 @@ function conditionSql({
       ...[behind.subscriptionId, behind.subscriptionId, behind.seq],
     );
   } else if (behind !== undefined) {
+    // The first part is where the index begins: by the second alone, a page would read all that stand before it.
     add(
-      `(dl.dead_at < ? OR (dl.dead_at = ? AND (dl.subscription_id < ? OR (dl.subscription_id = ? AND dl.seq < ?))))`,
+      `dl.dead_at <= ? AND (dl.dead_at < ? OR dl.subscription_id < ? OR (dl.subscription_id = ? AND dl.seq < ?))`,
       ...[behind.deadAt, behind.deadAt, behind.subscriptionId, behind.subscriptionId, behind.seq],
     );
   }

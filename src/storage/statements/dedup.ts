@@ -57,7 +57,8 @@ export async function insertDedup(
   const given = [dialect.now, ...optional.map(() => '?')].join(', ');
   const insert = `INSERT INTO ${tables.dedup} (scenario_id, biz_id, token, seq, source_id, ${columns}) VALUES (?, ?, ?, ?, ?, ${given})`;
   const values = [scenarioId, bizId, token, seq, sourceId, ...optional.map(([, value]) => value)];
-  if (dialect.engine === 'sqlite') {
+  // Elsewhere it has no such faults; and on PostgreSQL an error would abort the transaction.
+  if (dialect.engine !== 'mysql') {
     const result = await write(on, `${insert} ON CONFLICT DO NOTHING`, values);
     return result.affected === 1 ? result : undefined;
   }
@@ -89,6 +90,7 @@ export async function insertDedups(
     ...[scenarioId, bizId, token, seq, sourceId],
     ...[fingerprint, unfinished ? UNFINISHED : null],
   ]);
+  if (dialect.errorsAbort) return insertAllOrNone({ tables }, on, { insert, values }, scenarioId, rows);
   try {
     return await write(on, insert, values);
   } catch (error) {
@@ -97,9 +99,25 @@ export async function insertDedups(
   }
 }
 
+/** Without an error that would abort the transaction: where not all could be inserted, those that were are taken back. */
+async function insertAllOrNone(
+  { tables }: Pick<Database, 'tables'>,
+  on: Connection,
+  { insert, values }: { insert: string; values: unknown[] },
+  scenarioId: number,
+  rows: readonly (NewDedup & Pick<DedupKey, 'bizId'>)[],
+): Promise<WriteResult | undefined> {
+  const result = await write(on, `${insert} ON CONFLICT DO NOTHING`, values);
+  if (result.affected === rows.length) return result;
+  const those = rows.map(() => '(biz_id = ? AND token = ?)').join(' OR ');
+  const keys = rows.flatMap(({ bizId, token }) => [bizId, token]);
+  await write(on, `DELETE FROM ${tables.dedup} WHERE scenario_id = ? AND (${those})`, [scenarioId, ...keys]);
+  return undefined;
+}
+
 /** Which of these biz-ids are in the dedup log. */
 export async function findTakenBizIds(
-  { tables }: Database,
+  { dialect, tables }: Database,
   on: Connection,
   scenarioId: number,
   bizIds: readonly Buffer[],
@@ -107,7 +125,7 @@ export async function findTakenBizIds(
   // As digits, because the app's own `typeCast` may read bytes as text.
   const rows = await read<{ biz_id: string }>(
     on,
-    `SELECT HEX(biz_id) AS biz_id FROM ${tables.dedup} WHERE scenario_id = ? AND biz_id IN (${placeholders(bizIds.length)})`,
+    `SELECT ${dialect.hex('biz_id')} AS biz_id FROM ${tables.dedup} WHERE scenario_id = ? AND biz_id IN (${placeholders(bizIds.length)})`,
     [scenarioId, ...bizIds],
   );
   return rows.map(({ biz_id }) => Buffer.from(biz_id, 'hex'));
@@ -118,7 +136,7 @@ export async function findTakenBizIds(
  * handler's connection the app's own `typeCast` may read them as text of some character set. CASE, because SQLite's HEX(NULL) is an empty text.
  */
 export async function readDedup(
-  { tables }: Database,
+  { dialect, tables }: Database,
   on: Connection,
   { scenarioId, bizId }: DedupKey,
 ): Promise<DedupRow | undefined> {
@@ -131,9 +149,9 @@ export async function readDedup(
     result: string | null;
   }>(
     on,
-    `SELECT HEX(token) AS token, seq, source_id, created_at,
-            CASE WHEN fingerprint IS NULL THEN NULL ELSE HEX(fingerprint) END AS fingerprint,
-            CASE WHEN result IS NULL THEN NULL ELSE HEX(result) END AS result
+    `SELECT ${dialect.hex('token')} AS token, seq, source_id, created_at,
+            CASE WHEN fingerprint IS NULL THEN NULL ELSE ${dialect.hex('fingerprint')} END AS fingerprint,
+            CASE WHEN result IS NULL THEN NULL ELSE ${dialect.hex('result')} END AS result
      FROM ${tables.dedup} WHERE scenario_id = ? AND biz_id = ?`,
     [scenarioId, bizId],
   );

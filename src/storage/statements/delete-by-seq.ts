@@ -22,7 +22,7 @@ export async function deleteBySeq(
   { owner, token }: { owner?: SeqOwner; token?: Buffer } = {},
 ): Promise<number> {
   const held = token ? [token] : [];
-  if (dialect.engine === 'sqlite') {
+  if (dialect.engine !== 'mysql') {
     const owned = owner ? ` AND ${owner.column} = ?` : '';
     const fence = token ? ' AND token = ?' : '';
     const sql = `DELETE FROM ${table} WHERE seq IN (${placeholders(seqs.length)})${owned}${fence}`;

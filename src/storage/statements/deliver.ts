@@ -1,5 +1,4 @@
-import { BODY } from '../dialect.js';
-import { type Connection, placeholders, read, write } from '../execute.js';
+import { type Connection, microseconds, placeholders, read, write } from '../execute.js';
 import type { Database } from '../tables.js';
 import { type DeliveryKey, placeOfAll } from './delivery-place.js';
 
@@ -100,9 +99,9 @@ export async function leaseDeliveries(
     on,
     // lost_leases comes first: MySQL evaluates the assignments from left to right, on what the former have changed.
     `UPDATE ${table}
-     SET lost_leases = lost_leases + (token IS NOT NULL), token = ?, available_at = ${database.dialect.now} + ?
+     SET lost_leases = lost_leases + CASE WHEN token IS NULL THEN 0 ELSE 1 END, token = ?, available_at = ${database.dialect.now} + ?
      WHERE ${where}`,
-    [lease.token, lease.leaseMs * 1000, ...values],
+    [lease.token, microseconds(lease.leaseMs), ...values],
   );
 }
 
@@ -122,13 +121,13 @@ export interface StoredMessage {
 
 /** How many bytes each message has, before it is known how many of them are to be read. */
 export async function readMessageSizes(
-  { tables }: Database,
+  { dialect, tables }: Database,
   on: Connection,
   seqs: readonly number[],
 ): Promise<Map<number, number>> {
   const rows = await read<{ seq: number | string; size: number | string }>(
     on,
-    `SELECT seq, LENGTH(${BODY}) + COALESCE(LENGTH(headers), 0) AS size FROM ${tables.message}
+    `SELECT seq, LENGTH(${dialect.body}) + COALESCE(LENGTH(headers), 0) AS size FROM ${tables.message}
      WHERE seq IN (${placeholders(seqs.length)})`,
     [...seqs],
   );
@@ -143,7 +142,7 @@ export async function readMessages(
 ): Promise<StoredMessage[]> {
   const rows = await read<Record<string, unknown>>(
     on,
-    `SELECT seq, inner_msg_id, biz_id, ${BODY}, headers, landed_at, ${dialect.now} - landed_at AS age,
+    `SELECT seq, inner_msg_id, biz_id, ${dialect.body}, headers, landed_at, ${dialect.now} - landed_at AS age,
             expires_at - ${dialect.now} AS expires_in
      FROM ${tables.message}
      WHERE seq IN (${placeholders(seqs.length)})`,

@@ -33,7 +33,7 @@ export function placeOf(
  * The same of several that are in one table. By its other index, which servers like for a short one, a statement would also
  * meet the rows behind these, and wait for who is publishing them.
  *
- * @param alias of the table, where the statement names others beside it; not on SQLite
+ * @param alias of the table, where the statement names others beside it; on MySQL and MariaDB
  */
 export function placeOfAll(
   { dialect, tables: { delivery, delivery_keyed } }: Database,
@@ -57,8 +57,9 @@ export function placeOfAll(
     };
   }
   const any = those.map(() => `(${d}ordering_key = ? AND ${d}seq = ?)`).join(' OR ');
+  const byPrimaryKey = dialect.engine === 'mysql' ? ' FORCE INDEX (PRIMARY)' : '';
   return {
-    table: `${delivery_keyed}${as} FORCE INDEX (PRIMARY)`,
+    table: `${delivery_keyed}${as}${byPrimaryKey}`,
     where: `${d}subscription_id = ? AND (${any})`,
     values: [subscriptionId, ...those.flatMap(({ orderingKey, seq }) => [orderingKey, seq])],
   };

@@ -1,4 +1,4 @@
-import { type Connection, read, write } from '../execute.js';
+import { type Connection, microseconds, read, write } from '../execute.js';
 import type { Database } from '../tables.js';
 
 /** What nobody has decided about for so long that nobody will. */
@@ -13,7 +13,7 @@ export async function lockExpiredDeadLetters(
     on,
     `SELECT subscription_id, seq FROM ${tables.dead_letter} WHERE dead_at < ${dialect.now} - ?
      ORDER BY dead_at LIMIT ${limit}${dialect.forUpdateSkipLocked}`,
-    [olderThanMs * 1000],
+    [microseconds(olderThanMs)],
   );
   return rows.map(({ subscription_id, seq }) => ({
     subscriptionId: Number(subscription_id),
@@ -35,7 +35,7 @@ export async function findExpiredCopies(
   const rows = await read<{ id: number | string; decided: number | string; expired: number | string }>(
     on,
     `SELECT id, decision IS NOT NULL AS decided, quarantined_at < ${dialect.now} - ? AS expired FROM ${tables.quarantine} ORDER BY id LIMIT ${limit}`,
-    [olderThanMs * 1000],
+    [microseconds(olderThanMs)],
   );
   return rows
     .filter(({ expired }) => Number(expired) === 1)

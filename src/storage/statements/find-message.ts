@@ -184,6 +184,9 @@ export interface MessageHolder {
   taken: boolean;
 }
 
+/** None, and yet of the type of the others: PostgreSQL joins no bytes to a text, nor to what has no type. */
+const NO_BYTES = 'CASE WHEN 1 = 0 THEN d.errors END';
+
 const PLACES = ['delivery', 'keyed', 'waiting', 'dead', 'parked'] as const;
 export type HolderPlace = (typeof PLACES)[number];
 
@@ -203,11 +206,11 @@ export async function findHoldersOf(
     more: { leased?: string; reason?: string },
   ) =>
     `SELECT ${PLACES.indexOf(place)} AS place, d.subscription_id AS owner, d.${at} AS at_time,
-            d.${at} > ${dialect.now} AS ahead, ${more.leased ?? '0'} AS leased,
-            d.failures AS failures, d.lost_leases AS lost, d.errors AS errors, ${more.reason ?? "''"} AS reason, 0 AS taken
+            CASE WHEN d.${at} > ${dialect.now} THEN 1 ELSE 0 END AS ahead, ${more.leased ?? '0'} AS leased,
+            d.failures AS failures, d.lost_leases AS lost, d.errors AS errors, ${more.reason ?? NO_BYTES} AS reason, 0 AS taken
      FROM ${table}`;
   const subscribed = (table: string) => `${t.subscription} s JOIN ${table} d ON d.subscription_id = s.id`;
-  const leased = 'd.token IS NOT NULL';
+  const leased = 'CASE WHEN d.token IS NULL THEN 0 ELSE 1 END';
   const rows = await read<Record<string, number | string | Buffer | null>>(
     on,
     `${ofGroup('delivery', subscribed(t.delivery), 'available_at', { leased })}
@@ -222,7 +225,7 @@ export async function findHoldersOf(
      UNION ALL
      ${ofGroup('dead', `${t.dead_letter} d`, 'dead_at', { reason: 'd.reason' })} WHERE d.subscription_id = 0 AND d.seq = ?
      UNION ALL
-     SELECT ${PLACES.indexOf('parked')}, 0, p.parked_at, 0, 0, 0, 0, NULL, '', p.taken FROM ${t.parked} p
+     SELECT ${PLACES.indexOf('parked')}, 0, p.parked_at, 0, 0, 0, 0, NULL, NULL, p.taken FROM ${t.parked} p
      WHERE p.topic_id = ? AND p.seq = ?`,
     [seq, topicId, seq, seq, topicId, seq, topicId, seq, topicId, seq],
   );
@@ -235,7 +238,7 @@ export async function findHoldersOf(
     failures: Number(row.failures),
     lostLeases: Number(row.lost),
     errors: row.errors as Buffer | null,
-    reason: String(row.reason as Buffer | string),
+    reason: String((row.reason as Buffer | null) ?? ''),
     taken: Number(row.taken) === 1,
   }));
 }

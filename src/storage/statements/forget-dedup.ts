@@ -52,7 +52,7 @@ export async function deleteDedup(
   scenarioId: number,
   bizIds: readonly Buffer[],
 ): Promise<number> {
-  if (dialect.engine === 'sqlite') {
+  if (dialect.engine !== 'mysql') {
     const sql = `DELETE FROM ${tables.dedup} WHERE scenario_id = ? AND biz_id IN (${placeholders(bizIds.length)})`;
     return (await write(on, sql, [scenarioId, ...bizIds])).affected;
   }

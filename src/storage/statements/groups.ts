@@ -68,8 +68,8 @@ export async function countDeliveries(
   const rows = await read<Record<string, number | string>>(
     on,
     `SELECT subscription_id, COUNT(*) AS n,
-            SUM(available_at > ${dialect.now} AND token IS NOT NULL) AS leased,
-            SUM(available_at > ${dialect.now} AND token IS NULL) AS given_back
+            SUM(CASE WHEN available_at > ${dialect.now} AND token IS NOT NULL THEN 1 ELSE 0 END) AS leased,
+            SUM(CASE WHEN available_at > ${dialect.now} AND token IS NULL THEN 1 ELSE 0 END) AS given_back
      FROM (SELECT subscription_id, available_at, token FROM ${tables.delivery}
            UNION ALL SELECT subscription_id, available_at, token FROM ${tables.delivery_keyed}) d
      GROUP BY subscription_id`,
@@ -133,13 +133,14 @@ export async function listTopicsWithParked({ tables: t }: Database, on: Connecti
   }));
 }
 
-/** May fail on a duplicate key when another operator was quicker: then it is there. */
+/** May fail on a duplicate key when another operator was quicker: then it is there. Not where that would abort the transaction. */
 export async function insertPaused(
-  { tables }: Database,
+  { dialect, tables }: Database,
   on: Connection,
   subscriptionId: number,
 ): Promise<void> {
-  await write(on, `INSERT INTO ${tables.paused} (subscription_id) VALUES (?)`, [subscriptionId]);
+  const orNothing = dialect.errorsAbort ? ' ON CONFLICT DO NOTHING' : '';
+  await write(on, `INSERT INTO ${tables.paused} (subscription_id) VALUES (?)${orNothing}`, [subscriptionId]);
 }
 
 export async function deletePaused(

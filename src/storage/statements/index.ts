@@ -19,6 +19,7 @@ export * from './subscribe.js';
 export * from './known-dedups.js';
 export * from './session.js';
 export * from './boundary.js';
+export * from './notices.js';
 export * from './cancel.js';
 export * from './groups.js';
 export * from './timing.js';

@@ -1,3 +1,4 @@
+import type { Dialect } from '../dialect.js';
 import { type Connection, placeholders, read, write } from '../execute.js';
 import type { Database } from '../tables.js';
 import { type ClaimableRow, type Claimer, CLAIMABLE, isServed, toClaimable } from './deliver.js';
@@ -108,15 +109,10 @@ export async function findFirsts(
   on: Connection,
   { subscriptionId, keys }: { subscriptionId: number; keys: readonly Buffer[] },
 ): Promise<KeyedDelivery[]> {
-  const list = JSON.stringify(keys.map((key) => key.toString('hex')));
-  const key = dialect.engine === 'sqlite' ? 'unhex(k.value)' : 'UNHEX(k.value)';
-  const from =
-    dialect.engine === 'sqlite'
-      ? 'json_each(?) k'
-      : `JSON_TABLE(?, '$[*]' COLUMNS (value VARCHAR(510) CHARACTER SET latin1 PATH '$')) k`;
+  const { from, key, keyHex, list } = listOfKeys(dialect, keys);
   const rows = await read<{ key_hex: string; seq: number | string | null }>(
     on,
-    `SELECT k.value AS key_hex,
+    `SELECT ${keyHex} AS key_hex,
             (SELECT d.seq FROM ${tables.delivery_keyed} d
              WHERE d.subscription_id = ? AND d.ordering_key = ${key} ORDER BY d.seq LIMIT 1) AS seq
      FROM ${from}`,
@@ -125,6 +121,24 @@ export async function findFirsts(
   return rows.flatMap(({ key_hex, seq }) =>
     seq === null ? [] : [{ orderingKey: Buffer.from(key_hex, 'hex'), seq: Number(seq) }],
   );
+}
+
+/** A table `k` of these keys: JSON carries no bytes. */
+function listOfKeys(dialect: Dialect, keys: readonly Buffer[]) {
+  const { engine } = dialect;
+  if (engine === 'postgres') {
+    const from = 'unnest(?::bytea[]) AS k(value)';
+    return { from, key: 'k.value', keyHex: dialect.hex('k.value'), list: keys };
+  }
+  const list = JSON.stringify(keys.map((key) => key.toString('hex')));
+  return engine === 'sqlite'
+    ? { from: 'json_each(?) k', key: 'unhex(k.value)', keyHex: 'k.value', list }
+    : {
+        from: `JSON_TABLE(?, '$[*]' COLUMNS (value VARCHAR(510) CHARACTER SET latin1 PATH '$')) k`,
+        key: 'UNHEX(k.value)',
+        keyHex: 'k.value',
+        list,
+      };
 }
 
 /** Those that are available, locked. By primary key; one whose ACK is about to commit is passed over. */

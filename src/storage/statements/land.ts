@@ -1,6 +1,6 @@
-import { BODY } from '../dialect.js';
-import { type Connection, type SessionState, placeholders, write } from '../execute.js';
+import { type Connection, type SessionState, placeholders, read, write } from '../execute.js';
 import type { Database } from '../tables.js';
+import { shareTopic } from './subscribe.js';
 import { type Timing, dueTime } from './timing.js';
 
 /** Step 2, the broker stores the message: two statements, in the publisher's own transaction. */
@@ -22,6 +22,8 @@ export interface MessageRow {
 export interface LandedMessages {
   /** The database's number of the first message; the others follow in the order given. */
   firstSeq: number;
+  /** Those of all of them, where others' may be in between (PostgreSQL). */
+  seqs?: readonly number[];
   session?: SessionState;
 }
 
@@ -40,23 +42,41 @@ export async function insertMessages(
   const expiry = ({ expiresAt = timing.expiresAt }: MessageRow) =>
     expiresAt === undefined ? 'NULL' : `${Math.trunc(expiresAt)}`;
   const keyed = rows[0]?.orderingKey !== undefined;
-  const columns = `inner_msg_id, topic_id, biz_id, ${BODY}, headers${keyed ? ', ordering_key' : ''}, landed_at${due ? ', deliver_at' : ''}${expires ? ', expires_at' : ''}`;
+  const columns = `inner_msg_id, topic_id, biz_id, ${dialect.body}, headers${keyed ? ', ordering_key' : ''}, landed_at${due ? ', deliver_at' : ''}${expires ? ', expires_at' : ''}`;
   const row = (message: MessageRow) =>
     `(?, ?, ?, ?, ?${keyed ? ', ?' : ''}, ${message.landedAt === undefined ? dialect.now : Math.trunc(message.landedAt)}${due ? `, ${due}` : ''}${expires ? `, ${expiry(message)}` : ''})`;
-  const { insertId, session } = await write(
-    on,
-    `INSERT INTO ${tables.message} (${columns}) VALUES ${rows.map(row).join(', ')}`,
-    rows.flatMap(({ innerMsgId, topicId, bizId, body, headers, orderingKey }) => [
-      innerMsgId,
-      topicId,
-      bizId,
-      body,
-      headers,
-      ...(keyed ? [orderingKey] : []),
-    ]),
-  );
+  const insert = `INSERT INTO ${tables.message} (${columns}) VALUES ${rows.map(row).join(', ')}`;
+  const values = rows.flatMap(({ innerMsgId, topicId, bizId, body, headers, orderingKey }) => [
+    innerMsgId,
+    topicId,
+    bizId,
+    body,
+    headers,
+    ...(keyed ? [orderingKey] : []),
+  ]);
+  if (dialect.engine === 'postgres') return insertSharing({ dialect, tables }, on, { insert, values }, rows);
+  const { insertId, session } = await write(on, insert, values);
   const firstSeq = dialect.engine === 'sqlite' ? insertId - rows.length + 1 : insertId;
   return { firstSeq, ...(session && { session }) };
+}
+
+/**
+ * On PostgreSQL a statement sees what had committed when it began, also where it has waited for a lock since: the fan-out
+ * would not see a group whose subscription it had to wait for. So this statement, the one before it, takes the topic's lock.
+ */
+async function insertSharing(
+  { dialect, tables }: Pick<Database, 'dialect' | 'tables'>,
+  on: Connection,
+  { insert, values }: { insert: string; values: unknown[] },
+  rows: readonly MessageRow[],
+): Promise<LandedMessages> {
+  const found = await read<{ seq: number | string }>(
+    on,
+    `${insert} RETURNING seq, (SELECT t.id FROM ${tables.topic} t WHERE t.id = ?${dialect.forShare}) AS topic_id`,
+    [...values, rows[0]!.topicId],
+  );
+  const seqs = found.map(({ seq }) => Number(seq));
+  return { firstSeq: seqs[0]!, seqs };
 }
 
 /** Takes back what {@link insertMessages} wrote outside of a transaction. */
@@ -76,6 +96,8 @@ export interface FanOut {
   topicId: number;
   firstSeq: number;
   count: number;
+  /** As {@link insertMessages} has answered, which has locked the topic's row then. */
+  seqs?: readonly number[] | undefined;
   /** Of each message, in their order; left out where they have none. */
   orderingKeys?: readonly Buffer[] | undefined;
 }
@@ -83,26 +105,29 @@ export interface FanOut {
 /**
  * One delivery for each message and subscription; where the messages have a time, each waits for it, and where they have
  * ordering keys, each stands in the line of its key. It share-locks the
- * topic's row in the same statement: without that, a group could subscribe and commit between the read of the groups and
- * the publisher's commit, and miss the message.
+ * topic's row in the same statement, if the one before has not: without that, a group could subscribe and commit between
+ * the read of the groups and the publisher's commit, and miss the message.
  *
  * @returns how many deliveries were made: 0 when nobody has subscribed
  */
 export async function fanOut(
-  { dialect, tables }: Database,
+  { dialect, tables }: Pick<Database, 'dialect' | 'tables'>,
   on: Connection,
-  { topicId, firstSeq, count, orderingKeys }: FanOut,
+  { topicId, orderingKeys, ...messages }: FanOut,
   timing: Timing = {},
 ): Promise<number> {
-  if (orderingKeys) return fanOutKeyed({ dialect, tables }, on, { topicId, firstSeq, orderingKeys });
-  const numbers = consecutiveNumbers(dialect.engine, firstSeq, count);
+  const database = { dialect, tables };
+  // Not in the same statement: see insertSharing.
+  if (dialect.engine === 'postgres' && !messages.seqs) await shareTopic(database, on, topicId);
+  if (orderingKeys) return fanOutKeyed(database, on, { topicId, orderingKeys, ...messages });
+  const numbers = numbersOf(dialect.engine, messages);
   const due = dueTime(dialect, timing);
   const { affected } = await write(
     on,
     `INSERT INTO ${due ? `${tables.waiting} (due_at, subscription_id, seq)` : `${tables.delivery} (subscription_id, seq)`}
      SELECT ${due ? `${due}, ` : ''}s.id, ${numbers.seq} FROM ${tables.topic} t
      JOIN ${tables.subscription} s ON s.topic_id = t.id${numbers.join}
-     WHERE t.id = ? AND s.removed = 0${dialect.forShare}`,
+     WHERE t.id = ? AND s.removed = 0${lockOf(dialect)}`,
     [...numbers.parameters, topicId],
   );
   return affected;
@@ -111,15 +136,15 @@ export async function fanOut(
 async function fanOutKeyed(
   { dialect, tables }: Pick<Database, 'dialect' | 'tables'>,
   on: Connection,
-  { topicId, firstSeq, orderingKeys }: { topicId: number; firstSeq: number; orderingKeys: readonly Buffer[] },
+  { topicId, orderingKeys, ...messages }: FanOut & { orderingKeys: readonly Buffer[] },
 ): Promise<number> {
-  const numbers = consecutiveKeyedNumbers(dialect.engine, firstSeq, orderingKeys);
+  const numbers = keyedNumbersOf(dialect.engine, messages, orderingKeys);
   const { affected } = await write(
     on,
     `INSERT INTO ${tables.delivery_keyed} (subscription_id, seq, ordering_key)
      SELECT s.id, ${numbers.seq}, ${numbers.orderingKey} FROM ${tables.topic} t
      JOIN ${tables.subscription} s ON s.topic_id = t.id${numbers.join}
-     WHERE t.id = ? AND s.removed = 0${dialect.forShare}`,
+     WHERE t.id = ? AND s.removed = 0${lockOf(dialect)}`,
     [...numbers.parameters, topicId],
   );
   return affected;
@@ -134,10 +159,10 @@ async function fanOutKeyed(
 export async function parkMessages(
   { dialect, tables }: Database,
   on: Connection,
-  { topicId, firstSeq, count }: FanOut,
+  { topicId, ...messages }: FanOut,
   timing: Timing = {},
 ): Promise<number> {
-  const numbers = consecutiveNumbers(dialect.engine, firstSeq, count);
+  const numbers = numbersOf(dialect.engine, messages);
   const due = dueTime(dialect, timing) ?? dialect.now;
   const { affected } = await write(
     on,
@@ -148,12 +173,21 @@ export async function parkMessages(
   return affected;
 }
 
+/** Where the topic's row is not locked by then. */
+function lockOf({ engine, forShare }: Database['dialect']): string {
+  return engine === 'postgres' ? '' : forShare;
+}
+
+type MessageNumbers = Pick<FanOut, 'firstSeq' | 'count' | 'seqs'>;
+
 /**
  * The numbers that a multi-row INSERT was given. Not read back from the messages: a range scan with a share lock would
  * hold up every other publisher under REPEATABLE READ. Clusters count in steps of auto_increment_increment.
  */
-function consecutiveNumbers(engine: Database['dialect']['engine'], firstSeq: number, count: number) {
+function numbersOf(engine: Database['dialect']['engine'], { firstSeq, count, seqs }: MessageNumbers) {
   if (count === 1) return { seq: '?', join: '', parameters: [firstSeq] };
+  if (engine === 'postgres')
+    return { seq: 'n.seq', join: ' CROSS JOIN unnest(?::bigint[]) AS n(seq)', parameters: [seqs] };
   const list = `[${Array.from({ length: count }, (_, i) => i).join(',')}]`;
   return engine === 'sqlite'
     ? { seq: '? + n.value', join: ' JOIN json_each(?) n', parameters: [firstSeq, list] }
@@ -166,13 +200,21 @@ function consecutiveNumbers(engine: Database['dialect']['engine'], firstSeq: num
 }
 
 /** The same with each message's ordering key, as hexadecimal digits: JSON carries no bytes. */
-function consecutiveKeyedNumbers(
+function keyedNumbersOf(
   engine: Database['dialect']['engine'],
-  firstSeq: number,
+  { firstSeq, seqs }: MessageNumbers,
   orderingKeys: readonly Buffer[],
 ) {
   if (orderingKeys.length === 1) {
     return { seq: '?', orderingKey: '?', join: '', parameters: [firstSeq, orderingKeys[0]] };
+  }
+  if (engine === 'postgres') {
+    return {
+      seq: 'n.seq',
+      orderingKey: 'n.ordering_key',
+      join: ' CROSS JOIN unnest(?::bigint[], ?::bytea[]) AS n(seq, ordering_key)',
+      parameters: [seqs, orderingKeys],
+    };
   }
   const list = JSON.stringify(orderingKeys.map((orderingKey, i) => [i, orderingKey.toString('hex')]));
   const parameters = [firstSeq, list];

@@ -25,7 +25,7 @@ export async function findLandedSince(
 ): Promise<{ last: number; topics: LandedIn[] }> {
   const rows = await read<{ topic: Buffer; keyed: number | string; last: number | string }>(
     on,
-    `SELECT t.name AS topic, MAX(m.ordering_key IS NOT NULL) AS keyed, MAX(m.seq) AS last
+    `SELECT t.name AS topic, MAX(CASE WHEN m.ordering_key IS NULL THEN 0 ELSE 1 END) AS keyed, MAX(m.seq) AS last
      FROM ${tables.message} m JOIN ${tables.topic} t ON t.id = m.topic_id
      WHERE m.seq > ? GROUP BY m.topic_id, t.name`,
     [after],

@@ -21,8 +21,9 @@ export async function findOldestUnsent(
   { dialect, tables }: Database,
   on: Connection,
 ): Promise<{ innerMsgIds: Buffer[]; now: number; overdue: number | undefined }> {
+  // A sum, so that PostgreSQL takes what is missing for a number and not for a text.
   const first = (table: string) =>
-    `SELECT * FROM (SELECT inner_msg_id, NULL AS overdue FROM ${table} WHERE first_sent_at IS NULL ORDER BY seq LIMIT 1) a`;
+    `SELECT * FROM (SELECT inner_msg_id, 0 + NULL AS overdue FROM ${table} WHERE first_sent_at IS NULL ORDER BY seq LIMIT 1) a`;
   const rows = await read<{
     inner_msg_id: Buffer | null;
     overdue: number | string | null;

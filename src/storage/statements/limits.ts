@@ -1,3 +1,4 @@
+import type { Dialect } from '../dialect.js';
 import { type Connection, placeholders, read, write } from '../execute.js';
 import type { Database } from '../tables.js';
 import type { DeliveryKey } from './delivery-place.js';
@@ -66,9 +67,9 @@ export async function lockLimitOf(
 /** So that there is a row to lock: two operators that both find none would each insert theirs. */
 export async function ensureLimit({ dialect, tables }: Database, on: Connection, group: string) {
   const orNothing =
-    dialect.engine === 'sqlite'
-      ? 'ON CONFLICT DO NOTHING'
-      : 'ON DUPLICATE KEY UPDATE refilled_at = refilled_at';
+    dialect.engine === 'mysql'
+      ? 'ON DUPLICATE KEY UPDATE refilled_at = refilled_at'
+      : 'ON CONFLICT DO NOTHING';
   await write(
     on,
     `INSERT INTO ${tables.group_limit} (group_name, refilled_at) VALUES (?, ${dialect.now}) ${orNothing}`,
@@ -137,6 +138,15 @@ export async function deleteLimitedLeases(
   group: string,
   leases: readonly LeaseKey[],
 ): Promise<void> {
+  if (dialect.engine === 'postgres') {
+    await write(
+      on,
+      `DELETE FROM ${tables.limited_lease} WHERE group_name = ?
+         AND (subscription_id, seq) IN (SELECT * FROM unnest(?::integer[], ?::bigint[]))`,
+      [Buffer.from(group), leases.map(({ subscriptionId }) => subscriptionId), leases.map(({ seq }) => seq)],
+    );
+    return;
+  }
   const keys = JSON.stringify(leases.map(({ subscriptionId, seq }) => [subscriptionId, seq]));
   await write(
     on,
@@ -160,9 +170,9 @@ export async function deleteLimitedLeasesOf(
   await write(on, `DELETE FROM ${tables.limited_lease} WHERE group_name = ?`, [Buffer.from(group)]);
 }
 
-/** A lease may have ended since they were counted, and be given anew by now: REPLACE. */
+/** A lease may have ended since they were counted, and be given anew by now: it replaces the former. */
 export async function insertLimitedLeases(
-  { tables }: Database,
+  { dialect, tables }: Database,
   on: Connection,
   { group, subscriptionId, those, token }: LeaseOfGroup,
 ): Promise<void> {
@@ -171,7 +181,7 @@ export async function insertLimitedLeases(
     .join(', ');
   await write(
     on,
-    `REPLACE INTO ${tables.limited_lease} (group_name, subscription_id, seq, ordering_key, token) VALUES ${rows}`,
+    replacing(dialect, tables, `VALUES ${rows}`),
     those.flatMap(({ seq, orderingKey }) => [
       Buffer.from(group),
       subscriptionId,
@@ -204,10 +214,20 @@ export async function insertLeasedDeliveries(
      WHERE s.group_name = ? AND d.token IS NOT NULL AND d.available_at > ${dialect.now}`;
   await write(
     on,
-    `REPLACE INTO ${tables.limited_lease} (group_name, subscription_id, seq, ordering_key, token)
-     ${leased(tables.delivery, 'NULL')} UNION ALL ${leased(tables.delivery_keyed, 'd.ordering_key')}`,
+    replacing(
+      dialect,
+      tables,
+      `${leased(tables.delivery, 'NULL')} UNION ALL ${leased(tables.delivery_keyed, 'd.ordering_key')}`,
+    ),
     [Buffer.from(group), Buffer.from(group)],
   );
+}
+
+function replacing({ engine }: Dialect, { limited_lease }: Database['tables'], rows: string): string {
+  const into = `INTO ${limited_lease} (group_name, subscription_id, seq, ordering_key, token) ${rows}`;
+  if (engine !== 'postgres') return `REPLACE ${into}`;
+  return `INSERT ${into} ON CONFLICT (group_name, subscription_id, seq)
+          DO UPDATE SET ordering_key = EXCLUDED.ordering_key, token = EXCLUDED.token`;
 }
 
 const LIMIT = 'group_name, concurrency, per_second, tokens, refilled_at';

@@ -42,6 +42,7 @@ export async function findOldTransactions(
   { olderThanMs }: { olderThanMs: number },
 ): Promise<OldTransaction[] | undefined> {
   if (dialect.engine === 'sqlite') return [];
+  if (dialect.engine === 'postgres') return findOldPostgresTransactions(on, olderThanMs);
   const openSeconds = "TIMESTAMPDIFF(SECOND, trx_started, CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', 'SYSTEM'))";
   try {
     const transactions = await read<Transaction>(
@@ -63,6 +64,43 @@ export async function findOldTransactions(
     if (dialect.isNotAllowed(error)) return undefined;
     throw error;
   }
+}
+
+/**
+ * Of PostgreSQL: those that keep VACUUM from taking away what was deleted since they began. At READ COMMITTED an idle one
+ * does so only if it has written. Who may not see what others do sees no times of theirs either.
+ */
+async function findOldPostgresTransactions(
+  on: Connection,
+  olderThanMs: number,
+): Promise<OldTransaction[] | undefined> {
+  const [{ allowed } = { allowed: false }] = await read<{ allowed: boolean }>(
+    on,
+    "SELECT pg_has_role('pg_read_all_stats', 'USAGE') AS allowed",
+    [],
+  );
+  if (!allowed) return undefined;
+  const rows = await read<Record<string, number | string | null>>(
+    on,
+    `SELECT pid, xact_start::text AS started_at, usename, datname, state, query, client_port,
+            COALESCE(host(client_addr), 'local') AS client,
+            EXTRACT(EPOCH FROM clock_timestamp() - xact_start)::float8 * 1000 AS open_ms,
+            EXTRACT(EPOCH FROM clock_timestamp() - state_change)::float8 * 1000 AS for_ms
+     FROM pg_stat_activity
+     WHERE backend_type = 'client backend' AND (backend_xmin IS NOT NULL OR backend_xid IS NOT NULL)
+       AND xact_start < clock_timestamp() - make_interval(secs => ?::float8) ORDER BY xact_start, pid`,
+    [olderThanMs / 1000],
+  );
+  return rows.map((row) => ({
+    connectionId: Number(row.pid),
+    startedAt: String(row.started_at),
+    openMs: Math.round(Number(row.open_ms)),
+    user: String(row.usename),
+    host: Number(row.client_port) > 0 ? `${row.client}:${row.client_port}` : String(row.client),
+    schema: row.datname === null ? undefined : String(row.datname),
+    running: row.state === 'active' ? firstWord(String(row.query)) : undefined,
+    forMs: Math.round(Number(row.for_ms)),
+  }));
 }
 
 interface ServerProcess {

@@ -1,7 +1,6 @@
-import { BODY } from '../dialect.js';
 import { ALL_ROWS, type Connection, read, write } from '../execute.js';
 import type { Database } from '../tables.js';
-import { MESSAGE_COLUMNS } from './outbox.js';
+import { messageColumns } from './outbox.js';
 
 /** Messages of an outbox whose time has not come. */
 
@@ -17,14 +16,14 @@ export interface ScheduledKey {
  * @param now microseconds since 1970 UTC: not the session's clock, which the business may have set
  */
 export async function findOutboxScheduled(
-  { tables }: Database,
+  { dialect, tables }: Database,
   on: Connection,
   { topic, bizId, now }: { topic: string; bizId: Buffer; now: number },
 ): Promise<ScheduledKey[]> {
   const rows = await read<{ due_at: number | string; key_hex: string }>(
     on,
     // As hexadecimal digits: the app's own typeCast may read bytes as text.
-    `SELECT due_at, HEX(inner_msg_id) AS key_hex FROM ${tables.outbox_scheduled}
+    `SELECT due_at, ${dialect.hex('inner_msg_id')} AS key_hex FROM ${tables.outbox_scheduled}
      WHERE due_at > ? AND topic = ? AND biz_id = ? ORDER BY due_at, inner_msg_id ${ALL_ROWS}`,
     [now, Buffer.from(topic), bizId],
   );
@@ -70,16 +69,17 @@ export async function findDueOutbox(
 
 /** Lock by key, insert by key, delete by key. */
 export async function moveDueOutbox(
-  { tables }: Database,
+  { dialect, tables }: Database,
   on: Connection,
   keys: readonly ScheduledKey[],
 ): Promise<void> {
+  const columns = messageColumns(dialect);
   const those = keys.map(() => '(due_at = ? AND inner_msg_id = ?)').join(' OR ');
   const values = keys.flatMap(({ dueAt, innerMsgId }) => [dueAt, innerMsgId]);
   await write(
     on,
-    `INSERT INTO ${tables.outbox} (${MESSAGE_COLUMNS}, body_bytes, first_sent_at)
-     SELECT ${MESSAGE_COLUMNS}, LENGTH(${BODY}), first_sent_at FROM ${tables.outbox_scheduled} WHERE ${those} ORDER BY due_at, inner_msg_id`,
+    `INSERT INTO ${tables.outbox} (${columns}, body_bytes, first_sent_at)
+     SELECT ${columns}, LENGTH(${dialect.body}), first_sent_at FROM ${tables.outbox_scheduled} WHERE ${those} ORDER BY due_at, inner_msg_id`,
     values,
   );
   await write(on, `DELETE FROM ${tables.outbox_scheduled} WHERE ${those}`, values);

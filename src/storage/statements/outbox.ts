@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { BODY } from '../dialect.js';
+import type { Dialect } from '../dialect.js';
 import { type Connection, type WriteResult, placeholders, read, write } from '../execute.js';
 import type { Database } from '../tables.js';
 import { deleteBySeq } from './delete-by-seq.js';
@@ -23,7 +23,8 @@ export interface OutboxRow {
   orderingKey?: Buffer | undefined;
 }
 
-export const MESSAGE_COLUMNS = `inner_msg_id, topic, biz_id, ${BODY}, headers, expires_at`;
+export const messageColumns = ({ body }: Dialect): string =>
+  `inner_msg_id, topic, biz_id, ${body}, headers, expires_at`;
 
 /** In the publisher's own transaction. What has a time waits apart, so that no claim steps over it. */
 export async function insertOutbox(
@@ -43,7 +44,7 @@ export async function insertOutbox(
   const row = `(?, ?, ?, ?, ?, ${expires}${{ outbox: ', ?', outbox_keyed: ', ?, ?, ?', outbox_scheduled: `, ${due}` }[table]})`;
   return write(
     on,
-    `INSERT INTO ${tables[table]} (${MESSAGE_COLUMNS}${more}) VALUES ${Array<string>(rows.length).fill(row).join(', ')}`,
+    `INSERT INTO ${tables[table]} (${messageColumns(dialect)}${more}) VALUES ${Array<string>(rows.length).fill(row).join(', ')}`,
     rows.flatMap(({ innerMsgId, topic, bizId, body, headers, orderingKey }) => [
       innerMsgId,
       Buffer.from(topic),
@@ -74,7 +75,7 @@ export async function deleteJustInsertedOutbox(
   if (table === 'outbox_scheduled') {
     const keys = await read<{ due_at: number | string; key_hex: string }>(
       on,
-      `SELECT due_at, HEX(inner_msg_id) AS key_hex FROM ${tables[table]} WHERE ${those}`,
+      `SELECT due_at, ${dialect.hex('inner_msg_id')} AS key_hex FROM ${tables[table]} WHERE ${those}`,
       ids,
     );
     if (keys.length === 0) return rows.length;

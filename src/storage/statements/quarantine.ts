@@ -1,4 +1,3 @@
-import { BODY } from '../dialect.js';
 import { type Connection, read, write } from '../execute.js';
 import type { Database } from '../tables.js';
 
@@ -54,7 +53,7 @@ export async function insertQuarantined(
 ): Promise<void> {
   await write(
     on,
-    `INSERT INTO ${tables.quarantine} (inner_msg_id, body_hash, topic, biz_id, ${BODY}, headers, ordering_key, expires_at, reason, quarantined_at)
+    `INSERT INTO ${tables.quarantine} (inner_msg_id, body_hash, topic, biz_id, ${dialect.body}, headers, ordering_key, expires_at, reason, quarantined_at)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ${dialect.now})`,
     [
       copy.innerMsgId,
@@ -86,13 +85,13 @@ export async function listQuarantined(
 }
 
 export async function findQuarantined(
-  { tables }: Database,
+  { dialect, tables }: Database,
   on: Connection,
   id: number,
 ): Promise<QuarantinedRow | undefined> {
   const rows = await read<Record<string, unknown>>(
     on,
-    `SELECT ${COLUMNS}, ${BODY}, headers FROM ${tables.quarantine} WHERE id = ? AND decision IS NULL`,
+    `SELECT ${COLUMNS}, ${dialect.body}, headers FROM ${tables.quarantine} WHERE id = ? AND decision IS NULL`,
     [id],
   );
   return rows.map(toQuarantined)[0];
@@ -112,7 +111,7 @@ export async function decideQuarantined(
 ): Promise<boolean> {
   const { affected } = await write(
     on,
-    `UPDATE ${tables.quarantine} SET decision = ?, decided_at = ${dialect.now}, ${BODY} = ?, headers = NULL
+    `UPDATE ${tables.quarantine} SET decision = ?, decided_at = ${dialect.now}, ${dialect.body} = ?, headers = NULL
      WHERE id = ? AND decision IS NULL`,
     [Buffer.from(decision), Buffer.alloc(0), id],
   );

@@ -1,7 +1,7 @@
-import { type Connection, placeholders, read, write } from '../execute.js';
+import { type Connection, microseconds, placeholders, read, write } from '../execute.js';
 import type { Database } from '../tables.js';
 import { deleteBySeq } from './delete-by-seq.js';
-import { MESSAGE_COLUMNS, type OutboxRow, type OutboxTable } from './outbox.js';
+import { messageColumns, type OutboxRow, type OutboxTable } from './outbox.js';
 
 /** Steps 1 and 3 as a relay does them: what it finds in the outbox, leases, and deletes when the ACK has come. */
 
@@ -112,13 +112,13 @@ export interface OutboxSeqs {
 
 /** Apart from the search: bodies may be long, and a shipment has a limit in bytes. Primary key. */
 export async function readLeased(
-  { tables }: Database,
+  { dialect, tables }: Database,
   on: Connection,
   { table, seqs }: OutboxSeqs,
 ): Promise<LeasedRow[]> {
   const rows = await read<Record<string, unknown>>(
     on,
-    `SELECT seq, former_id, ${MESSAGE_COLUMNS}, sends${table === 'outbox_keyed' ? ', ordering_key' : ''}
+    `SELECT seq, former_id, ${messageColumns(dialect)}, sends${table === 'outbox_keyed' ? ', ordering_key' : ''}
      FROM ${tables[table]} WHERE seq IN (${placeholders(seqs.length)}) ORDER BY seq`,
     [...seqs],
   );
@@ -167,7 +167,7 @@ export async function leaseOutbox(
     `UPDATE ${tables[table]} SET token = ?, available_at = ${dialect.now} + ?, sends = sends + 1,
        first_sent_at = COALESCE(first_sent_at, ${dialect.now})
      WHERE seq IN (${placeholders(seqs.length)})`,
-    [token, leaseMs * 1000, ...seqs],
+    [token, microseconds(leaseMs), ...seqs],
   );
 }
 
@@ -203,7 +203,7 @@ export async function postponeOutbox(
     on,
     `UPDATE ${tables[table]} SET available_at = ${dialect.now} + ?
      WHERE seq IN (${placeholders(seqs.length)}) AND token = ?`,
-    [Math.round(delayMs * 1000), ...seqs, token],
+    [microseconds(delayMs), ...seqs, token],
   );
 }
 

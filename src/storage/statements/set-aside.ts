@@ -1,4 +1,4 @@
-import { type Connection, placeholders, read, write } from '../execute.js';
+import { type Connection, microseconds, placeholders, read, write } from '../execute.js';
 import type { Database } from '../tables.js';
 import type { Lease } from './acknowledge.js';
 import { deleteBySeq } from './delete-by-seq.js';
@@ -43,7 +43,7 @@ export async function postponeKeyed(
     on,
     `UPDATE ${table} SET token = NULL, available_at = ${dialect.now} + ?, failures = ?, lost_leases = ?, errors = ?
      WHERE ${where} AND token = ?`,
-    [delayMs * 1000, failures, lostLeases, errors, ...values, held.token],
+    [microseconds(delayMs), failures, lostLeases, errors, ...values, held.token],
   );
   return affected === 1;
 }
@@ -60,7 +60,7 @@ export async function insertWaiting(
     on,
     `INSERT INTO ${tables.waiting} (subscription_id, due_at, seq, failures, lost_leases, errors)
      VALUES (?, ${dialect.now} + ?, ?, ?, ?, ?)`,
-    [subscriptionId, delayMs * 1000, seq, failures, lostLeases, errors],
+    [subscriptionId, microseconds(delayMs), seq, failures, lostLeases, errors],
   );
 }
 
@@ -90,7 +90,7 @@ export async function insertKeyed(
     on,
     `INSERT INTO ${tables.delivery_keyed} (subscription_id, ordering_key, seq, available_at, failures, lost_leases, errors)
      VALUES (?, ?, ?, ${dialect.now} + ?, ?, ?, ?)`,
-    [subscriptionId, orderingKey, seq, delayMs * 1000, failures, lostLeases, errors],
+    [subscriptionId, orderingKey, seq, microseconds(delayMs), failures, lostLeases, errors],
   );
 }
 

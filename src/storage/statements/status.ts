@@ -37,20 +37,22 @@ export async function tallySubscription(
   { subscriptionId, rows: most }: UpTo & { subscriptionId: number },
 ): Promise<SubscriptionTally> {
   const failed = '(failures > 0 OR lost_leases > 0)';
-  const states = `available_at > ${dialect.now} AND token IS NOT NULL AS leased,
-            available_at > ${dialect.now} AND token IS NULL AS aside,
-            available_at > ${dialect.now} AND token IS NULL AND ${failed} AS retrying`;
+  const isSo = (condition: string) => `CASE WHEN ${condition} THEN 1 ELSE 0 END`;
+  const states = `${isSo(`available_at > ${dialect.now} AND token IS NOT NULL`)} AS leased,
+            ${isSo(`available_at > ${dialect.now} AND token IS NULL`)} AS aside,
+            ${isSo(`available_at > ${dialect.now} AND token IS NULL AND ${failed}`)} AS retrying`;
   const sums = 'COUNT(*) AS looked, SUM(leased) AS leased, SUM(aside) AS aside, SUM(retrying) AS retrying';
   const rows = await read<Record<string, number | string | null>>(
     on,
-    `SELECT 0 AS place, ${sums}, 0 AS line_count, NULL AS oldest FROM (
+    // A sum, so that PostgreSQL takes what is missing for a number and not for a text.
+    `SELECT 0 AS place, ${sums}, 0 AS line_count, 0 + NULL AS oldest FROM (
        SELECT ${states} FROM ${t.delivery} WHERE subscription_id = ? ORDER BY seq LIMIT ${most}) d
      UNION ALL
      SELECT 1, COUNT(*), SUM(leased), SUM(aside), SUM(retrying), COUNT(DISTINCT ordering_key), NULL FROM (
        SELECT ordering_key, ${states} FROM ${t.delivery_keyed} WHERE subscription_id = ? ORDER BY ordering_key, seq LIMIT ${most}) k
      UNION ALL
      SELECT 2, COUNT(*), 0, COUNT(*), SUM(retrying), 0, NULL FROM (
-       SELECT ${failed} AS retrying FROM ${t.waiting} WHERE subscription_id = ? ORDER BY due_at, seq LIMIT ${most}) w
+       SELECT ${isSo(failed)} AS retrying FROM ${t.waiting} WHERE subscription_id = ? ORDER BY due_at, seq LIMIT ${most}) w
      UNION ALL
      SELECT 3, COUNT(*), 0, 0, 0, 0, MIN(dead_at) FROM (
        SELECT dead_at FROM ${t.dead_letter} WHERE subscription_id = ? ORDER BY seq LIMIT ${most}) l`,
@@ -114,7 +116,7 @@ export async function tallyParked(
 ): Promise<WaitingTally> {
   return tally(
     on,
-    `SELECT COUNT(*) AS looked, SUM(taken = 0) AS waiting, MIN(CASE WHEN taken = 0 THEN parked_at END) AS oldest
+    `SELECT COUNT(*) AS looked, SUM(CASE WHEN taken = 0 THEN 1 ELSE 0 END) AS waiting, MIN(CASE WHEN taken = 0 THEN parked_at END) AS oldest
      FROM (SELECT taken, parked_at FROM ${tables.parked} WHERE topic_id = ? ORDER BY seq LIMIT ${most}) p`,
     [topicId],
   );
@@ -142,7 +144,7 @@ export async function tallyQuarantine(
 ): Promise<WaitingTally> {
   return tally(
     on,
-    `SELECT COUNT(*) AS looked, SUM(decision IS NULL) AS waiting,
+    `SELECT COUNT(*) AS looked, SUM(CASE WHEN decision IS NULL THEN 1 ELSE 0 END) AS waiting,
             MIN(CASE WHEN decision IS NULL THEN quarantined_at END) AS oldest
      FROM (SELECT decision, quarantined_at FROM ${tables.quarantine} ORDER BY id DESC LIMIT ${most}) q`,
     [],
@@ -169,7 +171,7 @@ export async function tallyOutbox(
     `(SELECT COALESCE(former_id, inner_msg_id) FROM ${table} ORDER BY seq LIMIT 1) AS oldest`;
   const part = (table: string) =>
     `SELECT COUNT(*) AS looked, SUM(sent) AS sent, ${first(table)} FROM (
-       SELECT sends > 0 AS sent FROM ${table} ORDER BY seq LIMIT ${most}) o`;
+       SELECT CASE WHEN sends > 0 THEN 1 ELSE 0 END AS sent FROM ${table} ORDER BY seq LIMIT ${most}) o`;
   const rows = await read<{ looked: number | string; sent: number | string | null; oldest: Buffer | null }>(
     on,
     `${part(t.outbox)} UNION ALL ${part(t.outbox_keyed)}`,
@@ -210,6 +212,14 @@ export async function estimateDedup(
   scenarioId: number,
 ): Promise<number | undefined> {
   if (dialect.engine === 'sqlite') return undefined;
+  if (dialect.engine === 'postgres') {
+    const [row] = await read<{ 'QUERY PLAN': { Plan: { 'Plan Rows': number } }[] }>(
+      on,
+      `EXPLAIN (FORMAT JSON) SELECT created_at FROM ${tables.dedup} WHERE scenario_id = ${Math.trunc(scenarioId)}`,
+      [],
+    );
+    return numberOr(row?.['QUERY PLAN'][0]?.Plan['Plan Rows']);
+  }
   const rows = await read<{ rows: number | string | null }>(
     on,
     `EXPLAIN FORMAT=TRADITIONAL SELECT created_at FROM ${tables.dedup} WHERE scenario_id = ?`,

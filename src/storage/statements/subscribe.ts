@@ -1,4 +1,4 @@
-import { type Connection, read, write } from '../execute.js';
+import { type Connection, microseconds, read, write } from '../execute.js';
 import type { Database } from '../tables.js';
 import { deleteBySeq } from './delete-by-seq.js';
 
@@ -26,12 +26,18 @@ export async function lockTopic(
   on: Connection,
   topicId: number,
 ): Promise<void> {
+  if (dialect.engine === 'postgres') {
+    // By a change that changes nothing: a publisher whose snapshot is older (REPEATABLE READ) would not see the group that
+    // comes now, and is refused the row when it asks for it, with 40001. From a mere lock it would hear nothing.
+    await write(on, `UPDATE ${tables.topic} SET name = name WHERE id = ?`, [topicId]);
+    return;
+  }
   await read(on, `SELECT id FROM ${tables.topic} WHERE id = ?${dialect.forUpdate}`, [topicId]);
 }
 
 /** As every publisher holds it, until the end of the transaction: no group subscribes meanwhile. */
 export async function shareTopic(
-  { dialect, tables }: Database,
+  { dialect, tables }: Pick<Database, 'dialect' | 'tables'>,
   on: Connection,
   topicId: number,
 ): Promise<void> {
@@ -224,7 +230,7 @@ export async function findOverdueParked(
     on,
     `SELECT seq, taken FROM ${tables.parked} WHERE topic_id = ? AND parked_at < ${dialect.now} - ?
      ORDER BY parked_at LIMIT ${limit}${dialect.forUpdateSkipLocked}`,
-    [topicId, olderThanMs * 1000],
+    [topicId, microseconds(olderThanMs)],
   );
   return rows.map((row) => ({ seq: Number(row.seq), taken: Number(row.taken) === 1 }));
 }
@@ -289,6 +295,15 @@ async function deleteKeyedOf(
     [subscriptionId],
   );
   if (rows.length === 0) return 0;
+  if (dialect.engine === 'postgres') {
+    await write(
+      on,
+      `DELETE FROM ${name} WHERE subscription_id = ?
+         AND (ordering_key, seq) IN (SELECT * FROM unnest(?::bytea[], ?::bigint[]))`,
+      [subscriptionId, rows.map(({ ordering_key }) => ordering_key), rows.map(({ seq }) => seq)],
+    );
+    return rows.length;
+  }
   const keys = JSON.stringify(
     rows.map(({ seq, ordering_key }) => [Number(seq), ordering_key.toString('hex')]),
   );

@@ -1,4 +1,4 @@
-import { type Connection, read } from '../execute.js';
+import { type Connection, microseconds, read } from '../execute.js';
 import type { Database } from '../tables.js';
 
 export interface UnfinishedRow {
@@ -55,14 +55,9 @@ export async function readUnfinished(
     biz_id: Buffer | null;
   }>(
     on,
-    `SELECT 0 AS kind, ${dialect.now} AS sorted_at, NULL AS landed_at, NULL AS biz_id
-     UNION ALL
-     ${oldestIn(t.delivery)}
-     UNION ALL
-     ${oldestIn(t.delivery_keyed)}
-     UNION ALL
-     SELECT * FROM (
-       SELECT 2, ${sortable('w.landed_at')} AS sorted_at, w.landed_at, w.biz_id FROM (
+    // The columns' types are those of the first part: what is missing in the others has none.
+    `SELECT * FROM (
+       SELECT 2 AS kind, ${sortable('w.landed_at')} AS sorted_at, w.landed_at AS landed_at, w.biz_id AS biz_id FROM (
          ${messages(t.waiting, 'h.subscription_id = ?')}
          UNION ALL ${messages(t.dead_letter, 'h.subscription_id = ? AND h.reason <> ?')}
          UNION ALL ${messages(t.parked, `h.topic_id = ${topicId}`)}
@@ -71,17 +66,23 @@ export async function readUnfinished(
        ) w
        WHERE ${sortable('w.landed_at')} < ${dialect.now} - ?
        ORDER BY 2 LIMIT ${limit + 1}
-     ) x`,
+     ) x
+     UNION ALL
+     SELECT 0, ${dialect.now}, NULL, NULL
+     UNION ALL
+     ${oldestIn(t.delivery)}
+     UNION ALL
+     ${oldestIn(t.delivery_keyed)}`,
     [
-      subscriptionId,
-      subscriptionId,
       subscriptionId,
       subscriptionId,
       Buffer.from('too-old-to-judge'),
       name,
       name,
       name,
-      slackMs * 1000,
+      microseconds(slackMs),
+      subscriptionId,
+      subscriptionId,
     ],
   );
   const times = (kind: number) => rows.filter((row) => Number(row.kind) === kind && row.sorted_at !== null);

@@ -1,7 +1,7 @@
-import type { ScopeDelivery } from '../../storage/index.js';
+import type { Database, ScopeDelivery } from '../../storage/index.js';
 
 /** Of the library's own, around those of the handler. */
-const NOT_A_POINT = /^\s*(?:BEGIN|ROLLBACK|SELECT 1 AS alive)\b/i;
+const NOT_A_POINT = /^\s*(?:BEGIN|START|ROLLBACK|SELECT 1 AS alive)\b/i;
 const WRITES = /^\s*(?:INSERT|UPDATE|DELETE|REPLACE)\b/i;
 
 export interface Statement {
@@ -32,7 +32,11 @@ export class Probe {
     /** Of those of this consumer in the run, from 0 on. */
     readonly nth: number,
     readonly closeConnection: () => void,
-    readonly rollback: () => Promise<unknown>,
+    readonly engine: Database['dialect']['engine'],
+    /** Does to the transaction what the engine would have done with a deadlock. */
+    readonly afterDeadlock: () => Promise<unknown>,
+    /** The same with any other error. */
+    readonly afterError: () => Promise<unknown>,
   ) {
     this.abandoned = new Promise((_, reject) => (this.abandon = reject));
     this.abandoned.catch(() => undefined);

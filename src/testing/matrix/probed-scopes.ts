@@ -2,7 +2,13 @@ import type { QueryRunner } from 'typeorm';
 import { currentScope } from '../../transaction/index.js';
 import { ConfigurationError } from '../../errors/index.js';
 import type { TestedRuntime } from '../harness/runtime-of.js';
-import { type Connection, type ScopeDelivery, type ScopeRunner, rollback } from '../../storage/index.js';
+import {
+  type Connection,
+  type Dialect,
+  type ScopeDelivery,
+  type ScopeRunner,
+  rollback,
+} from '../../storage/index.js';
 import { interpose } from '../interpose.js';
 import { failLate } from './hold-back.js';
 import { Probe, type Statement } from './probe.js';
@@ -29,10 +35,12 @@ export class ProbedScopes {
   private disturbance: Disturbance = {};
   private lastTurn: Promise<void> = Promise.resolve();
   private readonly byDelivery = new Map<ScopeDelivery, Probe>();
+  private readonly dialect: Dialect;
   private readonly undo: (() => void)[];
 
   /** @throws ConfigurationError where another matrix is at it */
   constructor({ connections, caller }: TestedRuntime) {
+    this.dialect = connections.database.dialect;
     if (PROBED in connections) {
       throw new ConfigurationError(
         'A crashMatrix is under way in this app already: await it before the next one, for each cuts off what the other one runs.',
@@ -77,11 +85,17 @@ export class ProbedScopes {
     const { runner } = connection;
     const query = runner.query.bind(runner) as (...args: unknown[]) => Promise<unknown>;
     const nth = this.probes.filter((probe) => probe.delivery.consumer === delivery.consumer).length;
+    const { engine, errorsAbort } = this.dialect;
+    const undo = () => rollback({ query: query as Connection['query'] });
+    // Any error does it.
+    const abort = () => query('SELECT 1 / 0').catch(() => undefined);
     const probe = new Probe(
       delivery,
       nth,
       () => connection.destroy(),
-      () => rollback({ query: query as Connection['query'] }),
+      engine,
+      errorsAbort ? abort : undo,
+      errorsAbort ? abort : () => Promise.resolve(),
     );
     this.probes.push(probe);
     this.byDelivery.set(delivery, probe);

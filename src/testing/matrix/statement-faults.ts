@@ -43,7 +43,7 @@ const onServers = (statement: Statement, { isSqlite }: Place) => statement.isHan
 
 /** The process is gone: its connection with it, and what the handler would have done next. */
 function die({ probe, statement }: FaultContext): Promise<never> {
-  const error = connectionLost(statement.sql);
+  const error = connectionLost(statement.sql, probe.engine);
   probe.closeConnection();
   if (!statement.isHandlers) return Promise.reject(error);
   probe.abandon(error);
@@ -81,29 +81,35 @@ export const STATEMENT_FAULTS: readonly StatementFault[] = [
     applies: isHandlers,
     strike: async ({ probe, statement }) => {
       probe.closeConnection();
-      return failLate(probe, statement, connectionLost(statement.sql));
+      return failLate(probe, statement, connectionLost(statement.sql, probe.engine));
     },
   },
   {
     what: 'it fails, and the handler gets the error',
     advice: `${SWALLOWED} ${OUTSIDE}`,
     applies: isHandlers,
-    strike: ({ probe, statement }) => failLate(probe, statement, statementFailed(statement.sql)),
+    strike: async ({ probe, statement }) => {
+      await probe.afterError();
+      return failLate(probe, statement, statementFailed(statement.sql, probe.engine));
+    },
   },
   {
     what: 'a deadlock (1213) rolls its transaction back',
     advice: OUTSIDE,
     applies: onServers,
     strike: async ({ probe, statement }) => {
-      await probe.rollback();
-      return failLate(probe, statement, deadlock(statement.sql));
+      await probe.afterDeadlock();
+      return failLate(probe, statement, deadlock(statement.sql, probe.engine));
     },
   },
   {
     what: 'it waits too long for a lock (1205)',
     advice: OUTSIDE,
     applies: onServers,
-    strike: ({ probe, statement }) => failLate(probe, statement, lockWaitTimeout(statement.sql)),
+    strike: async ({ probe, statement }) => {
+      await probe.afterError();
+      return failLate(probe, statement, lockWaitTimeout(statement.sql, probe.engine));
+    },
   },
   {
     what: 'the lease is lost before it, and the delivery handed out again',

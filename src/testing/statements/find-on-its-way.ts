@@ -32,13 +32,14 @@ export async function findInBroker({ dialect, tables }: Database, on: Connection
      JOIN ${tables.topic} t ON t.id = s.topic_id
      LEFT JOIN ${tables.message} m ON m.seq = d.seq
      WHERE NOT EXISTS (SELECT 1 FROM ${tables.paused} p WHERE p.subscription_id = s.id) AND ${condition}`;
+  const isLeased = 'CASE WHEN d.token IS NULL THEN 0 ELSE 1 END';
   const soon = `${now} + ${HANDED_BACK_US}`;
   const sets = [
     of(tables.waiting, '0', `d.due_at <= ${now}`),
-    of(tables.delivery, 'd.token IS NOT NULL', '1 = 1'),
+    of(tables.delivery, isLeased, '1 = 1'),
     of(
       tables.delivery_keyed,
-      'd.token IS NOT NULL',
+      isLeased,
       `NOT EXISTS (SELECT 1 FROM ${tables.delivery_keyed} f
          WHERE f.subscription_id = d.subscription_id AND f.ordering_key = d.ordering_key AND f.seq <= d.seq
            AND f.token IS NULL AND f.available_at > ${soon})`,

@@ -1,4 +1,4 @@
-import { BODY, type Connection, type Database, insertWaiting, read, write } from '../../storage/index.js';
+import { type Connection, type Database, insertWaiting, read, write } from '../../storage/index.js';
 import type { ClaimedDelivery } from '../../transport/port.js';
 
 /** Whether the delivery is still the broker's to care for. */
@@ -33,23 +33,26 @@ export async function putCopy(
   on: Connection,
   { innerMsgId, claimed }: { innerMsgId: Buffer; claimed: ClaimedDelivery },
 ): Promise<void> {
-  const seq = await insertMessage(database, on, { ...claimed, seq: null, innerMsgId });
+  const seq = await insertMessage(database, on, { ...claimed, seq: undefined, innerMsgId });
   await insertDelivery(database, on, claimed, seq);
 }
 
 async function insertMessage(
-  { tables }: Database,
+  { dialect, tables }: Database,
   on: Connection,
-  message: Omit<ClaimedDelivery, 'seq'> & { seq: number | null },
+  message: Omit<ClaimedDelivery, 'seq'> & { seq: number | undefined },
 ): Promise<number> {
   const { seq, innerMsgId, bizId, body, headers, orderingKey = null, landedAt, subscriptionId } = message;
-  const { insertId } = await write(
-    on,
-    `INSERT INTO ${tables.message} (seq, inner_msg_id, topic_id, biz_id, ${BODY}, headers, ordering_key, landed_at)
-     SELECT ?, ?, topic_id, ?, ?, ?, ?, ? FROM ${tables.subscription} WHERE id = ?`,
-    [seq, innerMsgId, bizId, body, headers, orderingKey, landedAt.getTime() * 1000, subscriptionId],
-  );
-  return insertId;
+  const [column, value, given] = seq === undefined ? ['', '', []] : ['seq, ', '?, ', [seq]];
+  const insert = `INSERT INTO ${tables.message} (${column}inner_msg_id, topic_id, biz_id, ${dialect.body}, headers, ordering_key, landed_at)
+     SELECT ${value}?, topic_id, ?, ?, ?, ?, ? FROM ${tables.subscription} WHERE id = ?`;
+  const values = [
+    ...given,
+    ...[innerMsgId, bizId, body, headers, orderingKey, landedAt.getTime() * 1000, subscriptionId],
+  ];
+  if (dialect.engine !== 'postgres') return (await write(on, insert, values)).insertId;
+  const [inserted] = await read<{ seq: number | string }>(on, `${insert} RETURNING seq`, values);
+  return Number(inserted?.seq);
 }
 
 /** Not at once where it came from: a worker looks there for what is newer than what it has had. */

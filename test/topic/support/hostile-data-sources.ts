@@ -3,6 +3,7 @@ import type { Engine } from '../../support/engines.js';
 
 /** Settings of an app's DataSource that change how its driver, or the session, reads and writes. */
 export function hostileDataSources(engine: Engine): [string, object][] {
+  if (engine === 'postgres') return POSTGRES;
   return engine === 'sqlite' ? SQLITE : MYSQL;
 }
 
@@ -53,6 +54,20 @@ const MYSQL: [string, object][] = [
     'affected rows that count changes only, and multiple statements',
     { multipleStatements: true, extra: { flags: ['-FOUND_ROWS'] } },
   ],
+  ['a pool of one connection', { poolSize: 1 }],
+];
+
+const POSTGRES: [string, object][] = [
+  [
+    'SERIALIZABLE, clocks that disagree and bytes written in another way',
+    {
+      extra: {
+        options:
+          '-c default_transaction_isolation=serializable -c timezone=Asia/Tokyo -c bytea_output=escape',
+      },
+    },
+  ],
+  ['statements sent ahead of answers', { extra: { pipeline: true } }],
   ['a pool of one connection', { poolSize: 1 }],
 ];
 
