@@ -69,9 +69,10 @@ const UNNEEDED = [
 ];
 
 async function waitingIn(fleet: Fleet, { rawBusiness, rawBroker }: Pair): Promise<string[]> {
+  // The outbox first: what leaves it meanwhile is seen behind it.
   const inOutbox = await rowsIn(rawBusiness, OUTBOX);
-  if (inOutbox.length > 0) return inOutbox;
-  return rowsIn(rawBroker, [...DELIVERIES, ...(fleet.of('operator').length > 0 ? OF_OPERATOR : [])]);
+  const ofOperator = fleet.of('operator').length > 0 ? OF_OPERATOR : [];
+  return [...inOutbox, ...(await rowsIn(rawBroker, [...DELIVERIES, ...ofOperator]))];
 }
 
 function unneededIn({ rawBroker }: Pair): Promise<string[]> {
