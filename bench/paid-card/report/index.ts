@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 import type { Results } from '../results.js';
 import { plotsOf } from './plots.js';
-import { whyNotQuiet } from './quiet.js';
+import { undisturbed, whyNotQuiet } from './quiet.js';
 import { tablesOf } from './tables.js';
 
 const RESULTS = 'results.json';
@@ -21,7 +21,7 @@ export async function render(folder: string): Promise<void> {
     file,
     await format(tablesOf(results), { ...(await resolveConfig(file)), parser: 'markdown' }),
   );
-  for (const [name, svg] of plotsOf(results)) writeFileSync(join(folder, name), svg);
+  for (const [name, svg] of plotsOf(undisturbed(results))) writeFileSync(join(folder, name), svg);
   for (const reason of whyNotQuiet(results)) console.error(`NOT A RESULT: ${reason}`);
   console.error(`written to ${folder}`);
 }

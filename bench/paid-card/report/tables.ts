@@ -20,14 +20,14 @@ import {
   ratioOf,
   statementsIn,
 } from './metrics.js';
-import { whyNotQuiet } from './quiet.js';
+import { leftOutOf, undisturbed, whyNotQuiet } from './quiet.js';
 
 const SIDES = ['clients', 'servers'] as const;
 const PHASES = ['publish', 'consume', 'endToEnd'] as const;
 
 /** All of a run, in Markdown. */
 export function tablesOf(results: Results): string {
-  const { contestants, size } = results;
+  const { contestants, size } = undisturbed(results);
   const metrics = (...of: Metric[]) => metricTable(contestants, of);
   const sections: [string, string][] = [
     ['The run', runOf(results)],
@@ -55,6 +55,7 @@ export function tablesOf(results: Results): string {
 function runOf(results: Results): string {
   const { machine, servers, packages, size, began, tookMinutes } = results;
   const disturbances = whyNotQuiet(results);
+  const leftOut = leftOutOf(results);
   const lines = [
     `Began ${began}, took ${tookMinutes} minutes. ${size.rounds} rounds; ${size.messages} messages after a warm-up of ${size.warmUp}; ${size.concurrency} at once.`,
     `${machine.cores} cores of ${machine.cpu}, ${machine.memoryGib} GiB; ${machine.system}; Node ${machine.node}.`,
@@ -62,6 +63,9 @@ function runOf(results: Results): string {
     `Packages: ${Object.entries(packages)
       .map(([name, version]) => `${name} ${version}`)
       .join(', ')}.`,
+    ...(leftOut.length > 0
+      ? [`Left out, because others were at work meanwhile: ${leftOut.join(', ')}.`]
+      : []),
   ];
   const head =
     disturbances.length === 0
