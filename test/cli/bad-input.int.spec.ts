@@ -94,7 +94,7 @@ describe('the command line', () => {
   });
 
   it.each([
-    'postgres://root:S3cret@127.0.0.1/shop',
+    'oracle://root:S3cret@127.0.0.1/shop',
     'postgres://root:S3cret/with@signs@127.0.0.1/shop',
     'root:S3cret@127.0.0.1/shop',
     'mysql://root:S3cret@127.0.0.1:port/shop',

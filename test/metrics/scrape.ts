@@ -38,7 +38,8 @@ export class Scrape {
   }
 
   private samplesOf(name: string, labels: Record<string, string>) {
-    const metrics = this.series.find((family) => family.name === name)?.metrics ?? [];
+    // Without comments, each run of lines is a family of its own.
+    const metrics = this.series.filter((family) => family.name === name).flatMap((family) => family.metrics);
     return metrics.filter((metric) =>
       Object.entries(labels).every(([label, value]) => (metric.labels?.[label] ?? '') === value),
     );

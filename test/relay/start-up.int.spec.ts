@@ -73,7 +73,7 @@ describe.each(engines)('the start of an app with its broker in another database,
   });
 
   it('is refused where the broker is in a database of another make', async () => {
-    const options = { broker: { dataSource: { type: 'postgres' as const } } };
+    const options = { broker: { dataSource: { type: 'mssql' as const } } };
     await expect(startApp(databases.business, { options })).rejects.toMatchObject({
       code: 'UNSUPPORTED_DATABASE',
     });
