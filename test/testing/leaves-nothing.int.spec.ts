@@ -24,8 +24,9 @@ function handsOn(runtime: TestedRuntime) {
       .filter(({ key, value }) => typeof key === 'symbol' || typeof value === 'function')
       .map(({ key, value }) => [name, key, value]),
   );
-  const { observers } = (events as unknown as { subject: { observers: unknown[] } }).subject;
-  return { methods, listeners: [...observers], subscribers: [...dataSource.subscribers] };
+  const { subjects } = events as unknown as { subjects: Map<string, { observers: unknown[] }> };
+  const listeners = [...subjects.values()].flatMap(({ observers }) => [...observers]);
+  return { methods, listeners, subscribers: [...dataSource.subscribers] };
 }
 
 describe.each(SHAPES)('the testing kit on sqlite, %s:', (shape) => {
