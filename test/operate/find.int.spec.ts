@@ -158,6 +158,7 @@ describe.each(EVERYWHERE)('on %s with %s, find() tells of a message', (engine, s
   it('that no group has taken', async () => {
     await world.app.outbox.publish(PaymentRefunded, payment('P-1'), { standalone: true });
     await world.app.events('parked', 1);
+    if (shape === 'a broker apart') await world.app.events('relayed', 1);
     const { stages } = await storyOf('P-1', PaymentRefunded.name);
     expect(stages).toEqual([
       { stage: 'landed', at: expect.any(Date) },
@@ -168,6 +169,7 @@ describe.each(EVERYWHERE)('on %s with %s, find() tells of a message', (engine, s
   it('that no group ever took', async () => {
     await world.app.outbox.publish(PaymentRefunded, payment('P-1'), { standalone: true });
     await world.app.events('parked', 1);
+    if (shape === 'a broker apart') await world.app.events('relayed', 1);
     await world.letDaysPass(8);
     await world.app.broker.sweep();
     const { stages } = await storyOf('P-1', PaymentRefunded.name);
@@ -264,23 +266,26 @@ describe.each(EVERYWHERE)('on %s with %s, find() tells of a message', (engine, s
     });
   });
 
-  it('that is one of many, though it has no index', async () => {
-    await world.app.broker.groups.pause({ group: 'cards' });
-    await publish('P-1');
-    await world.app.outbox.publishAll(
-      PaymentSucceeded,
-      Array.from({ length: 45_000 }, (_, i) => payment(`Q-${i}`)),
-      { standalone: true },
-    );
-    await until('all have landed', async () => (await find('Q-44999')).messages[0]?.seq !== undefined);
-    expect(stagesOf(await storyOf('P-1'))).toEqual(['landed', 'ready']);
-    const operations = world.app.nest.get(IdempotentMqOperations);
-    const inNoTime = await operations.find(PaymentSucceeded.name, 'P-1', { withinMs: 0 });
-    expect(inNoTime.messages).toEqual([]);
-    expect(inNoTime.notes).toEqual([
-      'There was no time to look through all of the messages: the oldest rows were not looked at.',
-    ]);
-  });
+  // The broker's tables are read alike wherever they are, and a relay would take its time for so many.
+  if (shape !== 'a broker apart') {
+    it('that is one of many, though it has no index', async () => {
+      await world.app.broker.groups.pause({ group: 'cards' });
+      await publish('P-1');
+      await world.app.outbox.publishAll(
+        PaymentSucceeded,
+        Array.from({ length: 45_000 }, (_, i) => payment(`Q-${i}`)),
+        { standalone: true },
+      );
+      await until('all have landed', async () => (await find('Q-44999')).messages[0]?.seq !== undefined);
+      expect(stagesOf(await storyOf('P-1'))).toEqual(['landed', 'ready']);
+      const operations = world.app.nest.get(IdempotentMqOperations);
+      const inNoTime = await operations.find(PaymentSucceeded.name, 'P-1', { withinMs: 0 });
+      expect(inNoTime.messages).toEqual([]);
+      expect(inNoTime.notes).toEqual([
+        'There was no time to look through all of the messages: the oldest rows were not looked at.',
+      ]);
+    });
+  }
 
   it.each([
     ['a topic that is none', ['', 'P-1'], /find\(topic\) must be/],
