@@ -1,3 +1,4 @@
+import { dialectOf } from '../../src/storage/dialect.js';
 import { ScopeDoomedError } from '../../src/index.js';
 import { LateStatements } from '../../src/testing/matrix/late-statements.js';
 import { ProbedScopes } from '../../src/testing/matrix/probed-scopes.js';
@@ -9,6 +10,7 @@ const books = { consumer: 'Books.add', group: 'books', topic: 'money', bizId: 'P
 function fakeRuntime() {
   const heard: string[] = [];
   const connections = {
+    database: { dialect: dialectOf('better-sqlite3') },
     scopeRunner: async (_request: unknown) => ({
       runner: { query: async () => [] },
       release: async () => undefined,
