@@ -63,6 +63,9 @@ const LEFT_OUT: Record<string, Partial<Record<keyof typeof REASONS, readonly str
   'shared-transactions': {
     together: [
       'are handled one after the other, each once',
+      'are run alone where one fails, which costs that one an attempt and the others nothing',
+      'are run alone where one fails again: it is tried later, and has a transaction of its own',
+      'take no statement of one that has returned while the next one is handled',
       'leave repeats to themselves: of what took effect before, and of one another',
     ],
   },
