@@ -4,7 +4,7 @@ import type { Raw } from './raw.js';
 
 /** Longest time for those that are open to end, in milliseconds: a server drops a dead client's after some seconds. */
 const PATIENCE_MS = 60_000;
-/** MariaDB looks at its transactions ten times a second at most. */
+/** Servers look at their transactions ten times a second at most, and say in between what they saw: also before the first look. */
 const LOOK_MS = 150;
 
 /**
@@ -24,6 +24,7 @@ export async function transactionsOver({
   const raws = [...new Set([rawBusiness, rawBroker])];
   const open = async () => new Set((await Promise.all(raws.map((raw) => openIn(raw, names)))).flat());
   const began = performance.now();
+  await pause(LOOK_MS);
   let left = [...(await open())];
   while (left.length > 0 && performance.now() - began < PATIENCE_MS) {
     await pause(LOOK_MS);
