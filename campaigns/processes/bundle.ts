@@ -2,6 +2,7 @@ import { basename, dirname, join } from 'node:path';
 import { copyFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { type Plugin, build } from 'esbuild';
+import { bundledPackages } from '../../test/support/bundle.js';
 import { JUDGED_FROM_MS } from './retention.js';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -24,7 +25,7 @@ export async function bundleProcess(
     bundle: true,
     platform: 'node',
     format: 'cjs',
-    plugins: [packages, ...(judgesEarly ? [judgeEarly] : [])],
+    plugins: [bundledPackages, ...(judgesEarly ? [judgeEarly] : [])],
     keepNames: true,
     minifyWhitespace: true,
     // Nest's TypeORM module asks for what older ones of TypeORM had: from there it finds no TypeORM to load once more.
@@ -35,20 +36,6 @@ export async function bundleProcess(
   copyFileSync(join(import.meta.dirname, 'start.cjs'), start);
   return start;
 }
-
-const NATIVE = 'better-sqlite3';
-
-/** Nest and TypeORM ask for many that are not there, and do without them. */
-const packages: Plugin = {
-  name: 'packages',
-  setup: (building) => {
-    building.onResolve({ filter: /^[^./]/ }, async ({ path, pluginData, ...from }) => {
-      if (pluginData === packages) return undefined;
-      const found = await building.resolve(path, { ...from, pluginData: packages });
-      return path === NATIVE || found.errors.length > 0 ? { path, external: true } : found;
-    });
-  },
-};
 
 const HALF_AN_HOUR = 'JUDGED_FROM_MS = 30 * 60 * 1000';
 

@@ -1,12 +1,12 @@
 import { connect } from '../schema/support/tables-of.js';
-import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
+import { type TestDatabase, emptyDatabase, engines } from '../support/engines.js';
 import { runCli, urlOf } from './support/run-cli.js';
 
 describe.each(engines)('nestjs-idempotent-mq broker-replaced on %s', (engine) => {
   let database: TestDatabase;
 
   beforeEach(async () => {
-    database = await createDatabase(engine);
+    database = await emptyDatabase(engine);
   });
 
   afterEach(() => database.drop());

@@ -1,5 +1,5 @@
 import { connect, count, tableNamesOf, tablesWith } from '../schema/support/tables-of.js';
-import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
+import { type TestDatabase, emptyDatabase, engines } from '../support/engines.js';
 import { connectingTo, runCli, urlOf } from './support/run-cli.js';
 
 describe.each(engines)('nestjs-idempotent-mq migrate on %s', (engine) => {
@@ -13,7 +13,7 @@ describe.each(engines)('nestjs-idempotent-mq migrate on %s', (engine) => {
   };
 
   beforeEach(async () => {
-    database = await createDatabase(engine);
+    database = await emptyDatabase(engine);
   });
 
   afterEach(() => database.drop());

@@ -3,7 +3,7 @@ import { type Connection, databaseOf } from '../../src/storage/index.js';
 import { listDeadLetters } from '../../src/storage/statements/dead-letters.js';
 import { resolvePosition } from '../../src/broker/dead-letter-selector.js';
 import { numbered, publishOrders, subscribe } from '../support/broker.js';
-import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
+import { type Engine, type TestDatabase, createDatabase, engines } from '../support/engines.js';
 import { rowsRead } from '../support/rows-read.js';
 import { type Browser, type MountedDashboard, mountDashboard, openBrowser } from './support/mounted.js';
 
@@ -33,6 +33,7 @@ describe.each(engines)('100,000 dead letters on %s', (engine) => {
        SELECT subscription_id, seq, 'failed', 3, 0, 1700000000000000 + ${tenth} FROM mq_delivery`,
     );
     await dataSource.query('DELETE FROM mq_delivery');
+    await forgetStatistics(app, engine);
     browser = await openBrowser(app);
   }, 120_000);
 
@@ -97,6 +98,17 @@ describe.each(engines)('100,000 dead letters on %s', (engine) => {
     expect(left.every(({ deadAt }: { deadAt: string }) => deadAt === newest.deadAt)).toBe(true);
   }, 120_000);
 });
+
+/** As they are for a while when very many have died at once: the servers count anew in the background, some time later. */
+async function forgetStatistics({ dataSource }: MountedDashboard, engine: Engine): Promise<void> {
+  if (engine !== 'mariadb' && engine !== 'mysql') return;
+  const ofThese = "WHERE database_name = DATABASE() AND table_name IN ('mq_dead_letter', 'mq_message')";
+  await dataSource.query('ALTER TABLE mq_dead_letter STATS_AUTO_RECALC = 0');
+  await dataSource.query('ALTER TABLE mq_message STATS_AUTO_RECALC = 0');
+  await dataSource.query(`UPDATE mysql.innodb_table_stats SET n_rows = 1 ${ofThese}`);
+  await dataSource.query(`UPDATE mysql.innodb_index_stats SET stat_value = 1 ${ofThese}`);
+  await dataSource.query('FLUSH TABLES mq_dead_letter, mq_message');
+}
 
 /** SQLite counts no rows: it has to begin at the position, and to sort nothing. */
 async function goesByTheIndex(

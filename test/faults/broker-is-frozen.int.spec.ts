@@ -4,7 +4,7 @@ import { IdempotentConsumer, type PayloadOf } from '../../src/index.js';
 import { startApart } from '../relay/support.js';
 import { type TestApp, startApp } from '../support/app.js';
 import { PaymentSucceeded, payment } from '../support/cards.js';
-import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
+import { type TestDatabase, createDatabase, emptyDatabase, engines } from '../support/engines.js';
 import { OwnServer } from '../support/own-server.js';
 import { until } from '../support/until.js';
 
@@ -73,7 +73,7 @@ if (servers.length > 0) {
 
     beforeEach(async () => {
       elsewhere = await createDatabase('sqlite');
-      there = await createDatabase(engine, 'utf8mb4', server.url);
+      there = await emptyDatabase(engine, 'utf8mb4', server.url);
     });
 
     afterEach(async () => {
@@ -122,7 +122,7 @@ if (servers.length > 0) {
       async (shape) => {
         const connection = await createConnection(server.url);
         await connection.query('SET GLOBAL sql_select_limit = 20');
-        const other = await createDatabase(engine, 'utf8mb4', server.url);
+        const other = await emptyDatabase(engine, 'utf8mb4', server.url);
         try {
           const parts = { providers: [CardIssuing] };
           app =

@@ -3,7 +3,7 @@ import { createConnection } from 'mysql2/promise';
 import { DeliveryContext, IdempotentConsumer, type PayloadOf } from '../../src/index.js';
 import { type TestApp, startApp } from '../support/app.js';
 import { CardRow, CardTable, PaymentSucceeded, PaymentTable, payment } from '../support/cards.js';
-import { type TestDatabase, createDatabase } from '../support/engines.js';
+import { type TestDatabase, emptyDatabase } from '../support/engines.js';
 import { cardedPayments, paymentIds, untilAllIsThrough } from '../support/faults.js';
 import { describeOnServers } from '../support/hostile.js';
 import { OwnServer } from '../support/own-server.js';
@@ -51,7 +51,7 @@ describeOnServers('a database that goes away, %s', (engine) => {
   };
 
   beforeEach(async () => {
-    database = await createDatabase(engine, 'utf8mb4', server.url);
+    database = await emptyDatabase(engine, 'utf8mb4', server.url);
     logged = [];
     for (const level of ['warn', 'error'] as const) {
       jest

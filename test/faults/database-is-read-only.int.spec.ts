@@ -3,7 +3,7 @@ import { type Connection, createConnection } from 'mysql2/promise';
 import { DeliveryContext, IdempotentConsumer, type PayloadOf } from '../../src/index.js';
 import { type TestApp, startApp } from '../support/app.js';
 import { CardRow, CardTable, PaymentSucceeded, PaymentTable, payment } from '../support/cards.js';
-import { type TestDatabase, createDatabase } from '../support/engines.js';
+import { type TestDatabase, emptyDatabase } from '../support/engines.js';
 import { cardedPayments, paymentIds, untilAllIsThrough } from '../support/faults.js';
 import { describeOnServers } from '../support/hostile.js';
 import { logLines } from '../support/log-lines.js';
@@ -70,7 +70,7 @@ describeOnServers('a database that is read-only for a while, %s', (engine) => {
   afterAll(() => server?.close());
 
   beforeEach(async () => {
-    database = await createDatabase(engine, 'utf8mb4', server.url);
+    database = await emptyDatabase(engine, 'utf8mb4', server.url);
     root = await createConnection(server.url);
     app = await startApp(await asPlainUser(), {
       entities: [PaymentTable, CardTable],

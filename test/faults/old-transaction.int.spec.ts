@@ -8,7 +8,7 @@ import { type LibraryConnections, databaseOf, openConnections } from '../../src/
 import { WatchingTransactions } from '../../src/watching-transactions.js';
 import { type TestApp, startApp } from '../support/app.js';
 import { CardRow, CardTable, type Payment, PaymentSucceeded, payment } from '../support/cards.js';
-import { type TestDatabase, createDatabase } from '../support/engines.js';
+import { type TestDatabase, emptyDatabase } from '../support/engines.js';
 import { describeOnServers } from '../support/hostile.js';
 import { OwnServer } from '../support/own-server.js';
 import { until } from '../support/until.js';
@@ -57,7 +57,7 @@ describeOnServers('an old transaction on %s', (engine) => {
 
   beforeEach(async () => {
     Cards.held = new Promise((resolve) => (letGo = resolve));
-    database = await createDatabase(engine, 'utf8mb4', server.url);
+    database = await emptyDatabase(engine, 'utf8mb4', server.url);
     app = await startApp(database, {
       entities: [CardTable],
       providers: [Cards],

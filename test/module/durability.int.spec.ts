@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { createConnection } from 'mysql2/promise';
 import { startApp } from '../support/app.js';
 import { OwnServer } from '../support/own-server.js';
-import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
+import { type TestDatabase, emptyDatabase, engines } from '../support/engines.js';
 
 // Property: a database that may lose what it acknowledged is noticed when the app starts.
 
@@ -18,7 +18,7 @@ describe.each(engines)('the durability of the database, on %s', (engine) => {
   afterAll(() => server?.close());
 
   beforeEach(async () => {
-    database = await createDatabase(engine, 'utf8mb4', server?.url);
+    database = await emptyDatabase(engine, 'utf8mb4', server?.url);
   });
 
   afterEach(() => database.drop());

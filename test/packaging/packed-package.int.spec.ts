@@ -4,7 +4,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlin
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
-import { createDatabase, engines } from '../support/engines.js';
+import { emptyDatabase, engines } from '../support/engines.js';
 
 const repository = resolve(__dirname, '../..');
 const BUILT_FROM = [
@@ -68,7 +68,7 @@ describe('the packed package', () => {
     const why = missing ? ` (skipped: ${missing})` : '';
 
     itRuns.each(LOADED)(`publishes and consumes when it is %s${why}`, async (_how, file) => {
-      const database = await createDatabase(server!);
+      const database = await emptyDatabase(server!);
       try {
         const env = { ...process.env, APP_DATABASE: JSON.stringify(database.options) };
         expect(JSON.parse(run(node, [file], app, env))).toEqual([{ payment_id: 'P-1' }]);

@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { DataSource } from 'typeorm';
-import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
+import { type TestDatabase, emptyDatabase, engines } from '../support/engines.js';
 
 const repository = resolve(__dirname, '../..');
 const COPIED = ['ormconfig.ts', 'package.json', 'tsconfig.json', 'src'];
@@ -17,7 +17,7 @@ describe.each(engines)("TypeORM's own command with ormconfig.ts, on %s", (engine
     folder = mkdtempSync(join(tmpdir(), 'mq-typeorm-'));
     for (const part of COPIED) cpSync(join(repository, part), join(folder, part), { recursive: true });
     symlinkSync(join(repository, 'node_modules'), join(folder, 'node_modules'));
-    database = await createDatabase(engine);
+    database = await emptyDatabase(engine);
   });
 
   afterAll(async () => {

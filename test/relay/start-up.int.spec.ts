@@ -4,7 +4,7 @@ import { migrate } from '../../src/index.js';
 import { nameOfDatabase } from '../../src/storage/index.js';
 import { type TestApp, startApp } from '../support/app.js';
 import { PaymentSucceeded, payment } from '../support/cards.js';
-import { createDatabase, engines } from '../support/engines.js';
+import { createDatabase, emptyDatabase, engines } from '../support/engines.js';
 import { OwnServer } from '../support/own-server.js';
 import { logLines } from '../support/log-lines.js';
 import { connect } from './support-connect.js';
@@ -138,7 +138,7 @@ if (servers.length > 0) {
     it('is refused, or warned of', async () => {
       const server = await OwnServer.start(engine);
       const business = await createDatabase(engine);
-      const broker = await createDatabase(engine, 'utf8mb4', server.url);
+      const broker = await emptyDatabase(engine, 'utf8mb4', server.url);
       const connection = await createConnection(server.url);
       try {
         await connection.query('SET GLOBAL innodb_flush_log_at_trx_commit = 2');

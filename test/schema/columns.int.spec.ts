@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DeliveryContext, IdempotentConsumer, type PayloadOf, migrate } from '../../src/index.js';
 import { startApp } from '../support/app.js';
 import { PaymentSucceeded, payment } from '../support/cards.js';
-import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
+import { type TestDatabase, emptyDatabase, engines } from '../support/engines.js';
 import { connect, definitionsOf } from './support/tables-of.js';
 
 @Injectable()
@@ -99,7 +99,7 @@ describe.each(cases)('on %s, in a database whose default is %s,', (engine, chars
   let database: TestDatabase;
 
   beforeEach(async () => {
-    database = await createDatabase(engine, charset);
+    database = await emptyDatabase(engine, charset);
   });
 
   afterEach(() => database.drop());

@@ -1,6 +1,6 @@
 import type { DataSource, QueryRunner } from 'typeorm';
 import { migrate } from '../../src/index.js';
-import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
+import { type TestDatabase, emptyDatabase, engines } from '../support/engines.js';
 import { TABLES, connect, count, definitionsOf, tableNamesOf, tablesWith } from './support/tables-of.js';
 
 /**
@@ -30,7 +30,7 @@ describe.each(engines)('a migration that crashes half-way on %s', (engine) => {
   let healthy: DataSource;
 
   beforeEach(async () => {
-    database = await createDatabase(engine);
+    database = await emptyDatabase(engine);
     healthy = await connect(database);
   });
 

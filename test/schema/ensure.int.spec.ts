@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
+import { type TestDatabase, emptyDatabase, engines } from '../support/engines.js';
 import { startEnsuring } from './support/start-ensuring.js';
 import { connect, count, definitionsOf, tableNamesOf, tablesWith } from './support/tables-of.js';
 
@@ -37,7 +37,7 @@ describe.each(engines)("starts with schema: 'ensure' on %s", (engine) => {
   };
 
   beforeEach(async () => {
-    database = await createDatabase(engine);
+    database = await emptyDatabase(engine);
   });
 
   afterEach(async () => {

@@ -26,7 +26,7 @@ import {
 import { fingerprintOf } from '../../src/topic/index.js';
 import { type TestApp, startApp } from '../support/app.js';
 import { PaymentSucceeded, payment } from '../support/cards.js';
-import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
+import { type TestDatabase, emptyDatabase, engines } from '../support/engines.js';
 import { connect, definitionsOf, tableNamesOf, tablesWith } from './support/tables-of.js';
 
 const Unheard = defineTopic<{ id: string }>({ name: 'unheard', bizId: ({ id }) => id });
@@ -54,7 +54,7 @@ describe.each(engines)("the library's entities in an app's DataSource on %s", (e
   let app: TestApp;
 
   beforeEach(async () => {
-    database = await createDatabase(engine);
+    database = await emptyDatabase(engine);
   });
 
   afterEach(async () => {

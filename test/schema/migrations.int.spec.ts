@@ -1,7 +1,7 @@
 import type { DataSource } from 'typeorm';
 import { OutboxPublisher, idempotentMqMigrations, migrate } from '../../src/index.js';
 import { PaymentSucceeded, payment } from '../support/cards.js';
-import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
+import { type TestDatabase, emptyDatabase, engines } from '../support/engines.js';
 import { startOn } from './support/start-on.js';
 import { connect, count, tableNamesOf, tablesWith } from './support/tables-of.js';
 
@@ -13,7 +13,7 @@ describe.each(engines)('the library among the migrations of an app on %s', (engi
     (dataSource = await connect(database, { migrations }));
 
   beforeEach(async () => {
-    database = await createDatabase(engine);
+    database = await emptyDatabase(engine);
   });
 
   afterEach(async () => {

@@ -3,7 +3,7 @@ import { DefaultNamingStrategy } from 'typeorm';
 import { DeliveryContext, IdempotentConsumer, type PayloadOf } from '../../src/index.js';
 import { type AppParts, startApp } from '../support/app.js';
 import { CardRow, CardTable, PaymentSucceeded, PaymentTable, payment } from '../support/cards.js';
-import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
+import { type TestDatabase, emptyDatabase, engines } from '../support/engines.js';
 import { startOn } from './support/start-on.js';
 import { connect, count, tableNamesOf, tablesWith } from './support/tables-of.js';
 
@@ -56,7 +56,7 @@ describe.each(engines)("the tables' names on %s", (engine) => {
   let database: TestDatabase;
 
   beforeEach(async () => {
-    database = await createDatabase(engine);
+    database = await emptyDatabase(engine);
   });
 
   afterEach(() => database.drop());

@@ -14,7 +14,7 @@ import {
   getOutboxPublisherToken,
 } from '../../src/index.js';
 import { CardRow, CardTable, PaymentSucceeded, payment } from '../support/cards.js';
-import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
+import { type TestDatabase, emptyDatabase, engines } from '../support/engines.js';
 import { count, tableNamesOf, tablesWith } from './support/tables-of.js';
 
 @Injectable()
@@ -37,7 +37,7 @@ describe.each(engines)('two instances on one DataSource on %s', (engine) => {
   let database: TestDatabase;
 
   beforeEach(async () => {
-    database = await createDatabase(engine);
+    database = await emptyDatabase(engine);
   });
 
   afterEach(() => database.drop());

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
 import { Client } from 'pg';
 import type { DataSourceOptions } from 'typeorm';
+import { takeMigrated } from './migrated-databases.js';
 
 export type Engine = 'sqlite' | 'mariadb' | 'mysql' | 'postgres';
 
@@ -31,11 +32,19 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
+/** On MariaDB and MySQL, the library's tables are there already: another test has had them. An app makes what is missing. */
+export async function createDatabase(engine: Engine): Promise<TestDatabase> {
+  if (engine === 'sqlite' || engine === 'postgres') return emptyDatabase(engine);
+  const at = root(engine);
+  const taken = await takeMigrated(engine, at);
+  return { engine, options: optionsOf(engine, at, taken.name), drop: () => taken.drop() };
+}
+
 /**
  * @param charset the database's default on a server, which the library's tables must not depend on
  * @param server another one than that of all tests
  */
-export async function createDatabase(
+export async function emptyDatabase(
   engine: Engine,
   charset = 'utf8mb4',
   server?: string,
@@ -53,35 +62,43 @@ function sqliteDatabase(): TestDatabase {
   };
 }
 
-async function serverDatabase(
-  engine: 'mariadb' | 'mysql',
-  charset: string,
-  server = process.env[SERVERS[engine]]!,
-): Promise<TestDatabase> {
+interface Root {
+  host: string;
+  port: number;
+  user: string;
+  password: string;
+}
+
+function root(engine: 'mariadb' | 'mysql', server = process.env[SERVERS[engine]]!): Root {
   const url = new URL(server);
-  const name = `mq_test_${randomBytes(6).toString('hex')}`;
-  const root = {
+  return {
     host: url.hostname,
     port: Number(url.port || 3306),
     user: decodeURIComponent(url.username),
     password: decodeURIComponent(url.password),
   };
+}
+
+function optionsOf(type: 'mariadb' | 'mysql', { user, ...at }: Root, database: string): DataSourceOptions {
+  return { type, ...at, username: user, database };
+}
+
+async function serverDatabase(
+  engine: 'mariadb' | 'mysql',
+  charset: string,
+  server?: string,
+): Promise<TestDatabase> {
+  const name = `mq_test_${randomBytes(6).toString('hex')}`;
+  const at = root(engine, server);
   const onServer = async (statement: string) => {
-    const connection = await createConnection(root);
+    const connection = await createConnection({ ...at });
     await connection.query(statement);
     await connection.end();
   };
   await onServer(`CREATE DATABASE ${name} CHARACTER SET ${charset}`);
   return {
     engine,
-    options: {
-      type: engine,
-      host: root.host,
-      port: root.port,
-      username: root.user,
-      password: root.password,
-      database: name,
-    },
+    options: optionsOf(engine, at, name),
     drop: () => onServer(`DROP DATABASE IF EXISTS ${name}`),
   };
 }

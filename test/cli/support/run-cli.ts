@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
-import { build } from 'esbuild';
+import { bundle } from '../../support/bundle.js';
 import type { TestDatabase } from '../../support/engines.js';
 
 const ROOT = join(__dirname, '../../..');
@@ -14,25 +14,9 @@ export interface Ran {
 
 let bundled: Promise<string> | undefined;
 
-/** In one file, which starts in a fraction of the time that the sources take. Packages are found from where it is. */
-async function bundle(): Promise<string> {
-  const outfile = join(ROOT, 'node_modules/.cache/cli-under-test', `main-${process.pid}.mjs`);
-  await build({
-    entryPoints: [join(ROOT, 'src/cli/main.ts')],
-    outfile,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    packages: 'external',
-    keepNames: true,
-    tsconfig: join(ROOT, 'tsconfig.json'),
-  });
-  return outfile;
-}
-
 /** Runs the command as a process of its own, in the folder of the files that name DataSources. */
 export async function runCli(args: string[], env: Record<string, string> = {}): Promise<Ran> {
-  const main = await (bundled ??= bundle());
+  const main = await (bundled ??= bundle(join(ROOT, 'src/cli/main.ts')));
   return new Promise((resolve, reject) => {
     const options = { cwd: FIXTURES, env: { ...process.env, ...env }, timeout: 50_000 };
     execFile(process.execPath, [main, ...args], options, (error, stdout, stderr) => {
