@@ -1,4 +1,4 @@
-/** A RabbitMQ for one test alone, which says over IPC what is to be done to it: `kill`, `startAgain`, `runFull`, `runFree`. Ends with its parent. */
+/** A RabbitMQ for one test alone, which says over IPC what is to be done to it: `kill`, `startAgain`, `restart`, `runFull`, `runFree`. Ends with its parent. */
 import { startRabbitmq } from './rabbitmq.mjs';
 
 const server = await startRabbitmq();
@@ -7,6 +7,10 @@ process.on('message', (call) => {
   const calls = {
     kill: () => server.kill(),
     startAgain: () => server.startAgain(),
+    restart: async () => {
+      await server.control('stop_app');
+      await server.control('start_app');
+    },
     runFull: () => server.control('set_vm_memory_high_watermark', '0.00001'),
     runFree: () => server.control('set_vm_memory_high_watermark', '0.4'),
   };
