@@ -17,7 +17,7 @@ describe.each(engines)('the start of an app with its broker in another database,
   let app: TestApp | undefined;
 
   beforeEach(async () => {
-    databases = await twoDatabases(engine);
+    databases = await twoDatabases(engine, emptyDatabase);
   });
 
   afterEach(async () => {

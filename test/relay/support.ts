@@ -9,9 +9,9 @@ export interface TwoDatabases {
   drop(): Promise<void>;
 }
 
-export async function twoDatabases(engine: Engine): Promise<TwoDatabases> {
-  const business = await createDatabase(engine);
-  const broker = await createDatabase(engine);
+export async function twoDatabases(engine: Engine, create = createDatabase): Promise<TwoDatabases> {
+  const business = await create(engine);
+  const broker = await create(engine);
   return {
     business,
     broker,
