@@ -23,6 +23,7 @@ const rooms = {
   metrics: ['observing', 'operate', 'events', 'waiting', 'options', 'errors'],
   prometheus: ['metrics', 'observing', 'errors'],
   opentelemetry: ['metrics', 'observing', 'tracing', 'errors'],
+  schematics: [],
   terminus: ['observing', 'operate', 'waiting', 'options', 'storage', 'errors'],
 };
 

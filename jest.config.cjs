@@ -37,6 +37,7 @@ const nest11LeavesOut = [
   // How an app starts with a broker apart is Nest's part.
   'relay/(?!six-steps|start-up)',
   'schema',
+  'schematics',
   // How the service is mounted is Nest's part, what it answers is not.
   'service/(?!mounted|tokens)',
   'storage',

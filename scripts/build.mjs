@@ -1,6 +1,6 @@
 /** Builds the package twice: ESM into dist/esm, CommonJS into dist/cjs. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 
 const tsc = 'node_modules/typescript/bin/tsc';
 
@@ -14,4 +14,8 @@ for (const [project, folder, type] of [
   mkdirSync(folder, { recursive: true });
   // The nearest package.json tells Node which kind of module the .js files are.
   writeFileSync(`${folder}/package.json`, `${JSON.stringify({ type })}\n`);
+}
+// For the Nest CLI, which requires what generates code.
+for (const file of ['collection.json', 'schema.json']) {
+  copyFileSync(`src/schematics/${file}`, `dist/cjs/schematics/${file}`);
 }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { emptyDatabase, engines } from '../support/engines.js';
+import { compile, generate, passingTests } from './generated.js';
 
 const repository = resolve(__dirname, '../..');
 const BUILT_FROM = [
@@ -59,11 +60,10 @@ describe('the packed package', () => {
     expect(JSON.parse(run(process.execPath, [file], app))).toEqual([{ payment_id: 'P-1' }]);
   });
 
-  describe.each(OTHER_NODES)('on Node %s', (_, node) => {
+  describe.each(OTHER_NODES)('on Node %s', (version, node) => {
     const server = engines.find((engine) => engine !== 'sqlite');
-    const missing = !server
-      ? 'no server'
-      : !existsSync(node) && 'it is not there, npm ci --prefix test/packaging/nodes gets it';
+    const absent = !existsSync(node) && 'it is not there, npm ci --prefix test/packaging/nodes gets it';
+    const missing = server ? absent : 'no server';
     const itRuns = missing ? it.skip : it;
     const why = missing ? ` (skipped: ${missing})` : '';
 
@@ -76,7 +76,30 @@ describe('the packed package', () => {
         await database.drop();
       }
     });
+
+    const itGenerates = absent ? it.skip : it;
+    const whyNot = absent ? ` (skipped: ${absent})` : '';
+
+    itGenerates(`has \`nest g\` make a topic, and a consumer of it${whyNot}`, () => {
+      const folder = `paid-on-${version}`;
+      expect(generate(app, node, ['topic', folder])).toEqual([`src/${folder}/${folder}.topic.ts`]);
+      expect(generate(app, node, ['consumer', `${folder}/cards`, '--no-spec'])).toEqual([
+        `src/${folder}/cards/cards.consumer.ts`,
+      ]);
+    });
   });
+
+  it('has `nest g` make a topic, and a consumer of it that compiles under strict, with a test that passes', () => {
+    expect(generate(app, process.execPath, ['topic', 'payment.succeeded'])).toEqual([
+      'src/payment-succeeded/payment-succeeded.topic.ts',
+    ]);
+    expect(generate(app, process.execPath, ['consumer', 'payment-succeeded/card-issuing'])).toEqual([
+      'src/payment-succeeded/card-issuing/card-issuing.consumer.ts',
+      'src/payment-succeeded/card-issuing/card-issuing.consumer.spec.ts',
+    ]);
+    compile(app);
+    expect(passingTests(app)).toBe(1);
+  }, 180_000);
 
   it('finds a handler that the other copy of it has decorated', () => {
     expect(JSON.parse(run(process.execPath, ['both-copies.mjs'], app))).toEqual([{ payment_id: 'P-1' }]);
