@@ -6,7 +6,7 @@ import {
   findPart,
 } from '../storage/index.js';
 
-/** Read by one statement: some ten milliseconds. */
+/** Read by one statement: some tens of milliseconds (docs/measurements.md). */
 const PART_ROWS = 20_000;
 /** Of one biz-id. Nobody reads more of them. */
 export const MOST_MESSAGES = 100;

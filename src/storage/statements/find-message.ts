@@ -4,7 +4,7 @@ import type { Database } from '../tables.js';
 /**
  * Where a biz-id is. There is no index on biz-ids but in the dedup log, because every publish would pay for it: so the
  * tables are read part by part, from their latest rows back, and whoever asks says when it is enough. Nothing is locked,
- * and no part is more than a statement reads in some ten milliseconds. Times are in microseconds since 1970 UTC.
+ * and no part is more than a statement reads in some tens of milliseconds. Times are in microseconds since 1970 UTC.
  */
 
 /** Tables that are read part by part, with the number along which they are. */
