@@ -184,6 +184,20 @@ describe('the spans of a message', () => {
     expect(hasFailed(first!)).toBe(false);
   });
 
+  it('show how long a delivery has waited in its process', async () => {
+    const claimedAt = new Date(Date.now() - 60_000);
+    const [topic, group, bizId] = [PaymentSucceeded.name, 'card-issuing', 'P-1'];
+    const delivery = { topic, group, bizId, innerMsgId: '0'.repeat(32), attempt: 1, context: new Map() };
+    openTelemetryTracing()
+      .handle({ ...delivery, claimedAt })
+      .end();
+    const [deliver] = await spans.named('deliver payment.succeeded');
+    const [process] = await processed();
+    const msOf = ([seconds, nanoseconds]: [number, number]) => seconds * 1_000 + nanoseconds / 1_000_000;
+    expect(msOf(deliver!.startTime)).toBe(claimedAt.getTime());
+    expect(msOf(process!.startTime) - msOf(deliver!.startTime)).toBeGreaterThan(59_000);
+  });
+
   it('are those that what a handler begins hangs on, whatever it awaits', async () => {
     const seen: (string | undefined)[] = [];
     Cards.deed = () => {
