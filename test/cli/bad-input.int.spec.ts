@@ -33,6 +33,7 @@ describe('the command line', () => {
       /^There is no command rollback\. Known are status, find, dead-letters list/,
     ],
     ['a database without a flag', ['migrate', 'mysql://me:S3cret@host/shop'], /^migrate takes .*--database/],
+    ['one whose password has an @', ['migrate', 'mysql://me:it@S3cret@host/shop'], /^migrate takes .*…@host/],
   ])('says what is wrong with %s, and how it is used', async (_, args, message) => {
     const { code, stdout, stderr } = await runCli(args);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });

@@ -115,6 +115,7 @@ describe.each(EVERYWHERE)('on %s with %s,', (engine, shape) => {
     expect(Object.keys(await world.deadLetters())).toEqual(['P-2']);
     expect(await asked('dead-letters', 'purge', '--reason', 'rejected', '--yes')).toEqual({ purged: 1 });
     expect(await world.deadLetters()).toEqual({});
+    expect(await cli('dead-letters', 'purge', two!, '--yes')).toMatchObject({ code: 1, stderr: '' });
     await until(
       'its message is gone',
       async () => (await countRows(world.brokerDataSource, 'message')) === 0,
@@ -138,12 +139,14 @@ describe.each(EVERYWHERE)('on %s with %s,', (engine, shape) => {
     expect(await done('quarantine', 'release', one!)).toBe('1 message landed.\n');
     await world.settle();
     expect(await world.issued()).toEqual({ 'P-1': 1 });
+    expect(await cli('quarantine', 'release', one!)).toMatchObject({ code: 1, stderr: '' });
 
     const refused = await cli('quarantine', 'discard', two!);
     expect(refused).toMatchObject({ code: 2, stdout: '' });
     expect(refused.stderr).toMatch(/^ConfigurationError: This drops 1 quarantined message for good\..*--yes/);
     expect(await world.app.broker.quarantine.list()).toHaveLength(1);
     expect(await asked('quarantine', 'discard', two!, '--yes')).toEqual({ discarded: 1 });
+    expect(await cli('quarantine', 'discard', two!, '--yes')).toMatchObject({ code: 1, stderr: '' });
     expect(await done('quarantine', 'list')).toBe('The quarantine is empty.\n');
     expect(await cli('quarantine', 'show', two!)).toMatchObject({ code: 1, stdout: '' });
   });
