@@ -6,6 +6,7 @@ export type { DeadLetterFilter, DeadLetterSelector } from './dead-letter-selecto
 export type { GroupLimits } from './group-limits.js';
 export type { GroupSelector, GroupStatus, Groups, TopicStatus } from './groups.js';
 export type { RemovedSubscription, SubscribeRequest } from './subscriptions.js';
+export { quarantineNumber } from './quarantine.js';
 export type {
   QuarantineListOptions,
   QuarantineReason,

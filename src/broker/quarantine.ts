@@ -69,7 +69,7 @@ export class Quarantine {
     if (!Number.isSafeInteger(limit) || limit < 1 || limit > 1_000) {
       throw new InvalidOptionError('quarantine.list({ limit })', limit, 'a whole number from 1 to 1000');
     }
-    const before = after === undefined ? undefined : numberOf('quarantine.list({ after })', after);
+    const before = after === undefined ? undefined : quarantineNumber('quarantine.list({ after })', after);
     const { database } = this.connections;
     return (await this.connections.control((on) => listQuarantined(database, on, { before, limit }))).map(
       toMessage,
@@ -109,7 +109,7 @@ export class Quarantine {
   /** Drops it for good: for one that has landed before. @returns false when it is not there (any more) */
   async discard(id: string): Promise<boolean> {
     const { database } = this.connections;
-    const number = numberOf('quarantine.discard(id)', id);
+    const number = quarantineNumber('quarantine.discard(id)', id);
     return this.connections.controlTransaction((on) => decideQuarantined(database, on, number, 'discarded'));
   }
 
@@ -128,12 +128,13 @@ export class Quarantine {
 
   private async find(call: string, id: string): Promise<QuarantinedRow | undefined> {
     const { database } = this.connections;
-    const number = numberOf(call, id);
+    const number = quarantineNumber(call, id);
     return this.connections.control((on) => findQuarantined(database, on, number));
   }
 }
 
-function numberOf(call: string, id: unknown): number {
+/** @throws InvalidOptionError where there can be no such id */
+export function quarantineNumber(call: string, id: unknown): number {
   if (typeof id !== 'string' || !/^\d{1,15}$/.test(id)) {
     throw new InvalidOptionError(call, id, "the id of a quarantined message, such as '17'");
   }

@@ -14,9 +14,10 @@ export const brokerReplacedCommand: Command = {
 
 /** For a broker that takes the place of another one: the outbox sends to it what the other one has not acknowledged. */
 async function sendToTheNext(dataSource: DataSource, tablePrefix: string | undefined): Promise<void> {
+  // A wrong prefix is found before there is a connection that would have to be closed.
+  const database = databaseOf(dataSource, tablePrefix);
   fileMustExist(dataSource);
   if (!dataSource.isInitialized) await dataSource.initialize();
-  const database = databaseOf(dataSource, tablePrefix);
   const runner = dataSource.createQueryRunner();
   try {
     await checkSchema(database, runner);

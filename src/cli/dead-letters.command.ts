@@ -100,9 +100,9 @@ export const deadLettersPurgeCommand: Command = {
   run: async (invocation) => {
     const which = selectorOf('purge', invocation.args, invocation.flags);
     return withBroker(invocation, { changes: true }, async (broker) => {
-      const many = await howMany(broker, which);
+      const { many, those } = await whatIsThere(broker, which);
       if (!(await isMeant(`This deletes ${many} for good.`, invocation.flags.yes))) return NOTHING;
-      const purged = await broker.deadLetters.purge(which);
+      const purged = await broker.deadLetters.purge(those);
       tell(invocation.flags, { purged }, `${plural(purged, 'dead letter')} deleted.`);
       return purged > 0 ? DONE : NOTHING;
     });
@@ -134,12 +134,22 @@ function selectorOf(command: string, ids: readonly string[], flags: Flags): Dead
   return isFilter ? filter : [...new Set(ids)];
 }
 
-async function howMany({ deadLetters }: BrokerService, which: DeadLetterSelector): Promise<string> {
-  if (Array.isArray(which)) return plural(new Set(which).size, 'dead letter');
-  const found = await deadLetters.list({ ...(which as DeadLetterFilter), limit: MOST_COUNTED });
-  return found.length < MOST_COUNTED
-    ? plural(found.length, 'dead letter')
-    : `${MOST_COUNTED.toLocaleString('en-US')} dead letters or more`;
+/** What dies while somebody thinks about the question is not what was counted. */
+async function whatIsThere(
+  { deadLetters }: BrokerService,
+  which: DeadLetterSelector,
+): Promise<{ many: string; those: DeadLetterSelector }> {
+  if (Array.isArray(which)) return { many: plural(new Set(which).size, 'dead letter'), those: which };
+  const filter = which as DeadLetterFilter;
+  const found = await deadLetters.list({ ...filter, limit: MOST_COUNTED });
+  const newest = found[0]?.deadAt;
+  return {
+    many:
+      found.length < MOST_COUNTED
+        ? plural(found.length, 'dead letter')
+        : `${MOST_COUNTED.toLocaleString('en-US')} dead letters or more`,
+    those: newest === undefined ? which : { ...filter, deadUntil: newest },
+  };
 }
 
 function lettersInWords(letters: readonly DeadLetter[], next: string | undefined): string {

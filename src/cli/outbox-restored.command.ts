@@ -14,9 +14,10 @@ export const outboxRestoredCommand: Command = {
 
 /** For after a backup of a publisher's database was restored, and before its relays run again. */
 async function keepIds(dataSource: DataSource, tablePrefix: string | undefined): Promise<void> {
+  // A wrong prefix is found before there is a connection that would have to be closed.
+  const database = databaseOf(dataSource, tablePrefix);
   fileMustExist(dataSource);
   if (!dataSource.isInitialized) await dataSource.initialize();
-  const database = databaseOf(dataSource, tablePrefix);
   const runner = dataSource.createQueryRunner();
   try {
     await checkSchema(database, runner);

@@ -1,4 +1,4 @@
-import type { QuarantinedMessage } from '../broker/index.js';
+import { type QuarantinedMessage, quarantineNumber } from '../broker/index.js';
 import type { Command, FlagKinds } from './command.js';
 import { isMeant } from './confirm.js';
 import { DONE, NOTHING, NOT_DONE, STATUS_HELP } from './exit-status.js';
@@ -63,13 +63,14 @@ export const quarantineReleaseCommand: Command = {
   args: [{ name: 'ID', many: 'one at least' }],
   flags: COMMON,
   notDone: NOT_DONE,
-  run: (invocation) =>
-    withBroker(invocation, { changes: true }, async ({ quarantine }) => {
-      let released = 0;
-      for (const id of new Set(invocation.args)) if (await quarantine.release(id)) released++;
+  run: async (invocation) => {
+    const ids = idsOf('release', invocation.args);
+    return withBroker(invocation, { changes: true }, async ({ quarantine }) => {
+      const released = await each(ids, (id) => quarantine.release(id), 'landed');
       tell(invocation.flags, { released }, `${plural(released, 'message')} landed.`);
       return released > 0 ? DONE : NOTHING;
-    }),
+    });
+  },
 };
 
 export const quarantineDiscardCommand: Command = {
@@ -80,17 +81,38 @@ export const quarantineDiscardCommand: Command = {
   args: [{ name: 'ID', many: 'one at least' }],
   flags: { ...COMMON, yes: 'switch' },
   notDone: NOT_DONE,
-  run: (invocation) =>
-    withBroker(invocation, { changes: true }, async ({ quarantine }) => {
-      const ids = new Set(invocation.args);
-      const question = `This drops ${plural(ids.size, 'quarantined message')} for good.`;
+  run: async (invocation) => {
+    const ids = idsOf('discard', invocation.args);
+    return withBroker(invocation, { changes: true }, async ({ quarantine }) => {
+      const question = `This drops ${plural(ids.length, 'quarantined message')} for good.`;
       if (!(await isMeant(question, invocation.flags.yes))) return NOTHING;
-      let discarded = 0;
-      for (const id of ids) if (await quarantine.discard(id)) discarded++;
+      const discarded = await each(ids, (id) => quarantine.discard(id), 'dropped');
       tell(invocation.flags, { discarded }, `${plural(discarded, 'message')} dropped.`);
       return discarded > 0 ? DONE : NOTHING;
-    }),
+    });
+  },
 };
+
+/** All of them are looked at before the first is decided: where one is none, nothing was changed. */
+function idsOf(command: string, args: readonly string[]): string[] {
+  for (const id of args) quarantineNumber(`quarantine ${command}`, id);
+  return [...new Set(args)];
+}
+
+async function each(
+  ids: readonly string[],
+  decide: (id: string) => Promise<boolean>,
+  past: string,
+): Promise<number> {
+  let count = 0;
+  try {
+    for (const id of ids) if (await decide(id)) count++;
+  } catch (error) {
+    if (count > 0) process.stderr.write(`${plural(count, 'message')} ${past} before it went wrong.\n`);
+    throw error;
+  }
+  return count;
+}
 
 function listInWords(quarantined: readonly QuarantinedMessage[], next: string | undefined): string {
   if (quarantined.length === 0) return 'The quarantine is empty.';

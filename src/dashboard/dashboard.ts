@@ -127,8 +127,13 @@ export class Dashboard {
       const action = this.actions.get(name);
       if (!action) throw new DashboardProblem(404, 'NOT_FOUND', 'There is no such action.');
       const given = await readRequest(request);
-      const outcome = await action(given);
-      this.logger.log(`${name} ${short(JSON.stringify(given))}: ${JSON.stringify(outcome)}`);
+      const what = `${name} ${short(JSON.stringify(given))}`;
+      const outcome = await action(given).catch((error: unknown) => {
+        // Of many, some may be done.
+        this.logger.warn(`${what}: ${describeError(error)}`);
+        throw error;
+      });
+      this.logger.log(`${what}: ${JSON.stringify(outcome)}`);
       return outcome;
     });
   }

@@ -9,12 +9,17 @@ export interface StatusReaderOptions {
 
 export type StatusAnswer = { status: Status; error?: undefined } | { status?: undefined; error: unknown };
 
+/** Scrapes are a minute apart at most. */
+const LATE_FOR_MS = 60_000;
+
 /**
  * Reads the status for whoever asks often. However many ask, and however slow the database is, no more than one question
  * is under way, and there is none for as long as the last answer is young enough.
  */
 export class StatusReader {
   private last: { answer: StatusAnswer; at: number } | undefined;
+  /** What came when nobody waited for it any more, and nobody was given yet. */
+  private late: { answer: StatusAnswer; at: number } | undefined;
   private asking: Promise<StatusAnswer> | undefined;
 
   constructor(
@@ -23,15 +28,23 @@ export class StatusReader {
     private readonly now = () => performance.now(),
   ) {}
 
-  /** Never rejects, and never takes longer than `timeoutMs`. What comes later is there for the next one who asks. */
+  /**
+   * Never rejects, and never takes longer than `timeoutMs`. What comes later is there for the next one who asks, within a
+   * minute: else a database that is always slow would never be seen.
+   */
   async latest(): Promise<StatusAnswer> {
-    const { last, options } = this;
+    const { last, late, options } = this;
     if (last && this.now() - last.at < options.cacheMs) return last.answer;
     this.asking ??= this.ask();
-    return this.within(this.asking);
+    this.late = undefined;
+    if (!late || this.now() - late.at >= LATE_FOR_MS) return this.within(this.asking);
+    // For all gauges of this scrape.
+    this.last = { answer: late.answer, at: this.now() };
+    return late.answer;
   }
 
   private async ask(): Promise<StatusAnswer> {
+    const begun = this.now();
     let answer: StatusAnswer;
     try {
       answer = { status: await this.read() };
@@ -39,6 +52,7 @@ export class StatusReader {
       answer = { error };
     }
     this.last = { answer, at: this.now() };
+    this.late = this.last.at - begun > this.options.timeoutMs ? this.last : undefined;
     this.asking = undefined;
     return answer;
   }

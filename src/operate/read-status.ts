@@ -1,4 +1,4 @@
-import { describeError } from '../errors/index.js';
+import { describeError, isLibraryError } from '../errors/index.js';
 import { timeOf } from '../publisher/index.js';
 import {
   type Connection,
@@ -42,7 +42,8 @@ export async function readStatus(deps: OperationsDeps): Promise<Status> {
     const nothing = { at: new Date(), groups: [], topics: [], unrouted: undefined, quarantine: undefined };
     return {
       ...common,
-      broker: { kind, name: brokerName, reachable: false },
+      // Who refuses has answered: an app's token need not be one that may look.
+      broker: { kind, name: brokerName, reachable: isLibraryError(error, 'BROKER_REFUSED') },
       ...nothing,
       notes: [describeError(error)],
     };

@@ -58,8 +58,10 @@ function registerGauges(registry: AnyRegistry, sources: ReadonlySet<MetricsSourc
     new Gauge({
       ...config,
       async collect() {
-        const samples: Sample[] = [];
-        for (const source of sources) samples.push(...source.samplesOf(definition, await source.see()));
+        const seen = await Promise.all(
+          [...sources].map(async (source) => source.samplesOf(definition, await source.see())),
+        );
+        const samples: Sample[] = seen.flatMap((those) => [...those]);
         // At once: two scrapes may be under way.
         this.reset();
         for (const { labels, value } of samples) this.set(labels, value);

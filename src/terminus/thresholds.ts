@@ -38,6 +38,11 @@ const KNOWN = [...Object.keys(DEFAULTS), 'instance', 'cacheMs', 'timeoutMs'];
 
 /** @throws InvalidOptionError naming the option and what came */
 export function resolveThresholds(given: HealthThresholds, otherwise: Thresholds = DEFAULTS): Thresholds {
+  refuseUnknown(given, Object.keys(DEFAULTS));
+  return thresholdsOf(given, otherwise);
+}
+
+function thresholdsOf(given: HealthThresholds, otherwise: Thresholds): Thresholds {
   const ms = (name: 'outboxMs' | 'waitingMs' | 'loopMs') =>
     threshold(name, given[name], otherwise[name], MAX_WAIT_MS);
   const count = (name: 'deadLetters' | 'quarantine') =>
@@ -54,24 +59,23 @@ export function resolveThresholds(given: HealthThresholds, otherwise: Thresholds
 
 /** @throws InvalidOptionError naming the option and what came */
 export function resolveHealthOptions(given: HealthOptions) {
-  const unknown = Object.keys(given).find((key) => !KNOWN.includes(key));
-  if (unknown !== undefined) {
-    const value = (given as Record<string, unknown>)[unknown];
-    throw new InvalidOptionError(
-      unknown,
-      value,
-      `left out: it is not an option. Known are ${KNOWN.join(', ')}`,
-    );
-  }
+  refuseUnknown(given, KNOWN);
   return {
     instance: given.instance,
-    thresholds: resolveThresholds(given),
+    thresholds: thresholdsOf(given, DEFAULTS),
     cacheMs: whole('cacheMs', given.cacheMs, 5_000, MAX_TIMER_MS, 0),
     timeoutMs: whole('timeoutMs', given.timeoutMs, 2_000, MAX_TIMER_MS),
   };
 }
 
 export type ResolvedHealthOptions = ReturnType<typeof resolveHealthOptions>;
+
+function refuseUnknown(given: object, known: readonly string[]): void {
+  const unknown = Object.entries(given).find(([key]) => !known.includes(key));
+  if (!unknown) return;
+  const [name, value] = unknown as [string, unknown];
+  throw new InvalidOptionError(name, value, `left out: it is not an option. Known are ${known.join(', ')}`);
+}
 
 function threshold(name: string, value: number | null | undefined, otherwise: number, max: number): number {
   if (value === null) return Infinity;

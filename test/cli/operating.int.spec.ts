@@ -136,6 +136,18 @@ describe.each(EVERYWHERE)('on %s with %s,', (engine, shape) => {
     expect(await done('quarantine', 'show', one!)).toMatch(
       /^payment\.succeeded P-1, id \d+\n {2}quarantined/,
     );
+    for (const command of ['release', 'discard']) {
+      const half = await cli(
+        'quarantine',
+        command,
+        one!,
+        'seventeen',
+        ...(command === 'discard' ? ['--yes'] : []),
+      );
+      expect(half).toMatchObject({ code: 2, stdout: '' });
+      expect(half.stderr).toContain('"seventeen"');
+    }
+    expect(await world.app.broker.quarantine.list()).toHaveLength(2);
     expect(await done('quarantine', 'release', one!)).toBe('1 message landed.\n');
     await world.settle();
     expect(await world.issued()).toEqual({ 'P-1': 1 });
@@ -221,6 +233,9 @@ describe('with a broker that is a service,', () => {
     expect(found).toMatchObject({ code: 0, stderr: '' });
     expect(found.stdout).toMatch(/^ {2}cards: dead letter since .*\(rejected\)/m);
     expect(found.stdout).toMatch(/^Note: The broker is a service .*tells of dead letters alone/m);
+    const unseen = await runCli(['find', 'payment.succeeded', 'P-9', ...database, ...at()]);
+    expect(unseen.code).toBe(3);
+    expect(unseen.stdout).toMatch(/^payment\.succeeded P-9: not found where it could be looked\.$/m);
     const listed = await runCli(['dead-letters', 'list', ...at()]);
     expect(listed).toMatchObject({ code: 0, stderr: '' });
     expect(listed.stdout).toContain('no such user');

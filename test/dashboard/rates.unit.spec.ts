@@ -64,4 +64,23 @@ describe('the counts of the six steps', () => {
     expect(counts.group('order.placed', 'cards')).toEqual({ delivered: 2, acknowledged: 2, failed: 0 });
     expect(counts.group('order.placed', 'sms')).toEqual({ delivered: 0, acknowledged: 0, failed: 0 });
   });
+
+  it('count a retry as a failure, unless a handler has asked for it', () => {
+    const retry = {
+      type: 'retry-scheduled',
+      failures: 1,
+      attempts: 5,
+      delayMs: 10,
+      tookMs: 1,
+      handler: 'Cards.issue',
+      error: 'Error: no paper',
+      stack: '',
+      code: undefined,
+      ...whose,
+    } as const;
+    counts.note({ ...retry, requested: true });
+    counts.note({ ...retry, requested: false });
+    nowMs = 1_000;
+    expect(counts.group('order.placed', 'cards').failed).toBe(1);
+  });
 });

@@ -54,6 +54,22 @@ describe('reading the status', () => {
     expect(asked).toHaveLength(1);
   });
 
+  it.each([
+    [59_999, { status }],
+    [60_000, { error: expect.any(Error) }],
+  ])('gives what always comes late once, also %i ms later, and asks anew meanwhile', async (later, given) => {
+    await reader.latest();
+    now += 3_000;
+    asked[0]!.answer(status);
+    await new Promise(setImmediate);
+    now += later;
+    expect(await reader.latest()).toEqual(given);
+    expect(asked).toHaveLength(2);
+    now += 10_000;
+    expect(await reader.latest()).toEqual({ error: expect.any(Error) });
+    expect(asked).toHaveLength(2);
+  });
+
   it('does not ask a database that fails more often than one that answers', async () => {
     const error = new Error('away');
     const first = reader.latest();

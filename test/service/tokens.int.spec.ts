@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { Tokens } from '../../src/service/index.js';
-import type { BrokerToken, IdempotentMqBrokerOptions } from '../../src/index.js';
+import { type BrokerToken, type IdempotentMqBrokerOptions, IdempotentMqOperations } from '../../src/index.js';
+import { IdempotentMqHealthIndicator, IdempotentMqHealthModule } from '../../src/terminus/index.js';
 import { startApp } from '../support/app.js';
 import { type TestDatabase, createDatabase } from '../support/engines.js';
 import { type TestService, startService } from '../support/service.js';
@@ -125,6 +126,33 @@ describe('a broker service with tokens', () => {
     } finally {
       await app.close();
       await own.drop();
+    }
+  });
+});
+
+describe('an app whose token does not let it look at the broker', () => {
+  it('says that the broker is there, and that it was not let in', async () => {
+    const [brokers, own] = [await createDatabase('sqlite'), await createDatabase('sqlite')];
+    const service = await startService(brokers, { tokens: [{ name: 'shop', token: SHOP, publish: ['payment.succeeded'] }] });
+    const app = await startApp(own, {
+      imports: [IdempotentMqHealthModule.forRoot({})],
+      options: { broker: { url: service.url, token: SHOP } },
+    });
+    try {
+      const { broker, notes, groups } = await app.nest.get(IdempotentMqOperations).status();
+      expect(broker.reachable).toBe(true);
+      expect(groups).toEqual([]);
+      expect(notes.join()).toContain('administer');
+      expect(await app.nest.get(IdempotentMqHealthIndicator).isHealthy('mq')).toMatchObject({
+        mq: { status: 'up' },
+      });
+      await service.close();
+      expect((await app.nest.get(IdempotentMqOperations).status()).broker.reachable).toBe(false);
+    } finally {
+      await app.close();
+      await service.close();
+      await own.drop();
+      await brokers.drop();
     }
   });
 });

@@ -156,4 +156,12 @@ describe('the options of health', () => {
   ])('%j are refused', (options, said) => {
     expect(() => resolveHealthOptions(options as object)).toThrow(said);
   });
+
+  it.each([
+    [{ waitingMS: 1 }, 'Known are outboxMs'],
+    [{ cacheMs: 1 }, 'Known are outboxMs'],
+    [{ loopMs: -1 }, 'loopMs'],
+  ])('%j is refused as those of one look', (thresholds, said) => {
+    expect(() => resolveThresholds(thresholds as object)).toThrow(said);
+  });
 });

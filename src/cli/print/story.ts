@@ -2,17 +2,25 @@ import type { Findings, MessageStory, Stage } from '../../operate/index.js';
 import { duration, key, oneLine, plural, time } from './words.js';
 
 /** For people. */
-export function storyInWords({ topic, bizId, messages, rememberedMs, notes }: Findings): string {
+export function storyInWords(findings: Findings): string {
+  const { topic, bizId, messages, rememberedMs, notes } = findings;
   const name = `${topic} ${key(bizId)}`;
   const told =
     messages.length > 0
       ? [`${name}: ${plural(messages.length, 'message')}`, ...messages.map(messageInWords)]
-      : [
-          `${name}: unknown, or forgotten${rememberedMs === undefined ? '' : ` (older than ${duration(rememberedMs)})`}.`,
-        ];
+      : !isComplete(findings)
+        ? [`${name}: not found where it could be looked.`]
+        : [
+            `${name}: unknown, or forgotten${rememberedMs === undefined ? '' : ` (older than ${duration(rememberedMs)})`}.`,
+          ];
   return [told.join('\n\n'), notes.map((note) => `Note: ${oneLine(note)}`).join('\n')]
     .filter((block) => block !== '')
     .join('\n\n');
+}
+
+/** A note says what was not looked at. */
+export function isComplete({ notes }: Findings): boolean {
+  return notes.length === 0;
 }
 
 function messageInWords({ innerMsgId, seq, orderingKey, expiresAt, stages }: MessageStory): string {

@@ -21,7 +21,12 @@ export function refusalOf(error: unknown): { status: number; refusal: Refusal; i
   if (BAD_REQUESTS.some((code) => isLibraryError(error, code))) return refuse(400, 'BAD_REQUEST', message);
   if (isLibraryError(error, 'CAPABILITY_MISSING')) return refuse(501, 'CAPABILITY_MISSING', message);
   // A driver's message may name hosts and users: it is for the log.
-  return refuse(503, 'FAILED', 'The broker did not do it. The log of this process says why.', true);
+  return refuse(
+    503,
+    'FAILED',
+    'It failed. Of an action, a part may have been done. The log of this process says why.',
+    true,
+  );
 }
 
 function refuse(status: number, code: string, message: string, isFault = false) {

@@ -30,6 +30,9 @@ export class StepCounts {
         this.rates.add('duplicate-absorbed');
         return this.ofGroup('acknowledged', event);
       case 'retry-scheduled':
+        // Asked for, and no failure.
+        if (event.requested) return;
+        return this.rates.add(nameOf('failed', event));
       case 'dead-lettered':
         return this.rates.add(nameOf('failed', event));
       default:

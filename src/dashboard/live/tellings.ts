@@ -50,7 +50,7 @@ const TELLINGS: { readonly [T in Type]?: Telling<T> } = {
   'contract-changed': ['warn', ({ was, now }) => `The topic’s bizId was ${was} and is ${now}.`],
   'scenario-changed': ['warn', ({ was, now }) => `The group’s scenario was ${was} and is ${now}.`],
   'dedup-database-changed': ['bad', () => 'The group deduplicates in another database than before.'],
-  forgotten: ['plain', ({ what, count }) => `${count} ${what.replace('-', ' ')} forgotten.`],
+  forgotten: ['plain', ({ what, count }) => `${count} ${what.replaceAll('-', ' ')} forgotten.`],
 };
 
 /** @returns undefined for what is not told. The error stands apart: it may quote what nobody is to see. */

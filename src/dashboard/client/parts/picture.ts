@@ -86,7 +86,11 @@ function broker({ status, steps }: Overview): Child {
 
 function consumers({ status, process }: Overview): Child {
   const { groups } = status;
-  const dead = sum(groups.map(({ deadLetters }) => deadLetters));
+  // With those that no group ever took.
+  const dead = sum([
+    ...groups.map(({ deadLetters }) => deadLetters),
+    ...(status.unrouted ? [status.unrouted] : []),
+  ]);
   const retrying = groups.flatMap((group) => (group.retrying ? [group.retrying] : []));
   const handlers = status.process?.consuming.length ?? 0;
   return box('consumer', 'Consumers', 'dedup row + effect in one transaction', [
