@@ -2,7 +2,7 @@ import type { Command } from './command.js';
 import { DONE, NOTHING, NOT_DONE, STATUS_HELP } from './exit-status.js';
 import { wholeNumber } from './flag-values.js';
 import { BROKER_HELP, withOperations } from './operating.js';
-import { isComplete, storyInWords } from './print/story.js';
+import { storyInWords } from './print/story.js';
 import { json } from './print/words.js';
 
 export const findCommand: Command = {
@@ -27,7 +27,7 @@ export const findCommand: Command = {
       const findings = await operations.find(topic!, bizId!, withinMs === undefined ? {} : { withinMs });
       process.stdout.write(`${flags.json === undefined ? storyInWords(findings) : json(findings)}\n`);
       if (findings.messages.length > 0) return DONE;
-      return isComplete(findings) ? NOTHING : NOT_DONE;
+      return findings.isComplete ? NOTHING : NOT_DONE;
     });
   },
 };

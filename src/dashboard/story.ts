@@ -97,11 +97,11 @@ const TELLINGS: { readonly [Name in Stage['stage']]: (stage: Of<Name>) => Told }
 
 /** What was found, in words, and nothing of it that is redacted. */
 export function tellStory(findings: Findings, redacting: Redacting): Story {
-  const { topic, bizId, messages, rememberedMs, notes } = findings;
+  const { topic, bizId, messages, rememberedMs, isComplete, notes } = findings;
   return {
     topic,
     bizId,
-    summary: summaryOf(messages.length, rememberedMs),
+    summary: summaryOf(messages.length, rememberedMs, isComplete),
     notes,
     messages: messages.map((message) => ({
       innerMsgId: message.innerMsgId,
@@ -112,9 +112,10 @@ export function tellStory(findings: Findings, redacting: Redacting): Story {
   };
 }
 
-function summaryOf(messages: number, rememberedMs: number | undefined): string {
+function summaryOf(messages: number, rememberedMs: number | undefined, isComplete: boolean): string {
   if (messages === 1) return 'One message of this biz-id.';
   if (messages > 1) return `${messages} messages of this biz-id, the latest first.`;
+  if (!isComplete) return 'Not found where it could be looked.';
   const days = rememberedMs && Math.floor(rememberedMs / 86_400_000);
   return days
     ? `Nothing is known of it: it never came, or it was done more than ${days} ${days === 1 ? 'day' : 'days'} ago and is forgotten.`

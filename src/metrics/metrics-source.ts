@@ -37,6 +37,11 @@ export class MetricsSource {
     return () => subscriptions.forEach((subscription) => subscription.unsubscribe());
   }
 
+  /** Whether both count the same events. */
+  isOfTheSameAs(other: MetricsSource): boolean {
+    return this.observed.events === other.observed.events;
+  }
+
   /** Never rejects. */
   async see(): Promise<Seen> {
     const { status } = await this.reader.latest();

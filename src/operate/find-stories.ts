@@ -34,20 +34,21 @@ export async function findStories(
 ): Promise<Findings> {
   const asked = check(given);
   const stories = new Stories(asked);
-  const notes = await lookInOutbox(deps.connections, asked, stories);
+  const unseen = await lookInOutbox(deps.connections, asked, stories);
+  let knowsTopic = true;
   try {
-    const { connections, operated } = deps.broker;
-    notes.push(
-      ...(connections
-        ? await lookAtBroker(connections, asked, stories)
-        : await askDeadLetters(operated, deps.broker.name, asked, stories)),
-    );
+    const { connections, operated, name } = deps.broker;
+    const looked = connections
+      ? await lookAtBroker(connections, asked, stories)
+      : await askDeadLetters(operated, name, asked, stories);
+    unseen.push(...looked.unseen);
+    ({ knowsTopic } = looked);
   } catch (error) {
     if (!isAboutTheBroker(error)) throw error;
-    notes.push(`The broker was not looked at: ${describeError(error)}`);
+    unseen.push(`The broker was not looked at: ${describeError(error)}`);
   }
   if (deps.broker.kind === 'engine') {
-    notes.push(
+    unseen.push(
       `What ${deps.broker.name} holds itself can't be searched: look there for what is not told of here.`,
     );
   }
@@ -59,7 +60,8 @@ export async function findStories(
     bizId: given.bizId,
     messages: stories.told(),
     rememberedMs: shortest(remembered),
-    notes,
+    isComplete: unseen.length === 0,
+    notes: [...unseen, ...(knowsTopic ? [] : [`The broker knows no topic ${given.topic}.`])],
   };
 }
 

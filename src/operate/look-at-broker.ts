@@ -21,19 +21,24 @@ import type { HeldMessage, Stories } from './stories.js';
 /** An ordering key's line is counted up to here. */
 const MOST_AHEAD = 1_000;
 
-/** @returns what was not looked at */
+export interface Looked {
+  /** What was not looked at, and why. */
+  unseen: string[];
+  knowsTopic: boolean;
+}
+
 export async function lookAtBroker(
   connections: LibraryConnections,
   { topic, bizId, until }: Asked,
   stories: Stories,
-): Promise<string[]> {
+): Promise<Looked> {
   const { database } = connections;
   const quarantined = await search(connections, 'quarantine', until, (on, part, limit) =>
     findQuarantinedIn(database, on, part, { topic, bizId, limit }),
   );
   for (const row of quarantined.found) stories.tellQuarantined(row);
   const topicId = await connections.control((on) => findTopic(database, on, topic));
-  if (topicId === undefined) return [...ended(quarantined), `The broker knows no topic ${topic}.`];
+  if (topicId === undefined) return { unseen: ended(quarantined), knowsTopic: false };
   const messages = await search(connections, 'message', until, (on, part, limit) =>
     findMessagesIn(database, on, part, { topicId, bizId, limit }),
   );
@@ -42,7 +47,7 @@ export async function lookAtBroker(
   }
   const broker = await connections.control((on) => findOrigin(database, on));
   stories.numberedBy(broker);
-  return [...ended(quarantined), ...ended(messages)];
+  return { unseen: [...ended(quarantined), ...ended(messages)], knowsTopic: true };
 }
 
 async function readHeld(
@@ -72,19 +77,20 @@ async function aheadOf(
   return countAhead(database, on, { subscriptionId, orderingKey, seq, limit: MOST_AHEAD });
 }
 
-/** All that a service tells an operator of one biz-id. @returns what was not looked at */
+/** All that a service tells an operator of one biz-id. */
 export async function askDeadLetters(
   operated: BrokerService,
   name: string,
   { topic, bizId }: Asked,
   stories: Stories,
-): Promise<string[]> {
+): Promise<Looked> {
   for (const letter of await operated.deadLetters.list({ topic, bizId: bizId.toString() })) {
     stories.tellDeadLetter(letter);
   }
-  return [
+  const unseen = [
     `The broker is a service (${name}), which tells of dead letters alone: what else it holds of this biz-id is found where its database can be reached.`,
   ];
+  return { unseen, knowsTopic: true };
 }
 
 function ended({ ended: why }: { ended: string | undefined }): string[] {

@@ -11,6 +11,8 @@ export interface Findings {
    * is older may have been forgotten. Undefined: nobody who deduplicates has been here.
    */
   rememberedMs: number | undefined;
+  /** Whether it was looked everywhere. If not, that nothing was found says nothing; the notes say why. */
+  isComplete: boolean;
   /** What was not looked at, and why: a broker that is away, or more rows than could be read within the time. */
   notes: string[];
 }

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry, type RegistryContentType } from 'prom-client';
+import { ConfigurationError } from '../errors/index.js';
 import {
   EVENT_METRICS,
   type EventMetric,
@@ -26,11 +27,17 @@ const sourcesOf = (shared[SOURCES] ??= new WeakMap());
  * Shows an instance's metrics in a registry.
  *
  * @returns how to end it: what was counted stays, gauges have no values any more
+ * @throws ConfigurationError where the registry shows it already: each event would be counted twice
  */
 export function register(registry: AnyRegistry, source: MetricsSource): () => void {
+  const sources = sourcesOf.get(registry) ?? new Set();
+  if ([...sources].some((other) => other.isOfTheSameAs(source))) {
+    throw new ConfigurationError(
+      'IdempotentMqPrometheusModule is imported twice for one instance and one registry, and would count each event twice. Import it once for each instance: forRoot({ instance }) names another one.',
+    );
+  }
   const instruments = new Map(EVENT_METRICS.map((metric) => [metric, instrumentOf(registry, metric)]));
   const stop = source.onEvent((metric, value, labels) => instruments.get(metric)!.record(labels, value));
-  const sources = sourcesOf.get(registry) ?? new Set();
   sourcesOf.set(registry, sources.add(source));
   registerGauges(registry, sources);
   return () => {

@@ -17,9 +17,9 @@ const mariadb = process.env.MQ_TEST_MARIADB_URL;
 const onMariadb = mariadb ? ['--database', mariadb.replace(/^mysql:/, 'mariadb:')] : undefined;
 const mysql = process.env.MQ_TEST_MYSQL_URL;
 /** So many kills with each engine, in both shapes. */
-const KILLS = ['kill', '--size', '50'];
+const KILLS = ['kill', '--size', '30'];
 /** So many COMMITs of each kind, at each of the protocol's places: all of these there are in shape 2. */
-const COMMITS = ['commit', '--size', '100', '--shape', '2'];
+const COMMITS = ['commit', '--size', '40', '--shape', '2'];
 /** So many messages that each fault happens, and that a variant's damage is not left to chance. */
 const inOrder = ['order', '--size', '250'];
 
@@ -41,12 +41,12 @@ const asItIs = [
         },
         {
           title: 'on MariaDB when all of it happens at once',
-          args: ['all', '--size', '2000', '--database', 'mariadb'],
+          args: ['all', '--size', '1200', '--database', 'mariadb'],
         },
         { title: 'on MariaDB under ordering keys', args: [...inOrder, ...onMariadb] },
         {
           title: 'on MariaDB when payments come again and again',
-          args: ['duplicates', '--size', '1000', ...onMariadb],
+          args: ['duplicates', '--size', '600', ...onMariadb],
         },
         { title: 'on MariaDB when the network fails', args: ['wire', '--size', '4', ...onMariadb] },
         {
@@ -83,7 +83,7 @@ const asItIs = [
         { title: 'on MySQL under ordering keys', args: [...inOrder, '--database', mysql] },
         {
           title: 'on MySQL when payments come again and again',
-          args: ['duplicates', '--size', '1000', '--database', mysql],
+          args: ['duplicates', '--size', '600', '--database', mysql],
         },
         {
           title: 'on MySQL when one of two instances is killed',

@@ -16,6 +16,7 @@ const found = (...messages: Findings['messages']): Findings => ({
   ...whose,
   messages,
   rememberedMs: 30 * 86_400_000,
+  isComplete: true,
   notes: [],
 });
 const tell = (findings: Findings, redact?: true) =>
@@ -67,6 +68,7 @@ describe('the story of a message', () => {
       /never came, or it was done more than 30 days ago and is forgotten/,
     );
     expect(tell({ ...found(), rememberedMs: undefined }).summary).toBe('Nothing is known of it.');
+    expect(tell({ ...found(), isComplete: false }).summary).toBe('Not found where it could be looked.');
   });
 
   it('has no error text where that is redacted', () => {

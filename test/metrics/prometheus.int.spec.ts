@@ -162,6 +162,23 @@ describe.each(engines)('a scrape by Prometheus, on %s', (engine) => {
     expect(scrape.value('idempotent_mq_acknowledged_total')).toBe(1);
   });
 
+  it('is refused at start where it would count twice', async () => {
+    await start();
+    const other = await createDatabase(engine);
+    const twice = [{}, { cacheMs: 1 }].map((more) =>
+      IdempotentMqPrometheusModule.forRoot({ registry: new Registry(), ...more }),
+    );
+    const own = new Registry();
+    const both = [{}, { cacheMs: 1 }].map((more) =>
+      IdempotentMqPrometheusModule.forRoot({ registry: own, ...more }),
+    );
+    await expect(startApp(other, { imports: both })).rejects.toThrow('imported twice');
+    // In two registries it is counted once in each.
+    const inBoth = await startApp(other, { imports: twice });
+    await inBoth.close();
+    await other.drop();
+  });
+
   it('is refused at start where there is nothing to observe, or an option is wrong', async () => {
     await start();
     expect(() => IdempotentMqPrometheusModule.forRoot({ cacheMs: -1 })).toThrow('cacheMs');

@@ -2,13 +2,12 @@ import type { Findings, MessageStory, Stage } from '../../operate/index.js';
 import { duration, key, oneLine, plural, time } from './words.js';
 
 /** For people. */
-export function storyInWords(findings: Findings): string {
-  const { topic, bizId, messages, rememberedMs, notes } = findings;
+export function storyInWords({ topic, bizId, messages, rememberedMs, isComplete, notes }: Findings): string {
   const name = `${topic} ${key(bizId)}`;
   const told =
     messages.length > 0
       ? [`${name}: ${plural(messages.length, 'message')}`, ...messages.map(messageInWords)]
-      : !isComplete(findings)
+      : !isComplete
         ? [`${name}: not found where it could be looked.`]
         : [
             `${name}: unknown, or forgotten${rememberedMs === undefined ? '' : ` (older than ${duration(rememberedMs)})`}.`,
@@ -16,11 +15,6 @@ export function storyInWords(findings: Findings): string {
   return [told.join('\n\n'), notes.map((note) => `Note: ${oneLine(note)}`).join('\n')]
     .filter((block) => block !== '')
     .join('\n\n');
-}
-
-/** A note says what was not looked at. */
-export function isComplete({ notes }: Findings): boolean {
-  return notes.length === 0;
 }
 
 function messageInWords({ innerMsgId, seq, orderingKey, expiresAt, stages }: MessageStory): string {
