@@ -55,8 +55,8 @@ describe.each(databases)('npm run demo, on $name', ({ name, args }) => {
       expect(numbers.delivered).toBeGreaterThanOrEqual(2 * numbers.landed!);
       expect(numbers['SMS sent']).toBeGreaterThanOrEqual(PAYMENTS + TWICE);
       // Sent, landed, delivered and acknowledged twice each. It may be delivered before ACK 3 is missed, and
-      // sent more than once before it lands: another accident may have befallen its first sending.
-      expect(stepsOf(output)).toMatch(/^1+2/);
+      // sent and missed more than once before it lands: another accident may have befallen its first sending.
+      expect(stepsOf(output)).toMatch(/^1[13]*2/);
       expect([...stepsOf(output)].sort().join('')).toMatch(/^11+22+3+44+55+$/);
       expect(output).toMatch(/^ +One card\.$/m);
       expect(status).toBe(0);
