@@ -101,6 +101,11 @@ export const deadLettersPurgeCommand: Command = {
     const which = selectorOf('purge', invocation.args, invocation.flags);
     return withBroker(invocation, { changes: true }, async (broker) => {
       const { many, those } = await whatIsThere(broker, which);
+      // What dies from now on nobody has counted.
+      if (!those) {
+        tell(invocation.flags, { purged: 0 }, '0 dead letters deleted.');
+        return NOTHING;
+      }
       if (!(await isMeant(`This deletes ${many} for good.`, invocation.flags.yes))) return NOTHING;
       const purged = await broker.deadLetters.purge(those);
       tell(invocation.flags, { purged }, `${plural(purged, 'dead letter')} deleted.`);
@@ -138,7 +143,7 @@ function selectorOf(command: string, ids: readonly string[], flags: Flags): Dead
 async function whatIsThere(
   { deadLetters }: BrokerService,
   which: DeadLetterSelector,
-): Promise<{ many: string; those: DeadLetterSelector }> {
+): Promise<{ many: string; those: DeadLetterSelector | undefined }> {
   if (Array.isArray(which)) return { many: plural(new Set(which).size, 'dead letter'), those: which };
   const filter = which as DeadLetterFilter;
   const found = await deadLetters.list({ ...filter, limit: MOST_COUNTED });
@@ -148,7 +153,7 @@ async function whatIsThere(
       found.length < MOST_COUNTED
         ? plural(found.length, 'dead letter')
         : `${MOST_COUNTED.toLocaleString('en-US')} dead letters or more`,
-    those: newest === undefined ? which : { ...filter, deadUntil: newest },
+    those: newest && { ...filter, deadUntil: newest },
   };
 }
 

@@ -68,7 +68,7 @@ function registerGauges(registry: AnyRegistry, sources: ReadonlySet<MetricsSourc
         const seen = await Promise.all(
           [...sources].map(async (source) => source.samplesOf(definition, await source.see())),
         );
-        const samples: Sample[] = seen.flatMap((those) => [...those]);
+        const samples: Sample[] = seen.flat();
         // At once: two scrapes may be under way.
         this.reset();
         for (const { labels, value } of samples) this.set(labels, value);
