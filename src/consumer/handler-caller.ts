@@ -17,12 +17,14 @@ interface CallRecord {
   isOver: boolean;
 }
 
+/** Of the call that the running code is in. */
+const records = new AsyncLocalStorage<CallRecord>();
+
 /**
  * Calls a handler through Nest's pipes and interceptors. Only the handler's own outcome counts: an interceptor that
  * swallows its error would otherwise have a failed message acknowledged. Exception filters never apply, for that reason.
  */
 export class HandlerCaller {
-  private readonly records = new AsyncLocalStorage<CallRecord>();
   private readonly staticCalls = new Map<DiscoveredConsumer, Call>();
 
   constructor(
@@ -42,7 +44,7 @@ export class HandlerCaller {
     const record: CallRecord = { delivery, runs: [], isOver: false };
     let enhancers: { error: unknown } | undefined;
     try {
-      await this.records.run(record, () => call(payload, delivery));
+      await records.run(record, () => call(payload, delivery));
     } catch (error) {
       enhancers = { error };
     }
@@ -96,7 +98,6 @@ export class HandlerCaller {
 
   /** The method, noting what it does. Its metadata goes along: enhancers are looked for there. */
   private recorded(instance: object, { name, method }: DiscoveredConsumer) {
-    const { records } = this;
     const recorded = async (payload: never): Promise<unknown> => {
       const record = records.getStore();
       if (!record || record.isOver) {

@@ -1,6 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { DeliveryTimeoutError } from '../errors/index.js';
 
+/** One for the process: up to Node 22, each that was ever used costs every promise of the process something, for good. */
+const current = new AsyncLocalStorage<Frame>();
+
 /**
  * Keeps nested transactions of one connection from overlapping. TypeORM names savepoints by a depth counter, so of two
  * `manager.transaction()` calls side by side one would release or roll back the other's; and a statement of the outer
@@ -8,8 +11,7 @@ import { DeliveryTimeoutError } from '../errors/index.js';
  * for the inner.
  */
 export class TransactionFrames {
-  private readonly current = new AsyncLocalStorage<Frame>();
-  private readonly root: Frame = { over: false };
+  private readonly root: Frame = { of: this, over: false };
   /** Statements that wait for a nested transaction to end. */
   private waiting = 0;
 
@@ -40,8 +42,8 @@ export class TransactionFrames {
   async nested<T>(work: () => Promise<T>): Promise<T> {
     const outer = this.frame();
     while (outer.inner) await outer.inner;
-    const frame: Frame = { over: false };
-    const result = this.current.run(frame, work);
+    const frame: Frame = { of: this, over: false, around: running(current.getStore()) };
+    const result = current.run(frame, work);
     const settled = result.then(
       () => undefined,
       () => undefined,
@@ -57,13 +59,24 @@ export class TransactionFrames {
 
   /** Code that outlives its nested transaction counts as the root's. */
   private frame(): Frame {
-    const frame = this.current.getStore();
+    let frame = current.getStore();
+    // Another connection's transaction may have begun inside of this one's.
+    while (frame && frame.of !== this) frame = frame.around;
     return frame && !frame.over ? frame : this.root;
   }
 }
 
+/** Those that are over are left out: code that goes on for ever from within them would keep them all. */
+function running(frame: Frame | undefined): Frame | undefined {
+  while (frame?.over) frame = frame.around;
+  return frame;
+}
+
 interface Frame {
+  of: TransactionFrames;
   over: boolean;
   /** The nested transaction that runs now; settles when it is through. */
   inner?: Promise<void>;
+  /** Where the code that began it ran. */
+  around?: Frame | undefined;
 }
