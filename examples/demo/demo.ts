@@ -8,6 +8,7 @@ import { isUnluckyPayment } from './stage/broken-wire.js';
 import { createDatabases } from './stage/databases.js';
 import { judge } from './stage/judgement.js';
 import { Performance } from './stage/performance.js';
+import { type Programs, compilePrograms, removePrograms } from './stage/programs.js';
 import { report } from './stage/report.js';
 import { ordersFor } from './stage/script.js';
 import type { Shape } from './stage/shape.js';
@@ -34,14 +35,16 @@ await runExample(demo);
 async function demo(inTime: InTime): Promise<number> {
   const { payments, database: url, shape, withoutDedup } = readArguments(process.argv.slice(2));
   const databases = await createDatabases(url, shape);
+  let programs: Programs | undefined;
   let network: Network | undefined;
   let performance: Performance | undefined;
   try {
+    programs = await compilePrograms();
     const backstage = await Backstage.open(databases.options);
     const orders = ordersFor({ shape, payments, withoutDedup }, databases.options, backstage.smsLog);
     const isUnlucky = (paymentId: string) => isUnluckyPayment(paymentId, orders.oneUnluckyIn);
     if (shape === 'over-the-network') network = await Network.open(payments, isUnlucky);
-    performance = new Performance(backstage, orders, network);
+    performance = new Performance(backstage, orders, programs, network);
     const without = withoutDedup ? ' (without dedup)' : '';
     console.log(
       `\n  ${n(payments)} payments, one card each${without}, on ${databases.engine}: ${SCENERY[shape]}\n`,
@@ -60,6 +63,6 @@ async function demo(inTime: InTime): Promise<number> {
   } finally {
     await performance?.end();
     network?.close();
-    await databases.remove();
+    await Promise.all([databases.remove(), programs && removePrograms(programs)]);
   }
 }

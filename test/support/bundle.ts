@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { type Plugin, build } from 'esbuild';
 
 /** Jest and campaigns are started there; of the two only Jest knows `__dirname`. */
@@ -26,18 +26,31 @@ const COMMONJS = [
 ].join('');
 
 /**
- * Makes one file of a process, and of the packages that it loads, for a test that starts it dozens of times: it is up in a
+ * Makes one file of a process, and of the packages that it loads, for whoever starts it dozens of times: it is up in a
  * third of the time.
  *
  * @returns its path
  */
 export async function bundle(entry: string): Promise<string> {
-  const name = entry.replace(/.*\/|\.ts$/g, '');
+  return (await bundleAll({ [basename(entry, '.ts')]: entry }, `${process.pid}`))[basename(entry, '.ts')]!;
+}
+
+/**
+ * As {@link bundle}, for several, which share the work.
+ *
+ * @param run names a folder of their own
+ * @returns their paths, by their names
+ */
+export async function bundleAll<Name extends string>(
+  entries: Record<Name, string>,
+  run: string,
+): Promise<Record<Name, string>> {
   // Packages that can't be bundled are found from where the file is.
-  const outfile = join(ROOT, 'node_modules/.cache/tests', `${name}-${process.pid}.mjs`);
+  const outdir = join(ROOT, 'node_modules/.cache/processes', run);
   await build({
-    entryPoints: [entry],
-    outfile,
+    entryPoints: entries,
+    outdir,
+    outExtension: { '.js': '.mjs' },
     bundle: true,
     platform: 'node',
     format: 'esm',
@@ -46,5 +59,6 @@ export async function bundle(entry: string): Promise<string> {
     keepNames: true,
     tsconfig: join(ROOT, 'tsconfig.json'),
   });
-  return outfile;
+  const names = Object.keys(entries) as Name[];
+  return Object.fromEntries(names.map((name) => [name, join(outdir, `${name}.mjs`)])) as Record<Name, string>;
 }

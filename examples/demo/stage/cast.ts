@@ -3,6 +3,7 @@ import type { Network } from '../wire/network.js';
 import { type Accidents, Chaos } from './chaos.js';
 import { Crew, type Witnessed } from './crew.js';
 import type { Orders } from './orders.js';
+import type { Programs } from './programs.js';
 
 export interface Troupe {
   crew: Crew;
@@ -24,6 +25,7 @@ export type Damages = { [Name in keyof Cast]: Damage };
 
 export interface Direction {
   orders: Orders;
+  programs: Programs;
   /** A file descriptor for what they print. */
   log: number;
   /** When it is enough. */
@@ -63,7 +65,7 @@ export function castApart(direction: Direction): Cast {
   return {
     ...castTogether(direction),
     relays: relays({ kills: 2, pauses: 1, killEveryMs: 1_000, takeOverMs: TAKE_OVER_MS }, direction),
-    broker: troupe({ name: 'broker', size: 1, main: 'broker/main.ts' }, broker, direction),
+    broker: troupe({ name: 'broker', size: 1, program: 'broker' }, broker, direction),
   };
 }
 
@@ -78,7 +80,7 @@ export function castOverTheNetwork(direction: Direction, network: Network): Cast
   const service = { ...direction, orders: { ...orders, tokens: network.tokens } };
   const deaths = orders.payments < LONG_RUN ? DEATHS.short : DEATHS.long;
   const broker = troupe(
-    { name: 'broker', size: 2, main: 'broker/service.ts' },
+    { name: 'broker', size: 2, program: 'broker-service' },
     { ...deaths, alone: true, atAnyTime: true },
     service,
   );
@@ -96,24 +98,24 @@ export function troupesOf({ paymentSystem, cardWorkers, relays, broker }: Cast):
 }
 
 function paymentSystem(accidents: Accidents, direction: Direction): Troupe {
-  const role = { name: 'payment system', size: 1, main: 'payment-system/main.ts', mayEnd: true };
+  const role = { name: 'payment system', size: 1, program: 'payment-system' as const, mayEnd: true };
   return troupe(role, accidents, direction);
 }
 
 function relays(accidents: Accidents, direction: Direction): Troupe {
-  return troupe({ name: 'relay', size: 2, main: 'payment-system/relay.ts' }, accidents, direction);
+  return troupe({ name: 'relay', size: 2, program: 'relay' }, accidents, direction);
 }
 
 function cardWorkers(accidents: Accidents, direction: Direction): Troupe {
-  return troupe({ name: 'card worker', size: 3, main: 'card-system/main.ts' }, accidents, direction);
+  return troupe({ name: 'card worker', size: 3, program: 'card-system' }, accidents, direction);
 }
 
 function troupe(
-  { name, size, main, mayEnd }: { name: string; size: number; main: string; mayEnd?: boolean },
+  { name, size, program, mayEnd }: { name: string; size: number; program: keyof Programs; mayEnd?: boolean },
   accidents: Accidents,
-  { orders, log, over$, onEvent }: Direction,
+  { orders, programs, log, over$, onEvent }: Direction,
 ): Troupe {
-  const crew = new Crew(name, new URL(`../${main}`, import.meta.url), orders, log, mayEnd);
+  const crew = new Crew(name, programs[program], orders, log, mayEnd);
   crew.events$.subscribe(onEvent);
   return { crew, size, chaos: new Chaos(crew, accidents, over$) };
 }

@@ -27,7 +27,7 @@ export class Crew {
   constructor(
     /** "card worker" */
     private readonly trade: string,
-    private readonly main: URL,
+    private readonly program: string,
     private readonly orders: Orders,
     private readonly log: number,
     /** It has something to do that comes to an end. */
@@ -69,7 +69,7 @@ export class Crew {
   }
 
   private startOne(): SystemProcess {
-    const member = new SystemProcess(`${this.trade} ${++this.started}`, this.main, this.orders, this.log);
+    const member = new SystemProcess(`${this.trade} ${++this.started}`, this.program, this.orders, this.log);
     const work = new Set<string>();
     this.members.set(member, work);
     member.events$.subscribe(({ event, at }) => {

@@ -7,6 +7,7 @@ import { isUnluckyPayment } from './broken-wire.js';
 import { type Cast, type Damages, castApart, castOverTheNetwork, castTogether, troupesOf } from './cast.js';
 import { type Verdict, cardsOf, check } from './checker.js';
 import type { Orders } from './orders.js';
+import type { Programs } from './programs.js';
 import { Progress } from './progress.js';
 import { endAllSystems } from './system-process.js';
 import { Tally } from './tally.js';
@@ -43,11 +44,13 @@ export class Performance {
   constructor(
     private readonly backstage: Backstage,
     private readonly orders: Orders,
+    programs: Programs,
     private readonly network?: Network,
   ) {
     this.timeline = new Timeline((id) => isUnluckyPayment(id, orders.oneUnluckyIn));
     const direction = {
       orders,
+      programs,
       log: backstage.systemsLog,
       over$: this.over$,
       onEvent: (said: { who: { name: string } } & Parameters<Timeline['add']>[1]) =>

@@ -35,16 +35,17 @@ export class SystemProcess {
 
   /**
    * @param name for people: "relay 2"
+   * @param program what it runs, compiled
    * @param log a file descriptor for what it prints
    */
   constructor(
     readonly name: string,
-    main: URL,
+    program: string,
     orders: Orders,
     log: number,
   ) {
-    this.child = fork(main, {
-      execArgv: ['--import', import.meta.resolve('tsx')],
+    this.child = fork(program, {
+      execArgv: [],
       env: environmentWith(orders),
       stdio: ['ignore', log, log, 'ipc'],
     });
