@@ -1,6 +1,7 @@
-import type { Logger } from '@nestjs/common';
+import { printable } from './errors/index.js';
 import type { IdempotentMqEventOf as Of, IdempotentMqEvents } from './events/index.js';
 import { type After, LinesAMinute } from './lines-a-minute.js';
+import { type LineLogger, printableLogger } from './printable-logger.js';
 
 /** What is told here. Of what else happens nothing is made for the log. */
 const TOLD = [
@@ -25,9 +26,10 @@ const TOLD = [
 /** What an operator must hear of without having subscribed to anything: one line a change, not one a failure. */
 export function logEvents(
   events: Pick<IdempotentMqEvents, 'of'>,
-  logger: Pick<Logger, 'log' | 'warn' | 'error'>,
+  unguarded: LineLogger,
   after?: After,
 ): void {
+  const logger = printableLogger(unguarded);
   const firstFailures = new LinesAMinute(
     (line) => logger.warn(line),
     (handler) => `first failures of ${handler}`,
@@ -81,13 +83,13 @@ export function logEvents(
       case 'dead-lettered':
         if (event.reason === 'expired') {
           logger.warn(
-            `Expired: ${event.bizId} for ${event.handler}; it is in the dead letters. ${event.error}`,
+            `Expired: ${printable(event.bizId)} for ${event.handler}; it is in the dead letters. ${event.error}`,
           );
         } else if (event.reason !== 'unrouted') {
           logger.error(deadLetter(event));
         } else if (isNew(unheard, event.topic)) {
           logger.error(
-            `Dead letters (unrouted) of ${event.topic}, beginning with ${event.bizId}: ${event.error}`,
+            `Dead letters (unrouted) of ${event.topic}, beginning with ${printable(event.bizId)}: ${event.error}`,
           );
         }
         return;
@@ -116,7 +118,7 @@ export function logEvents(
         const worker = `${event.group} of ${event.topic}`;
         if (isNew(failing, worker)) {
           const what = event.bizId
-            ? `${event.handler} could not be run for ${event.bizId}, which comes again`
+            ? `${event.handler} could not be run for ${printable(event.bizId)}, which comes again`
             : `The worker of ${worker} could not do its work, and keeps trying`;
           logger.warn(`${what}: ${event.error}`);
         }
@@ -143,7 +145,7 @@ function isNew(known: Set<string>, name: string): boolean {
 /** The failures that follow are told by the dead letter, or not at all: then it has succeeded. */
 function firstFailure({ handler, bizId, attempts, delayMs, stack }: Of<'retry-scheduled'>): string {
   const wait = delayMs < 100 ? `${delayMs} ms` : `${(delayMs / 1000).toFixed(delayMs < 10_000 ? 1 : 0)} s`;
-  return `${handler} failed for ${bizId}, attempt 1 of ${attempts}, again in ${wait}: ${stack}`;
+  return `${handler} failed for ${printable(bizId)}, attempt 1 of ${attempts}, again in ${wait}: ${stack}`;
 }
 
 function deadLetter({ reason, handler, bizId, topic, group, error, stack }: Of<'dead-lettered'>): string {
@@ -151,7 +153,7 @@ function deadLetter({ reason, handler, bizId, topic, group, error, stack }: Of<'
   const why = reason === 'process-lost' ? error : (stack ?? error);
   // A requeue of these meets the same answer.
   const does = ['biz-id-conflict', 'too-old-to-judge'].includes(reason) ? 'lists' : 'lists and requeues';
-  return `Dead letter (${reason}): ${bizId} for ${whose}; broker.deadLetters ${does} it: ${why}`;
+  return `Dead letter (${reason}): ${printable(bizId)} for ${whose}; broker.deadLetters ${does} it: ${why}`;
 }
 
 function conflict({
@@ -162,7 +164,7 @@ function conflict({
   tookEffectAt,
 }: Of<'biz-id-conflict'>): string {
   return (
-    `IdempotentExecutor was called for ${bizId} of the scenario ${scenario} with another fingerprint (${fingerprint}) than ` +
+    `IdempotentExecutor was called for ${printable(bizId)} of the scenario ${scenario} with another fingerprint (${fingerprint}) than ` +
     `when that took effect at ${tookEffectAt.toISOString()} (${knownFingerprint}): its caller got BIZ_ID_CONFLICT.`
   );
 }

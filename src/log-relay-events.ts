@@ -1,6 +1,7 @@
-import type { Logger } from '@nestjs/common';
+import { printable } from './errors/index.js';
 import type { IdempotentMqEventOf, IdempotentMqEvents } from './events/index.js';
 import { type After, LinesAMinute } from './lines-a-minute.js';
+import { type LineLogger, printableLogger } from './printable-logger.js';
 
 /** An ACK is lost now and then. One that is missed so often is not lost. */
 const TOLD_FROM = 5;
@@ -20,9 +21,10 @@ const TOLD = [
 /** The same as {@link logEvents} for a broker in a database of its own: one line a change, and some a minute of what may concern thousands of messages. */
 export function logRelayEvents(
   events: Pick<IdempotentMqEvents, 'of'>,
-  logger: Pick<Logger, 'log' | 'warn' | 'error'>,
+  unguarded: LineLogger,
   after?: After,
 ): void {
+  const logger = printableLogger(unguarded);
   const error = (line: string) => logger.error(line);
   const refusals = new LinesAMinute(error, (topic) => `messages of ${topic} that the broker refuses`, after);
   const missed = new LinesAMinute(error, (topic) => `messages of ${topic} without an ACK`, after);
@@ -47,7 +49,7 @@ export function logRelayEvents(
         refusals.add(
           event.topic,
           () =>
-            `The broker refuses ${event.bizId} of ${event.topic}; it stays in the outbox, and is tried again: ${event.error}`,
+            `The broker refuses ${printable(event.bizId)} of ${event.topic}; it stays in the outbox, and is tried again: ${event.error}`,
         );
         return;
       case 'ack-missed':
@@ -55,14 +57,14 @@ export function logRelayEvents(
         missed.add(
           event.topic,
           () =>
-            `No ACK for ${event.bizId} of ${event.topic}, sent ${event.sends} times so far; it is sent again: ${event.error}`,
+            `No ACK for ${printable(event.bizId)} of ${event.topic}, sent ${event.sends} times so far; it is sent again: ${event.error}`,
         );
         return;
       case 'quarantined':
         quarantined.add(
           event.topic,
           () =>
-            `Quarantined (${event.reason}): ${event.bizId} of ${event.topic}; broker.quarantine lists, releases and discards it.`,
+            `Quarantined (${event.reason}): ${printable(event.bizId)} of ${event.topic}; broker.quarantine lists, releases and discards it.`,
         );
         return;
       case 'unrelayed':

@@ -5,3 +5,8 @@ export function printable(text: string): string {
     (character) => `\\u${character.codePointAt(0)!.toString(16).padStart(4, '0')}`,
   );
 }
+
+/** As {@link printable}, for what has lines of its own: those stay, with their tabs. */
+export function printableLines(text: string): string {
+  return text.replace(/[^\n\t]+/g, printable);
+}

@@ -127,6 +127,19 @@ describe.each(engines)('the log, on %s', (engine) => {
     expect(lines.warn).toEqual([]);
   });
 
+  it('has nothing that a terminal would obey, whatever biz-ids and errors say', async () => {
+    app.nest.get(CardIssuing).failure = throwing(
+      new RejectMessageError('no\u001b]0;title\u0007 paper\u202e'),
+    );
+    await app.outbox.publish(PaymentSucceeded, payment('P-\u001b[2J\n1'), { standalone: true });
+    await app.events('dead-lettered');
+    expect(lines.error).toEqual([
+      expect.stringMatching(
+        /^Dead letter \(rejected\): P-\\u001b\[2J\\u000a1 for .*: no\\u001b\]0;title\\u0007 paper\\u202e\n +at /,
+      ),
+    ]);
+  });
+
   it('says of what has expired that it has, in one line and without a stack', async () => {
     await app.broker.groups.pause({ group: 'card-issuing' });
     const expiresAt = new Date(Date.now() + 50);
