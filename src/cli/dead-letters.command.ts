@@ -6,7 +6,7 @@ import { DONE, NOTHING, NOT_DONE, STATUS_HELP } from './exit-status.js';
 import { date, wholeNumber } from './flag-values.js';
 import { BROKER_HELP, withBroker } from './operating.js';
 import { table } from './print/table.js';
-import { json, key, oneLine, plural, time } from './print/words.js';
+import { indented, json, key, oneLine, plural, time } from './print/words.js';
 import { tell } from './tell.js';
 
 const FILTER: FlagKinds = {
@@ -190,7 +190,7 @@ function letterInWords({ errors, body, ...letter }: DeadLetter & { body: string 
     `${letter.topic} ${key(letter.bizId)}, of ${letter.group ?? 'no group'}, id ${letter.id}`,
     `  dead since ${time(letter.deadAt)} (${letter.reason}), landed ${time(letter.landedAt)}`,
     `  ${plural(letter.failures, 'failure')}, ${plural(letter.lostLeases, 'lost lease')}${letter.orderingKey === undefined ? '' : `, ordering key ${key(letter.orderingKey)}`}`,
-    ...errors.map(({ at, error }) => `  ${oneLine(at)} ${oneLine(error, 2_000)}`),
+    ...errors.map(({ at, error }) => `  ${oneLine(at)} ${indented(error)}`),
     '',
     key(body),
   ].join('\n');

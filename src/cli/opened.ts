@@ -1,4 +1,4 @@
-import type { DataSource } from 'typeorm';
+import { DataSource } from 'typeorm';
 import { StatementTimeoutError, describeError } from '../errors/index.js';
 import {
   type LibraryConnections,
@@ -31,7 +31,8 @@ export class Opened {
     const database = databaseOf(of, tablePrefix);
     if (database.dialect.engine === 'sqlite') {
       // Of a file that may be written to, the first handle makes a WAL, for good.
-      if (!changes) of.setOptions({ readonly: true });
+      if (changes) await this.lookFirst(of);
+      else of.setOptions({ readonly: true });
       makeSqliteSafe(of, { writeWaitMs });
     }
     fileMustExist(of);
@@ -49,6 +50,16 @@ export class Opened {
     const reached = namingWhatIsLost(connections, of);
     await reached.control((on) => checkSchema(database, on));
     return reached;
+  }
+
+  /** A file that is refused is left as it is. */
+  private async lookFirst(of: DataSource): Promise<void> {
+    const looking = new Opened({ ...this.options, changes: false });
+    try {
+      await looking.open(new DataSource({ ...of.options, entities: [], subscribers: [], migrations: [] }));
+    } finally {
+      await looking.close();
+    }
   }
 
   async close(): Promise<void> {

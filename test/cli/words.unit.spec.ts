@@ -1,4 +1,4 @@
-import { duration, numberOf, oneLine } from '../../src/cli/print/words.js';
+import { duration, indented, numberOf, oneLine } from '../../src/cli/print/words.js';
 
 // Property: what others wrote fills no screen, and a number says how sure it is.
 
@@ -8,6 +8,12 @@ describe('for people,', () => {
     expect(oneLine('x'.repeat(301))).toBe(`${'x'.repeat(300)}…`);
     expect(oneLine('🙂'.repeat(301))).toBe(`${'🙂'.repeat(300)}…`);
     expect(oneLine('no paper\nat Printer.print')).toBe('no paper …');
+  });
+
+  it('an error that is shown whole keeps its lines, under the first', () => {
+    expect(indented('no paper\r\nat Printer.print\u001b[2J\n')).toBe(
+      'no paper\n      at Printer.print\\u001b[2J',
+    );
   });
 
   it.each([

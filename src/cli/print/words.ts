@@ -12,6 +12,15 @@ export function oneLine(text: string, most = MOST_CHARACTERS): string {
   return printable(characters.length > most ? `${characters.slice(0, most).join('')}…` : line);
 }
 
+/** What others wrote, whole, its further lines indented. */
+export function indented(text: string): string {
+  return text
+    .trim()
+    .split(/\r\n|[\r\n]/)
+    .map(printable)
+    .join('\n      ');
+}
+
 /** A key as it is, also where it has line breaks: they are part of it. */
 export function key(text: string): string {
   return printable(text);
