@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { bundle } from '../../support/bundle.js';
 import type { TestDatabase } from '../../support/engines.js';
@@ -24,6 +24,34 @@ export async function runCli(args: string[], env: Record<string, string> = {}): 
       else resolve({ code: Number(error?.code ?? 0), stdout, stderr });
     });
   });
+}
+
+/**
+ * Runs the command with a terminal (`script` gives it one), and answers what it asks.
+ *
+ * @param answer called once, when it asks
+ * @returns all that the terminal showed, and the exit status
+ */
+export async function runCliAtTerminal(
+  args: string[],
+  answer: () => Promise<string>,
+): Promise<{ code: number | null; shown: string }> {
+  const main = await (bundled ??= bundle(join(ROOT, 'src/cli/main.ts')));
+  const command = [process.execPath, main, ...args].map((word) => `'${word}'`).join(' ');
+  const script = spawn('script', ['-qec', command, '/dev/null'], { cwd: FIXTURES });
+  let shown = '';
+  let isAnswered = false;
+  script.stdout.on('data', (text) => {
+    shown += text;
+    if (isAnswered || !shown.includes('Type yes to go on')) return;
+    isAnswered = true;
+    void answer().then(
+      (line) => script.stdin.write(`${line}\n`),
+      () => script.kill(),
+    );
+  });
+  const code = await new Promise<number | null>((resolve) => script.once('close', resolve));
+  return { code, shown };
 }
 
 /** Where the DataSources of the fixtures connect to. */
