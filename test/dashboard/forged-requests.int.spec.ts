@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import { subscribe } from '../support/broker.js';
 import { type TestDatabase, createDatabase } from '../support/engines.js';
 import {
@@ -173,5 +174,25 @@ describe('requests that no operator meant', () => {
     expect(await left()).toBe(1);
     expect(await app.broker.quarantine.list()).toHaveLength(1);
     expect((await app.broker.groups.list()).map(({ paused }) => paused)).toEqual([false]);
+  });
+
+  it('are the only ones of which the log says nothing: what an operator did is there, and what went wrong with it', async () => {
+    const lines: string[] = [];
+    for (const level of ['log', 'warn'] as const)
+      jest
+        .spyOn(Logger.prototype, level)
+        .mockImplementation((...args: unknown[]) => void lines.push(`${level} ${String(args[0])}`));
+    await discard({ 'x-idempotent-mq-token': undefined });
+    expect(lines).toEqual([]);
+    await app.dataSource.query(
+      "CREATE TRIGGER stuck BEFORE DELETE ON mq_dead_letter BEGIN SELECT RAISE(ABORT, 'stuck'); END",
+    );
+    expect((await discard()).status).toBe(503);
+    await app.dataSource.query('DROP TRIGGER stuck');
+    expect((await discard()).status).toBe(200);
+    expect(lines).toEqual([
+      expect.stringMatching(new RegExp(`^warn discard-dead-letters \\{"ids":\\["${id}"\\]\\}: .*stuck`)),
+      `log discard-dead-letters {"ids":["${id}"]}: {"count":1}`,
+    ]);
   });
 });

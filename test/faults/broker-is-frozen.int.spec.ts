@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { createConnection } from 'mysql2/promise';
-import { IdempotentConsumer, type PayloadOf } from '../../src/index.js';
+import { IdempotentConsumer, IdempotentMqOperations, type PayloadOf } from '../../src/index.js';
 import { startApart } from '../relay/support.js';
 import { type TestApp, startApp } from '../support/app.js';
 import { PaymentSucceeded, payment } from '../support/cards.js';
@@ -116,6 +116,28 @@ if (servers.length > 0) {
       },
       60_000,
     );
+
+    it("that is frozen and has the broker's database leaves the sender's numbers as they are", async () => {
+      app = await startApart(
+        { business: elsewhere, broker: there },
+        { options: { statementTimeoutMs: 500, roles: { relay: false, consume: false } } },
+      );
+      await app.outbox.publish(PaymentSucceeded, payment('P-1'), { standalone: true });
+      const operations = app.nest.get(IdempotentMqOperations);
+      expect(await operations.status()).toMatchObject({ broker: { reachable: true }, notes: [] });
+      server.freeze();
+      try {
+        const status = await operations.status();
+        expect(status).toMatchObject({
+          broker: { kind: 'own-database', reachable: false },
+          outbox: { waiting: { value: 1, precision: 'exact' } },
+          groups: [],
+          notes: [expect.stringContaining('500 ms')],
+        });
+      } finally {
+        server.thaw();
+      }
+    }, 60_000);
 
     it.each(['in one database', 'apart'])(
       'that cuts off what is selected loses nothing, %s',
