@@ -50,7 +50,7 @@ const nest11LeavesOut = [
 
 /** @type {import('jest').Config} */
 module.exports = {
-  testEnvironment: '<rootDir>/test/support/environment.cjs',
+  testEnvironment: require.resolve('./test/support/environment.cjs'),
   testMatch: ['<rootDir>/test/**/*.spec.ts'],
   testPathIgnorePatterns: ['/node_modules/', ...(isNest11 ? nest11LeavesOut : [])],
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/test/nest-11/'],

@@ -4,8 +4,8 @@ import type { KeyOrder } from './support/filled-dedup.js';
 
 export const USAGE = `npm run bench -- NAME [options]
 
-  NAME              paid-card, backlogs, old-read-view, dedup-rows, forgetting-beside-load, memory or shapes; bench/README.md says what each of them measures
-  --database URL    mariadb:// or mysql://, of a user who may create databases; left out, old-read-view, memory and shapes take SQLite. paid-card starts its servers itself
+  NAME              paid-card, backlogs, old-read-view, dedup-rows, forgetting-beside-load, memory, shapes or listeners; bench/README.md says what each of them measures
+  --database URL    mariadb:// or mysql://, of a user who may create databases; left out, old-read-view, memory, shapes and listeners take SQLite. paid-card starts its servers itself
   --rounds N        9 unless given; of paid-card, as many as its size has
 
   paid-card               --size small|quick|full  --messages N  --only PART,PART  --out FOLDER  --render FOLDER
@@ -13,7 +13,7 @@ export const USAGE = `npm run bench -- NAME [options]
   dedup-rows              --sizes N,N     --keys ordered,random     --pools MIB,MIB
   forgetting-beside-load  --rows N        --publishers N            --window MS
   memory                  --messages N
-  shapes                  --payments N`;
+  shapes, listeners       --payments N`;
 
 const NAMES = [
   'paid-card',
@@ -23,9 +23,10 @@ const NAMES = [
   'forgetting-beside-load',
   'memory',
   'shapes',
+  'listeners',
 ] as const;
 /** What these measure there is with SQLite, or they start their servers themselves. */
-const WITHOUT_SERVER: readonly string[] = ['paid-card', 'old-read-view', 'memory', 'shapes'];
+const WITHOUT_SERVER: readonly string[] = ['paid-card', 'old-read-view', 'memory', 'shapes', 'listeners'];
 const KEY_ORDERS = ['ordered', 'random'] as const;
 
 export interface Arguments {

@@ -3,6 +3,7 @@ import { type Arguments, USAGE, readArguments } from './arguments.js';
 import { backlogs } from './backlogs.js';
 import { dedupRows } from './dedup-rows.js';
 import { forgettingBesideLoad } from './forgetting-beside-load.js';
+import { listeners } from './listeners.js';
 import { memory } from './memory.js';
 import { oldReadView } from './old-read-view.js';
 import { paidCard } from './paid-card/paid-card.js';
@@ -36,6 +37,8 @@ function run({ name, url, keys: orders, ...args }: Arguments): Promise<void | bo
       return memory({ url, messages: args.messages ?? 1_000_000 });
     case 'shapes':
       return shapes({ url, ...args });
+    case 'listeners':
+      return listeners({ url, ...args });
     case 'old-read-view':
       return oldReadView({ url, ...args });
     case 'dedup-rows':

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { IdempotentMqOptions } from '../src/index.js';
 import { GuardedScope } from '../src/transaction/index.js';
-import { type BenchDatabase, createDatabase, describeServer, openSession } from './support/database.js';
+import { type BenchDatabase, createDatabase, describeDatabase } from './support/database.js';
 import { quantile, spread, table } from './support/figures.js';
 import { serve } from './support/served.js';
 import { type Shop, createBusiness, openShop, pay, payMany } from './support/shop.js';
@@ -55,7 +55,7 @@ export async function shapes({ url, rounds, payments }: ShapesOptions): Promise<
     'messages a second',
     'ratio to one database',
   ];
-  console.log(`${await describe(url)}; ${rounds} rounds of ${payments} payments, alternating\n`);
+  console.log(`${await describeDatabase(url)}; ${rounds} rounds of ${payments} payments, alternating\n`);
   console.log(table([head, ...rows]));
 }
 
@@ -161,16 +161,4 @@ async function checkCards({ dataSource }: Shop, expected: number): Promise<void>
   );
   if (Number(row!.cards) === expected && Number(row!.different) === expected) return;
   throw new Error(`There are ${row!.cards} cards of ${row!.different} payments, and there were ${expected}.`);
-}
-
-async function describe(url: string | undefined): Promise<string> {
-  if (url === undefined) return 'SQLite';
-  const database = await createDatabase(url);
-  const session = await openSession(database);
-  try {
-    return await describeServer(session);
-  } finally {
-    await session.end();
-    await database.drop();
-  }
 }

@@ -69,3 +69,16 @@ function sqliteFile(): BenchDatabase {
     drop: async () => rmSync(folder, { recursive: true, force: true }),
   };
 }
+
+/** What was measured on: a server of which nobody but `url` knows, or SQLite. */
+export async function describeDatabase(url: string | undefined): Promise<string> {
+  if (url === undefined) return 'SQLite';
+  const database = await createDatabase(url);
+  const session = await openSession(database);
+  try {
+    return await describeServer(session);
+  } finally {
+    await session.end();
+    await database.drop();
+  }
+}
