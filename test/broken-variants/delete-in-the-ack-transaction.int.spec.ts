@@ -57,10 +57,14 @@ describeBrokenVariant('the message deleted in the transaction of the ACK', {
       '../../src/storage/statements/index.js',
     );
     const bothAcked = new Meeting(engine === 'sqlite' ? 1 : 2);
+    // Whoever commits before the other one looks is seen by it.
+    const bothLooked = new Meeting(engine === 'sqlite' ? 1 : 2);
     jest.spyOn(statements, 'acknowledgeWithEffect').mockImplementation(async (database, on, held, dedup) => {
       const acked = await acknowledgeWithEffect(database, on, held, dedup);
       await bothAcked.arrive();
-      await statements.deleteMessages(database, on, await findUnneeded(database, on, [held.seq]));
+      const unneeded = await findUnneeded(database, on, [held.seq]);
+      await bothLooked.arrive();
+      await statements.deleteMessages(database, on, unneeded);
       return acked;
     });
     // Nobody comes by afterwards.

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Injectable } from '@nestjs/common';
 import { DeliveryContext, IdempotentConsumer, type PayloadOf } from '../../src/index.js';
 import { type TestApp, startApp } from '../support/app.js';
+import { bundle } from '../support/bundle.js';
 import { CardRow, CardTable, PaymentRow, PaymentSucceeded, PaymentTable, payment } from '../support/cards.js';
 import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
 import type { Deed } from './fixtures/business.js';
@@ -41,8 +42,8 @@ describe.each(engines)('a process that is killed with -9 in between, on %s', (en
   }
 
   async function commit(deed: Deed): Promise<void> {
-    const file = join(__dirname, 'fixtures', 'business.ts');
-    const business = spawn(process.execPath, ['--import', 'tsx', file, deed], {
+    const program = await bundle(join(__dirname, 'fixtures', 'business.ts'));
+    const business = spawn(process.execPath, [program, deed], {
       env: { ...process.env, BUSINESS_DATABASE: JSON.stringify(database.options) },
       stdio: ['ignore', 'ignore', 'inherit'],
     });

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type TestApp, startApp } from '../support/app.js';
+import { bundle } from '../support/bundle.js';
 import { CardRow, CardTable, PaymentSucceeded, PaymentTable, payment } from '../support/cards.js';
 import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
 
@@ -56,7 +57,7 @@ describe.each(engines)('statements that fail unheard while their handler runs, o
   /** @returns how the deliveries ended, and the process: by itself, or by the signal that it gets when they are through */
   async function consume(ids: string[]): Promise<{ ends: string[]; exit: number | string | null }> {
     await app.outbox.publishAll(PaymentSucceeded, ids.map(payment), { standalone: true });
-    worker = spawn(process.execPath, ['--import', 'tsx', join(__dirname, 'unheard.worker.ts')], {
+    worker = spawn(process.execPath, [await bundle(join(__dirname, 'unheard.worker.ts'))], {
       env: {
         ...process.env,
         WORKER_DATABASE: JSON.stringify(database.options),

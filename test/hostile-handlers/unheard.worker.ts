@@ -1,5 +1,5 @@
 /**
- * A process that only consumes, for tests of what ends it: `node --import tsx unheard.worker.ts`, with a DataSource's
+ * A process that only consumes, for tests of what ends it: `node unheard.worker.ts`, bundled, with a DataSource's
  * options in WORKER_DATABASE, and those of the broker's in WORKER_BROKER if that has another one. It prints the type and biz-id of each event that ends a delivery.
  */
 import 'reflect-metadata';

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import type { TestApp } from '../support/app.js';
 import { startBroker } from '../support/broker.js';
+import { bundle } from '../support/bundle.js';
 import { CardRow, CardTable, PaymentSucceeded, payment } from '../support/cards.js';
 import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
 
@@ -16,9 +17,8 @@ describe.each(engines)('a worker without an HTTP server, on %s', (engine) => {
   beforeEach(async () => {
     database = await createDatabase(engine);
     web = await startBroker(database, { entities: [CardTable] });
-    worker = fork(join(__dirname, 'fixtures/worker.ts'), [JSON.stringify(database.options)], {
-      execArgv: ['--import', 'tsx'],
-    });
+    const program = await bundle(join(__dirname, 'fixtures/worker.ts'));
+    worker = fork(program, [JSON.stringify(database.options)], { execArgv: [] });
     expect(await once(worker, 'message')).toEqual(['ready', undefined]);
   });
 

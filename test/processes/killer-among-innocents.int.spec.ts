@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type TestApp, startApp } from '../support/app.js';
+import { bundle } from '../support/bundle.js';
 import { CardRow, CardTable, PaymentSucceeded, PaymentTable, payment } from '../support/cards.js';
 import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
 
@@ -61,7 +62,7 @@ describe.each(ways)('one killer among 500 innocents, on $engine$way', ({ engine,
 
   /** Restarts what was killed, as a supervisor would. */
   async function runWorkerUntilItDiesOrIsDone(): Promise<void> {
-    worker = spawn(process.execPath, ['--import', 'tsx', join(__dirname, 'worker.ts')], {
+    worker = spawn(process.execPath, [await bundle(join(__dirname, 'worker.ts'))], {
       env: {
         ...process.env,
         WORKER_DATABASE: JSON.stringify(database.options),

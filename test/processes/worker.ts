@@ -1,5 +1,5 @@
 /**
- * A process that only consumes, for tests that kill it: `node --import tsx worker.ts`, with a DataSource's options in
+ * A process that only consumes, for tests that kill it: `node worker.ts`, bundled, with a DataSource's options in
  * WORKER_DATABASE. It prints the type of each event. The payment P-KILLER kills the process that handles it. With
  * WORKER_BATCH, it handles that many at once.
  */

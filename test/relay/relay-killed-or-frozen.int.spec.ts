@@ -1,6 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { bundle } from '../support/bundle.js';
 import { engines } from '../support/engines.js';
@@ -21,8 +20,6 @@ describe.each(engines)('a relay whose process is killed, on %s,', (engine) => {
   beforeAll(async () => {
     program = await bundle(join(__dirname, 'mortal-relay.ts'));
   });
-
-  afterAll(() => rmSync(program));
 
   beforeEach(async () => {
     databases = await twoDatabases(engine);
@@ -91,8 +88,6 @@ if (servers.length > 0) {
     beforeAll(async () => {
       program = await bundle(join(__dirname, 'mortal-relay.ts'));
     });
-
-    afterAll(() => rmSync(program));
 
     beforeEach(async () => {
       databases = await twoDatabases(engine);

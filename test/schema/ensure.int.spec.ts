@@ -1,16 +1,17 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { bundle } from '../support/bundle.js';
 import { type TestDatabase, emptyDatabase, engines } from '../support/engines.js';
 import { startEnsuring } from './support/start-ensuring.js';
 import { connect, count, definitionsOf, tableNamesOf, tablesWith } from './support/tables-of.js';
 
-/** Three processes that compile and load all of Nest and TypeORM, on a machine that has other things to do. */
+/** Three processes that load all of Nest and TypeORM, on a machine that has other things to do. */
 const LOADING_MS = 180_000;
 const SCRIPT = join(__dirname, 'fixtures/ensuring-process.ts');
 
 async function ensuringProcess(database: TestDatabase, id: string): Promise<ChildProcess> {
-  const child = fork(SCRIPT, [JSON.stringify(database.options), id], { execArgv: ['--import', 'tsx'] });
+  const child = fork(await bundle(SCRIPT), [JSON.stringify(database.options), id], { execArgv: [] });
   await said(child);
   return child;
 }

@@ -31,8 +31,17 @@ const COMMONJS = [
  *
  * @returns its path
  */
-export async function bundle(entry: string): Promise<string> {
-  return (await bundleAll({ [basename(entry, '.ts')]: entry }, `${process.pid}`))[basename(entry, '.ts')]!;
+export function bundle(entry: string): Promise<string> {
+  const known = bundles.get(entry) ?? bundleAlone(entry);
+  bundles.set(entry, known);
+  return known;
+}
+
+const bundles = new Map<string, Promise<string>>();
+
+async function bundleAlone(entry: string): Promise<string> {
+  const name = basename(entry, '.ts');
+  return (await bundleAll({ [name]: entry }, `${process.pid}`))[name]!;
 }
 
 /**
