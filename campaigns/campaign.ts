@@ -5,7 +5,7 @@ import { type Arguments, USAGE, readArguments } from './arguments.js';
 import { runChunk } from './chunk.js';
 import { type ChunkId, Log, commitOfCode } from './log.js';
 import { chunksOf, seedOf } from './plan.js';
-import { bundleProcess } from './processes/bundle.js';
+import { bundleProcess, judgesEarly } from './processes/bundle.js';
 import { lineOf } from './report.js';
 import { variantNamed } from './variants/index.js';
 import { STATUS, type Verdict, describe, verdictOf } from './verdict.js';
@@ -42,12 +42,14 @@ async function campaign(argv: readonly string[]): Promise<number> {
     );
     return 3;
   }
-  const program = await bundleProcess(undefined, { judgesEarly: args.campaign === 'forgetting' });
+  // Whoever runs many campaigns has it made once for all of them.
+  const { MQ_CAMPAIGN_PROGRAM: shared } = process.env;
+  const program = shared ?? (await bundleProcess(undefined, { judgesEarly: judgesEarly(args.campaign) }));
   const verdicts: Verdict[] = [];
   try {
     for (const id of chunks) verdicts.push(await chunkOf(id, args, { log, commit, program }));
   } finally {
-    rmSync(dirname(program), { recursive: true, force: true });
+    if (!shared) rmSync(dirname(program), { recursive: true, force: true });
   }
   console.log(`\n${summary(verdicts)}; on ${[...new Set([...others, commit])].join(', ')}`);
   return statusOf(verdicts);

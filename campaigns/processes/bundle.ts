@@ -5,7 +5,9 @@ import { type Plugin, build } from 'esbuild';
 import { bundledPackages } from '../../test/support/bundle.js';
 import { JUDGED_FROM_MS } from './retention.js';
 
-const ROOT = join(import.meta.dirname, '../..');
+/** Campaigns and Jest are started there; of the two only Jest knows `__dirname`. */
+const ROOT = process.cwd();
+const HERE = join(ROOT, 'campaigns/processes');
 
 /**
  * Makes one file of a process and of the packages that it loads. A campaign starts hundreds of processes: one is up in a
@@ -14,11 +16,12 @@ const ROOT = join(import.meta.dirname, '../..');
  * @returns the file to start, in a folder of its own
  */
 export async function bundleProcess(
-  entry = join(import.meta.dirname, 'main.ts'),
+  entry = join(HERE, 'main.ts'),
   { judgesEarly = false } = {},
 ): Promise<string> {
   // Packages that can't be bundled are found from where the file is.
-  const folder = join(ROOT, 'node_modules/.cache/campaigns', `${basename(dirname(entry))}-${process.pid}`);
+  const name = `${basename(dirname(entry))}-${judgesEarly ? 'early-' : ''}${process.pid}`;
+  const folder = join(ROOT, 'node_modules/.cache/campaigns', name);
   await build({
     entryPoints: [entry],
     outfile: join(folder, 'program.cjs'),
@@ -33,8 +36,13 @@ export async function bundleProcess(
     tsconfig: join(ROOT, 'tsconfig.json'),
   });
   const start = join(folder, 'start.cjs');
-  copyFileSync(join(import.meta.dirname, 'start.cjs'), start);
+  copyFileSync(join(HERE, 'start.cjs'), start);
   return start;
+}
+
+/** Whether a campaign's processes judge after {@link JUDGED_FROM_MS}. */
+export function judgesEarly(campaign: string): boolean {
+  return campaign === 'forgetting';
 }
 
 const HALF_AN_HOUR = 'JUDGED_FROM_MS = 30 * 60 * 1000';

@@ -1,7 +1,10 @@
 import { spawn } from 'node:child_process';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { bundleProcess, judgesEarly } from '../../campaigns/processes/bundle.js';
 import { variants } from '../../campaigns/variants/index.js';
 import { CAMPAIGNS } from '../../campaigns/variants/variant.js';
+import { bundle } from '../support/bundle.js';
 import { inLanes } from '../support/in-lanes.js';
 
 // Property: a campaign finds nothing in the library as it is, and finds what is broken in a variant. These are short ones;
@@ -197,9 +200,12 @@ interface Finished {
 }
 
 /** As `npm run campaign` does. */
-async function campaign(...args: string[]): Promise<Finished> {
-  const running = spawn(process.execPath, ['--import', 'tsx', 'campaigns/campaign.ts', ...args], {
+const AS_IT_IS = ['--import', 'tsx', 'campaigns/campaign.ts'];
+
+async function campaign(main: string[], args: readonly string[], program?: string): Promise<Finished> {
+  const running = spawn(process.execPath, [...main, ...args], {
     cwd: ROOT,
+    env: { ...process.env, ...(program !== undefined && { MQ_CAMPAIGN_PROGRAM: program }) },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
@@ -213,13 +219,25 @@ async function campaign(...args: string[]): Promise<Finished> {
  * A short one may be void (one of its faults, drawn by chance, has not happened), or too short for a variant's damage. Then
  * another seed is to show what this one did not. What is damaged stays so.
  */
-async function judged(args: readonly string[], showsNothing: (status: number | null) => boolean) {
+async function judged(
+  { main, plain, early }: Programs,
+  args: readonly string[],
+  showsNothing: (status: number | null) => boolean,
+) {
   let last!: Finished;
   for (const seed of ['1', '2', '3']) {
-    last = await campaign(...args, '--seed', seed);
+    const program = judgesEarly(args[0]!) ? early : plain;
+    last = await campaign([main], [...args, '--seed', seed], program);
     if (!showsNothing(last.status)) break;
   }
   return last;
+}
+
+/** Made once for all of these campaigns: that of a campaign, and those of its processes. */
+interface Programs {
+  main: string;
+  plain: string;
+  early: string;
 }
 
 const isVoid = (status: number | null) => status === VOID;
@@ -227,16 +245,29 @@ const isNotCaught = (status: number | null) => status === VOID || status === DAM
 
 describe('a short campaign', () => {
   const finished = new Map<string, Finished>();
+  let programs: Programs;
 
   beforeAll(async () => {
+    programs = {
+      main: await bundle(join(ROOT, 'campaigns/campaign.ts')),
+      plain: await bundleProcess(),
+      early: await bundleProcess(undefined, { judgesEarly: true }),
+    };
     const all = [
       ...asItIs.map((each) => ({ ...each, showsNothing: isVoid })),
       ...broken.map((each) => ({ ...each, showsNothing: isNotCaught })),
     ];
     await inLanes(AT_A_TIME, all, async ({ title, args, showsNothing }) => {
-      finished.set(title, await judged(args, showsNothing));
+      const began = performance.now();
+      finished.set(title, await judged(programs, args, showsNothing));
+      // They take most of the time that the tests take.
+      process.stderr.write(`${((performance.now() - began) / 1000).toFixed(0)} s: ${title}\n`);
     });
   }, PATIENCE_MS);
+
+  afterAll(() => {
+    for (const file of Object.values(programs)) rmSync(dirname(file), { recursive: true });
+  });
 
   it.each(asItIs)('loses, doubles and disorders nothing $title', ({ title }) => {
     expect(finished.get(title)).toMatchObject({
@@ -280,7 +311,7 @@ describe('a campaign, called wrongly', () => {
     ],
     [['kill', '--seed', '1', '--size', '0'], '--size must be a whole number from 1 (got 0).'],
   ])('%j says what is wrong, and how it is right', async (args, complaint) => {
-    const { status, output } = await campaign(...args);
+    const { status, output } = await campaign(AS_IT_IS, args);
     expect(output).toContain(complaint);
     expect(output).toContain('npm run campaign -- NAME');
     expect(status).toBe(3);

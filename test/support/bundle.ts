@@ -4,7 +4,8 @@ import { type Plugin, build } from 'esbuild';
 /** Jest and campaigns are started there; of the two only Jest knows `__dirname`. */
 const ROOT = process.cwd();
 
-const NATIVE = 'better-sqlite3';
+/** These find files beside them. */
+const LEFT_OUT = ['better-sqlite3', 'esbuild'];
 
 /** Puts packages in, too. Nest and TypeORM ask for many that are not there, and do without them. */
 export const bundledPackages: Plugin = {
@@ -13,7 +14,7 @@ export const bundledPackages: Plugin = {
     building.onResolve({ filter: /^[^./]/ }, async ({ path, pluginData, ...from }) => {
       if (pluginData === bundledPackages) return undefined;
       const found = await building.resolve(path, { ...from, pluginData: bundledPackages });
-      return path === NATIVE || found.errors.length > 0 ? { path, external: true } : found;
+      return LEFT_OUT.includes(path) || found.errors.length > 0 ? { path, external: true } : found;
     });
   },
 };
