@@ -133,7 +133,9 @@ describe('a broker service with tokens', () => {
 describe('an app whose token does not let it look at the broker', () => {
   it('says that the broker is there, and that it was not let in', async () => {
     const [brokers, own] = [await createDatabase('sqlite'), await createDatabase('sqlite')];
-    const service = await startService(brokers, { tokens: [{ name: 'shop', token: SHOP, publish: ['payment.succeeded'] }] });
+    const service = await startService(brokers, {
+      tokens: [{ name: 'shop', token: SHOP, publish: ['payment.succeeded'] }],
+    });
     const app = await startApp(own, {
       imports: [IdempotentMqHealthModule.forRoot({})],
       options: { broker: { url: service.url, token: SHOP } },
