@@ -219,6 +219,13 @@ async function campaign(main: string[], args: readonly string[], program?: strin
   return { status, output };
 }
 
+/** Made once for all of these campaigns: that of a campaign, and those of its processes. */
+interface Programs {
+  main: string;
+  plain: string;
+  early: string;
+}
+
 /**
  * A short one may be void (one of its faults, drawn by chance, has not happened), or too short for a variant's damage. Then
  * another seed is to show what this one did not. What is damaged stays so.
@@ -235,13 +242,6 @@ async function judged(
     if (!showsNothing(last.status)) break;
   }
   return last;
-}
-
-/** Made once for all of these campaigns: that of a campaign, and those of its processes. */
-interface Programs {
-  main: string;
-  plain: string;
-  early: string;
 }
 
 /** It judges how long anything takes, which it can't on a machine that is busy with others. */

@@ -38,7 +38,7 @@ export async function runCliAtTerminal(
 ): Promise<{ code: number | null; shown: string }> {
   const main = await (bundled ??= bundle(join(ROOT, 'src/cli/main.ts')));
   const command = [process.execPath, main, ...args].map((word) => `'${word}'`).join(' ');
-  const script = spawn('script', ['-qec', command, '/dev/null'], { cwd: FIXTURES });
+  const script = spawn('script', ['-qec', command, '/dev/null'], { cwd: FIXTURES, timeout: 50_000 });
   let shown = '';
   let isAnswered = false;
   script.stdout.on('data', (text) => {
