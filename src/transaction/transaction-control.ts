@@ -54,7 +54,7 @@ const LASTING = /\bLOCK\s+TABLES?\b|\bGET_LOCK\b|:=|\bINTO\s+@|(?:^|;)\s*(?:FLUS
 
 /** The same of PostgreSQL, which reports no change at all. */
 const POSTGRES_LASTING =
-  /^(?:SET(?!\s+(?:LOCAL|TRANSACTION|CONSTRAINTS)\b)|RESET|DISCARD|LISTEN|UNLISTEN|LOAD|PREPARE|DEALLOCATE|DECLARE|CALL|DO|CREATE\s+(?:(?:LOCAL|GLOBAL)\s+)?TEMP)\b|\bpg_(?:try_)?advisory_lock|\bset_config\s*\(/i;
+  /^(?:SET(?!\s+(?:LOCAL|TRANSACTION|CONSTRAINTS)\b)|RESET|DISCARD|LISTEN|UNLISTEN|LOAD|PREPARE|DEALLOCATE|DECLARE|CALL|DO|CREATE\s+(?:(?:LOCAL|GLOBAL)\s+)?TEMP(?:ORARY)?)\b|\bpg_(?:try_)?advisory_lock|\bset_config\s*\(/i;
 
 export function outlastsTransaction(sql: string, { engine }: Pick<Dialect, 'engine'>): boolean {
   if (engine === 'postgres')

@@ -12,11 +12,9 @@ import { EVERYWHERE, World } from '../forgetting/support/world.js';
 import { CardRow, type Payment, PaymentSucceeded, payment } from '../support/cards.js';
 import { until } from '../support/until.js';
 import { Auditor, told } from './support/audit-of.js';
-import { cardsOf } from './support/cards-table.js';
 
 /** In a sound database an audit finds nothing, however busy it is: nobody is called at night for what is on its way. */
 
-const CARDS = cardsOf('cards');
 const ROUNDS = 5;
 const AT_LEAST = 100;
 /** Payments to one sweep. */
@@ -162,7 +160,7 @@ describe.each(EVERYWHERE)('beside full load, on %s with %s,', (engine, shape) =>
           pause: (ms: number) => (waits++, ms <= SETTLE_MS ? pause(ms) : twoSweeps()),
         };
         await pause(5);
-        audits.push(told(await auditor.audit({ effects: CARDS, ...looks })));
+        audits.push(told(await auditor.audit(looks)));
       }
       isOver = true;
       await stopped;
@@ -193,7 +191,6 @@ describe.each(EVERYWHERE)('after a clean run, on %s with %s,', (engine, shape) =
         await until('all has taken effect', done, { limitMs: 60_000 + 20 * MESSAGES, everyMs: 100 });
         if (MESSAGES > 20_000) await world.dataSource.query('CREATE INDEX card_payment ON card (paymentId)');
         const report = await auditor.audit({
-          effects: CARDS,
           settleMs: 500,
           patienceMs: 5_000,
           pause: (ms) => pause(ms),

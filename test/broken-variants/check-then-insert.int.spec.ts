@@ -17,7 +17,7 @@ describeBrokenVariant('check-then-insert', {
     await shop.pay('P-1', { messages: 2 });
   },
 
-  breakIt() {
+  breakIt({ engine }) {
     const bothChecked = new Meeting(2);
     jest.spyOn(statements, 'insertDedup').mockImplementation(async (database, on, key, { token, seq }) => {
       // The check comes before the transaction. Within it, SQLite would let nobody else check meanwhile.
@@ -26,10 +26,12 @@ describeBrokenVariant('check-then-insert', {
       await bothChecked.arrive();
       await statements.begin(database, on);
       if (row) return undefined;
+      const [verb, meanwhile] =
+        engine === 'postgres' ? ['INSERT', ' ON CONFLICT DO NOTHING'] : ['REPLACE', ''];
       return write(
         on,
-        `REPLACE INTO ${database.tables.dedup} (scenario_id, biz_id, token, seq, created_at)
-         VALUES (?, ?, ?, ?, ${database.dialect.now})`,
+        `${verb} INTO ${database.tables.dedup} (scenario_id, biz_id, token, seq, created_at)
+         VALUES (?, ?, ?, ?, ${database.dialect.now})${meanwhile}`,
         [key.scenarioId, key.bizId, token, seq],
       );
     });

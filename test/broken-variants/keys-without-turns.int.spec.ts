@@ -31,6 +31,7 @@ function slowToCommit(real: LibraryConnections, withTurns: boolean) {
 
 function withoutTurns(on: Connection): Connection {
   return {
+    ...(on.dataSource && { dataSource: on.dataSource }),
     query: (sql, parameters, structured) =>
       on.query(sql.includes('mq_keyed_turn') ? sql.replace(' FOR UPDATE', '') : sql, parameters, structured),
   };

@@ -34,7 +34,9 @@ describe.each(engines)('on %s', (engine) => {
       await expect(look()).resolves.toHaveLength(1);
       await proxy.close();
       const { database: name, port } = proxy.database.options as { database: string; port: number };
-      const told = new RegExp(`^${name} on 127\\.0\\.0\\.1:${port} did not answer: .*(lost|ECONN)`);
+      const told = new RegExp(
+        `^${name} on 127\\.0\\.0\\.1:${port} did not answer: .*(lost|ECONN|terminated)`,
+      );
       await expect(look()).rejects.toThrow(told);
       await expect(connections.controlTransaction(async () => undefined)).rejects.toThrow(told);
     });

@@ -139,6 +139,9 @@ if (servers.length > 0) {
       }
     }, 60_000);
 
+    // It is a setting of MySQL's and MariaDB's.
+    if (engine === 'postgres') return;
+
     it.each(['in one database', 'apart'])(
       'that cuts off what is selected loses nothing, %s',
       async (shape) => {

@@ -30,15 +30,16 @@ describe.each(engines)('statements that fail unheard while their handler runs, o
 
   it('are failures of their own deliveries only', async () => {
     const unheard = ['P-query', 'P-insert', 'P-nested', 'P-outer'];
+    // PostgreSQL commits nothing after an error, whoever has heard of it.
+    const [handled, failed] = engine === 'postgres' ? [[], ['P-handled']] : [['P-handled'], []];
     const { ends, exit } = await consume([...unheard, 'P-handled', 'P-healthy']);
 
     expect(exit).toBe('SIGTERM');
     expect(ends.sort()).toEqual([
-      'acknowledged P-handled',
-      'acknowledged P-healthy',
-      ...unheard.map((id) => `dead-lettered ${id}`).sort(),
+      ...[...handled, 'P-healthy'].map((id) => `acknowledged ${id}`),
+      ...[...unheard, ...failed].map((id) => `dead-lettered ${id}`).sort(),
     ]);
-    const letters = await app.broker.deadLetters.list();
+    const letters = (await app.broker.deadLetters.list()).filter(({ bizId }) => unheard.includes(bizId));
     expect(letters.map(({ failures, lostLeases }) => [failures, lostLeases])).toEqual(Array(4).fill([2, 0]));
     for (const { errors } of letters) {
       expect(errors.map(({ error }) => error)).toEqual(
@@ -46,7 +47,7 @@ describe.each(engines)('statements that fail unheard while their handler runs, o
       );
     }
     const cards = await app.dataSource.getRepository(CardRow).find();
-    expect(cards.map(({ paymentId }) => paymentId).sort()).toEqual(['P-handled', 'P-healthy']);
+    expect(cards.map(({ paymentId }) => paymentId).sort()).toEqual([...handled, 'P-healthy']);
   }, 60_000);
 
   it("does not keep a rejection of the app's own from ending the process, as it would without the library", async () => {

@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import { createConnection } from 'mysql2/promise';
 import { startApp } from '../support/app.js';
 import { OwnServer } from '../support/own-server.js';
+import { setOnServer } from '../support/server-setting.js';
 import { type TestDatabase, emptyDatabase, engines } from '../support/engines.js';
 
 // Property: a database that may lose what it acknowledged is noticed when the app starts.
@@ -36,7 +37,7 @@ describe.each(engines)('the durability of the database, on %s', (engine) => {
     await connection.end();
   };
 
-  const setting = (name: string, value: number) => onServer(`SET GLOBAL ${name} = ${value}`);
+  const setting = (name: string, value: number | string) => setOnServer(server!.url, name, value);
 
   const refused = (problem: RegExp) =>
     expect(startApp(database)).rejects.toMatchObject({
@@ -51,29 +52,35 @@ describe.each(engines)('the durability of the database, on %s', (engine) => {
     await server!.startAgain(options);
   };
 
-  it.each(['innodb_flush_log_at_trx_commit', ...(engine === 'mysql' ? ['sync_binlog'] : [])])(
+  const [on, off] = engine === 'postgres' ? ['on', 'off'] : [1, 0];
+  const innodb = ['innodb_flush_log_at_trx_commit', ...(engine === 'mysql' ? ['sync_binlog'] : [])];
+
+  it.each(engine === 'postgres' ? ['fsync', 'full_page_writes', 'synchronous_commit'] : innodb)(
     'is refused, or warned of, where %s gives it away',
     async (name) => {
       const warned = jest.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
-      await setting(name, 0);
+      await setting(name, off);
       try {
         await expect(startApp(database)).rejects.toMatchObject({
           code: 'NOT_DURABLE',
           message: expect.stringMatching(
-            new RegExp(`${name} must be 1.*\\(it is 0\\).*durability: 'warn'.*docs/guarantees`),
+            new RegExp(`${name} must be ${on}.*\\(it is ${off}\\).*durability: 'warn'.*docs/guarantees`),
           ),
         });
         const app = await startApp(database, { options: { durability: 'warn' } });
         await app.close();
-        expect(warned.mock.calls.flat().join()).toContain(`${name} must be 1`);
+        expect(warned.mock.calls.flat().join()).toContain(`${name} must be ${on}`);
         // It is set already.
         expect(warned.mock.calls.flat().join()).not.toContain("durability: 'warn'");
       } finally {
-        await setting(name, 1);
+        await setting(name, on);
         warned.mockRestore();
       }
     },
   );
+
+  // The others are InnoDB's.
+  if (engine === 'postgres') return;
 
   it('is refused where data files are not synced', async () => {
     await restarted('--innodb-flush-method=nosync');

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { Injectable, Logger } from '@nestjs/common';
 import { createConnection } from 'mysql2/promise';
+import { Client } from 'pg';
 import { Subject, firstValueFrom, take, toArray } from 'rxjs';
 import {
   AtLeastOnceConsumer,
@@ -230,6 +231,15 @@ describe.each(engines)('closing the app while handlers run, on %s', (engine) => 
 async function noSessions({ engine, options }: TestDatabase): Promise<boolean> {
   if (engine === 'sqlite') return !existsSync(`${options.database as string}-wal`);
   const { host, port, username, password } = options as unknown as Record<string, string>;
+  if (engine === 'postgres') {
+    const client = new Client({ host, port: Number(port), user: username, password, database: 'postgres' });
+    await client.connect();
+    const { rows } = await client.query('SELECT pid FROM pg_stat_activity WHERE datname = $1', [
+      options.database,
+    ]);
+    await client.end();
+    return rows.length === 0;
+  }
   const connection = await createConnection({ host, port: Number(port), user: username, password });
   const [rows] = await connection.query('SELECT id FROM information_schema.processlist WHERE db = ?', [
     options.database,

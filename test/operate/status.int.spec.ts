@@ -141,7 +141,12 @@ describe.each(EVERYWHERE)('on %s with %s, status()', (engine, shape) => {
     const { dataSource } = world;
     const [{ id }] = await dataSource.query('SELECT id FROM mq_scenario');
     // Doubled until there are more than are counted.
-    const digits = engine === 'sqlite' ? 'CAST(hex(randomblob(8)) AS BLOB)' : 'CAST(UUID() AS BINARY)';
+    const digits = {
+      sqlite: 'CAST(hex(randomblob(8)) AS BLOB)',
+      mariadb: 'CAST(UUID() AS BINARY)',
+      mysql: 'CAST(UUID() AS BINARY)',
+      postgres: `convert_to(gen_random_uuid()::text, 'UTF8')`,
+    }[engine];
     await dataSource.query('UPDATE mq_dedup SET biz_id = ? WHERE scenario_id = ?', [Buffer.from('0'), id]);
     for (let rows = 1; rows <= 100_000; rows *= 2) {
       await dataSource.query(

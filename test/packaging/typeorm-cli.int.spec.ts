@@ -42,7 +42,7 @@ describe.each(engines)("TypeORM's own command with ormconfig.ts, on %s", (engine
     const rows = await dataSource.query<{ name: string }[]>(
       engine === 'sqlite'
         ? "SELECT name FROM sqlite_master WHERE type = 'table'"
-        : 'SELECT TABLE_NAME AS name FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()',
+        : `SELECT table_name AS name FROM information_schema.tables WHERE table_schema = ${engine === 'postgres' ? 'current_schema()' : 'DATABASE()'}`,
     );
     await dataSource.destroy();
     return rows.map(({ name }) => name).filter((name) => name.startsWith('mq_'));

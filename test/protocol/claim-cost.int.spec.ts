@@ -52,7 +52,7 @@ describe.each(engines)('the rows that a claim looks at on %s', (engine) => {
   });
 
   /** Of what a claim does, and of what an idle worker asks. */
-  const cost = async (after: number) => {
+  const cost = async (after: number): Promise<Cost> => {
     const tables = databaseOf(app.dataSource);
     return {
       claim: await rowsRead(runner, (on) => claimOnce(app.dataSource, on, cards, after)),
@@ -64,7 +64,8 @@ describe.each(engines)('the rows that a claim looks at on %s', (engine) => {
     const before = await cost(0);
     await multiply(app.dataSource, 'delivery', BACKLOG);
     expect(await countRows(app.dataSource, 'delivery')).toBeGreaterThanOrEqual(BACKLOG);
-    expect(await cost(0)).toEqual(before);
+    const behind = await cost(0);
+    expectLike(before, behind);
     // And the sweeper's walk over subscriptions is a look-up for each.
     const walk = (after: number) =>
       rowsRead(runner, (on) =>
@@ -72,20 +73,29 @@ describe.each(engines)('the rows that a claim looks at on %s', (engine) => {
       );
     for (const after of [0, cards.id]) expect(await walk(after)).toBeLessThanOrEqual(3);
     // From a cursor amid the backlog, whose messages are not there to be read.
-    expect((await cost(BACKLOG / 2)).claim).toBeLessThanOrEqual(before.claim);
-    expect(before.claim).toBeGreaterThanOrEqual(LIMIT);
-    expect(before.claim).toBeLessThanOrEqual(3 * LIMIT + 5);
+    expect((await cost(BACKLOG / 2)).claim).toBeLessThanOrEqual(behind.claim);
+    expect(behind.claim).toBeGreaterThanOrEqual(LIMIT);
+    expect(behind.claim).toBeLessThanOrEqual(3 * LIMIT + 5);
     // One row of each table that it asks, and what an index looks at beside it.
-    expect(before.poll).toBeLessThanOrEqual(10);
+    expect(behind.poll).toBeLessThanOrEqual(10);
   }, 180_000);
 
   it('are the same with a hundred thousand deliveries that wait for their time', async () => {
     const before = await cost(0);
     await multiply(app.dataSource, 'waiting', WAITING);
     expect(await countRows(app.dataSource, 'waiting')).toBeGreaterThanOrEqual(WAITING);
-    expect(await cost(0)).toEqual(before);
+    expectLike(before, await cost(0));
   });
+
+  function expectLike(before: Cost, behind: Cost): void {
+    if (engine !== 'postgres') expect(behind).toEqual(before);
+    // A short table PostgreSQL may read as a whole.
+    else
+      for (const what of ['claim', 'poll'] as const) expect(behind[what]).toBeLessThanOrEqual(before[what]);
+  }
 });
+
+type Cost = Record<'claim' | 'poll', number>;
 
 /** The statements of one claim. */
 async function claimOnce(dataSource: DataSource, on: Connection, { id }: Subscribed, after: number) {
@@ -117,4 +127,6 @@ async function multiply(dataSource: DataSource, table: 'delivery' | 'waiting', c
       `INSERT INTO mq_${table} (subscription_id, seq${also}) SELECT subscription_id, seq + ${rows}${also} FROM mq_${table}`,
     );
   }
+  // As autovacuum does within a minute.
+  if (dataSource.options.type === 'postgres') await dataSource.query(`ANALYZE mq_${table}`);
 }

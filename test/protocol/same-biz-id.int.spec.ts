@@ -90,8 +90,9 @@ describe.each(engines)('messages with one biz-id on %s', (engine) => {
     const deadlocks = app.seen.filter(
       (event) => event.type === 'given-back' && /deadlock/i.test(event.reason),
     ).length;
-    // A round without one would not have shown anything. SQLite has one writer, and none to find.
-    if (engine !== 'sqlite') expect(deadlocks).toBeGreaterThan(0);
+    // A round without one would not have shown anything. SQLite has one writer, and none to find; on PostgreSQL who
+    // waits for a row holds nothing of it.
+    if (engine !== 'sqlite' && engine !== 'postgres') expect(deadlocks).toBeGreaterThan(0);
   });
 
   it('take effect once each, 200 of them in 50 copies, over two apps with four workers each', async () => {

@@ -87,9 +87,10 @@ describe.each(engines)('what waits for its time on %s', (engine) => {
       await letPass(app.dataSource, MINUTE_MS);
       const other = app.dataSource.createQueryRunner();
       await other.startTransaction();
-      await other.query(
+      await app.dataSource.query(
         'INSERT INTO mq_waiting (subscription_id, due_at, seq, failures, lost_leases) VALUES (?, 0, 999, 0, 0)',
         [cards.id],
+        other,
       );
       expect(await app.broker.poll(cards, 0)).toMatchObject({ broughtBack: expect.any(Number) });
       expect(await tableSizes(app.dataSource)).toEqual({ message: 40, delivery: 40 });

@@ -72,7 +72,9 @@ describe.each(engines)('an app whose broker is in a database that does not exist
       business: databases.business,
       broker: { ...databases.broker, options: dataSource },
     });
-    await expect(starting).rejects.toThrow(/Unknown database|ENOTDIR|EEXIST|directory|unable to open/i);
+    await expect(starting).rejects.toThrow(
+      /Unknown database|does not exist|ENOTDIR|EEXIST|directory|unable to open/i,
+    );
     // Nothing was left open that would keep the next start from going well.
     await (await startApart(databases)).close();
     jest.restoreAllMocks();

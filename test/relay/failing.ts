@@ -29,6 +29,7 @@ export function failing(real: LibraryConnections, failure: Failure): FailingConn
     return result;
   };
   const counted = (on: Connection): Connection => ({
+    ...(on.dataSource && { dataSource: on.dataSource }),
     query: (sql, parameters, structured) => step(() => on.query(sql, parameters, structured)),
   });
   return {

@@ -31,6 +31,7 @@ function step(): void {
 /** Dies before a statement or a COMMIT: after the one before it nothing else happens. */
 function mortal(real: LibraryConnections): LibraryConnections {
   const counted = (on: Connection): Connection => ({
+    ...(on.dataSource && { dataSource: on.dataSource }),
     query: (sql, parameters, structured) => {
       step();
       return on.query(sql, parameters, structured);

@@ -15,6 +15,7 @@ import {
 } from '../../src/storage/index.js';
 import type { SentMessage, Timing, Transport } from '../../src/transport/port.js';
 import type { TestDatabase } from '../support/engines.js';
+import { withTestStatements } from '../support/postgres-words.js';
 
 /*
  * The parts of an outbox and of a broker without an app around them, so that a test decides about each step.
@@ -43,7 +44,7 @@ async function openSide(
   { engine, options }: TestDatabase,
   { statementTimeoutMs = 15_000 } = {},
 ): Promise<Side> {
-  const dataSource = new DataSource({ ...options, entities: [] });
+  const dataSource = withTestStatements(new DataSource({ ...options, entities: [] }));
   if (engine === 'sqlite') makeSqliteSafe(dataSource, { writeWaitMs: 10_000 });
   await dataSource.initialize();
   await migrate(dataSource);

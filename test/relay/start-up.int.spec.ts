@@ -1,4 +1,3 @@
-import { createConnection } from 'mysql2/promise';
 import { DataSource } from 'typeorm';
 import { migrate } from '../../src/index.js';
 import { nameOfDatabase } from '../../src/storage/index.js';
@@ -9,6 +8,7 @@ import { OwnServer } from '../support/own-server.js';
 import { logLines } from '../support/log-lines.js';
 import { connect } from './support-connect.js';
 import { type TwoDatabases, startApart, twoDatabases } from './support.js';
+import { setOnServer } from '../support/server-setting.js';
 
 // Property: an app whose broker is set up wrongly, has no tables or may lose what it acknowledged doesn't start, and says why.
 
@@ -136,20 +136,22 @@ const servers = engines.flatMap((engine) => (engine === 'sqlite' ? [] : [engine]
 if (servers.length > 0) {
   describe.each(servers)('a broker on %s that may lose what it acknowledged', (engine) => {
     it('is refused, or warned of', async () => {
+      const onPostgres = engine === 'postgres';
       const server = await OwnServer.start(engine);
       const business = await createDatabase(engine);
       const broker = await emptyDatabase(engine, 'utf8mb4', server.url);
-      const connection = await createConnection(server.url);
       try {
-        await connection.query('SET GLOBAL innodb_flush_log_at_trx_commit = 2');
+        const [name, value] = onPostgres
+          ? ['synchronous_commit', 'off']
+          : ['innodb_flush_log_at_trx_commit', 2];
+        await setOnServer(server.url, name, value);
         await expect(startApart({ business, broker })).rejects.toMatchObject({ code: 'NOT_DURABLE' });
         const lines = logLines();
         const app = await startApart({ business, broker }, { options: { durability: 'warn' } });
-        expect(lines.join('\n')).toContain('innodb_flush_log_at_trx_commit must be 1');
+        expect(lines.join('\n')).toContain(`${name} must be ${onPostgres ? 'on' : 1}`);
         await app.close();
       } finally {
         jest.restoreAllMocks();
-        await connection.end();
         await broker.drop();
         await business.drop();
         await server.close();

@@ -7,6 +7,7 @@ import { ask, shipment } from './support/ask.js';
 import { DataSource } from 'typeorm';
 import type { TestDatabase } from '../support/engines.js';
 import { randomUUID } from 'node:crypto';
+import { withTestStatements } from '../support/postgres-words.js';
 
 // Property: whatever comes is answered with a stable code, changes nothing, and disturbs nobody else.
 
@@ -28,7 +29,7 @@ describe('a broker service that is sent nonsense', () => {
   beforeAll(async () => {
     database = await createDatabase('sqlite');
     service = await startService(database, { limits: { bodyBytes: LIMIT, bodyTimeoutMs: 300 } });
-    tables = await new DataSource(database.options).initialize();
+    tables = await withTestStatements(new DataSource(database.options)).initialize();
     const { subscription } = (await ask(service.url, 'subscribe', { topic: 't', group: 'g', version: 1 }))
       .body;
     expect(subscription).toBe(1);

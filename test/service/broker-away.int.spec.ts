@@ -6,6 +6,7 @@ import { CardRow, CardTable, PaymentSucceeded, PaymentTable, PaymentRow, payment
 import { type TestDatabase, createDatabase, engines } from '../support/engines.js';
 import { type TestService, startService } from '../support/service.js';
 import { until } from '../support/until.js';
+import { withTestStatements } from '../support/postgres-words.js';
 
 // Property: a broker service that is away is waited for. Nothing is lost, no business transaction waits, and leases outlive it.
 
@@ -60,7 +61,7 @@ describe.each(engines)('a broker service that is away from an app on %s', (engin
   const cards = async () =>
     (await app!.dataSource.getRepository(CardRow).find()).map(({ paymentId }) => paymentId).sort();
   const leaseEnd = async () => {
-    const tables = await new DataSource({ ...broker.options }).initialize();
+    const tables = await withTestStatements(new DataSource({ ...broker.options })).initialize();
     try {
       const [row] = await tables.query<{ at: string | number }[]>(
         'SELECT MIN(available_at) AS at FROM mq_delivery',

@@ -6,6 +6,7 @@ import { type TestService, startService } from '../support/service.js';
 import { countRows, letPass, tableSizes } from '../support/tables.js';
 import { until } from '../support/until.js';
 import { ask, shipment } from './support/ask.js';
+import { withTestStatements } from '../support/postgres-words.js';
 
 // Property: any request may come again, at the same moment or late, and has one effect.
 
@@ -21,7 +22,7 @@ describe.each(engines)('a request that comes more than once, on %s,', (engine) =
   beforeEach(async () => {
     database = await createDatabase(engine);
     service = await startService(database);
-    tables = new DataSource(database.options);
+    tables = withTestStatements(new DataSource(database.options));
     if (engine === 'sqlite') makeSqliteSafe(tables);
     await tables.initialize();
     subscription = (await does('subscribe', { topic: 'payment.succeeded', group: 'g', version: 1 }))

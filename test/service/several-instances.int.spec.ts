@@ -10,6 +10,7 @@ import { type TestDatabase, createDatabase, engines } from '../support/engines.j
 import { untilAllIsThrough } from '../support/faults.js';
 import { type TestService, startService } from '../support/service.js';
 import { ask, shipment } from './support/ask.js';
+import { withTestStatements } from '../support/postgres-words.js';
 
 // Property: any number of instances serve one database. Who waits at one hears of what lands at another, and the end of one
 // loses nothing.
@@ -87,7 +88,7 @@ describe.each(engines)('two instances of a broker service on %s', (engine) => {
     }
     instances[1] = await startService(database, { listen: { port: portOf(instances[1]!) } });
     const { dataSource } = apps[0]!;
-    const tables = await new DataSource(database.options).initialize();
+    const tables = await withTestStatements(new DataSource(database.options)).initialize();
     await untilAllIsThrough({ dataSource, brokerDataSource: tables }, { limitMs: 60_000 });
     await tables.destroy();
     const cards = (await dataSource.getRepository(CardRow).find()).map(({ paymentId }) => paymentId);

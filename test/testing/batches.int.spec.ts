@@ -101,8 +101,10 @@ describe.each(somePlaces)('a handler of batches under test on %s, %s', (engine, 
     expect(passed.filter((point) => point.includes('the process dies')).length).toBeGreaterThan(4);
   });
 
-  it('does not pass it where it swallows errors', async () => {
+  it('does not pass it where it swallows errors, and the database lets it', async () => {
     await start(Swallowing);
-    await expect(matrix()).rejects.toBeInstanceOf(CrashMatrixError);
+    // PostgreSQL commits nothing after an error, so the delivery fails, and comes again.
+    if (engine === 'postgres') expect((await matrix()).passed.length).toBeGreaterThan(8);
+    else await expect(matrix()).rejects.toBeInstanceOf(CrashMatrixError);
   });
 });

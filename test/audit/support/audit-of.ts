@@ -13,23 +13,24 @@ import {
   makeSqliteSafe,
   openConnections,
 } from '../../../src/storage/index.js';
-import { CARDS } from './cards-table.js';
-import type { TestDatabase } from '../../support/engines.js';
+import { cardsOf } from './cards-table.js';
+import type { Engine, TestDatabase } from '../../support/engines.js';
 
 /** An audit as the command line makes it, without its waits. */
 export class Auditor {
   static async open(business: TestDatabase, broker: TestDatabase): Promise<Auditor> {
     const own = await connect(business);
-    return new Auditor(own, broker === business ? own : await connect(broker));
+    return new Auditor(business.engine, own, broker === business ? own : await connect(broker));
   }
 
   private constructor(
+    private readonly engine: Engine,
     private readonly business: Connected,
     private readonly broker: Connected,
   ) {}
 
   async audit(options: Partial<AuditOptions> & { effects?: EffectTable | undefined } = {}) {
-    const { effects = CARDS, ...others } = options;
+    const { effects = cardsOf('cards', this.engine), ...others } = options;
     const checks = await allChecks({
       business: this.business.connections,
       broker: this.broker.connections,

@@ -25,6 +25,7 @@ import {
 import { type Engine, type TestDatabase, createDatabase, engines } from '../../support/engines.js';
 import { countRows, letPass } from '../../support/tables.js';
 import { until } from '../../support/until.js';
+import { withTestStatements } from '../../support/postgres-words.js';
 
 export type Shape = 'one database' | 'a broker apart';
 export const SHAPES: readonly Shape[] = ['one database', 'a broker apart'];
@@ -222,7 +223,7 @@ export class World {
 }
 
 async function lookInto({ engine, options }: TestDatabase): Promise<DataSource> {
-  const dataSource = new DataSource({ ...options, entities: [] });
+  const dataSource = withTestStatements(new DataSource({ ...options, entities: [] }));
   if (engine === 'sqlite') makeSqliteSafe(dataSource);
   return dataSource.initialize();
 }
