@@ -5,6 +5,7 @@ import { createRabbitmq, describeRabbitmq } from './rabbitmq.js';
 /** An engine in the broker's place, as what holds for each of them needs it. */
 export interface TestEngine {
   readonly url: string;
+  readonly prefix: string;
   broker(options?: { url?: string }): BrokerByEngine;
   drop(): Promise<void>;
 }
