@@ -1,11 +1,13 @@
 import { parseArgs } from 'node:util';
 import { SIZES, type SizeName } from './paid-card/sizes.js';
+import { engineOf } from './support/database.js';
 import type { KeyOrder } from './support/filled-dedup.js';
+import type { Urls } from './support/servers.js';
 
 export const USAGE = `npm run bench -- NAME [options]
 
   NAME              paid-card, backlogs, old-read-view, dedup-rows, forgetting-beside-load, memory, shapes or listeners; bench/README.md says what each of them measures
-  --database URL    mariadb:// or mysql://, of a user who may create databases; left out, old-read-view, memory, shapes and listeners take SQLite. paid-card starts its servers itself
+  --database URL    mariadb:// or mysql://, of a user who may create databases; left out, old-read-view, memory and listeners take SQLite. paid-card starts its servers itself, and so does shapes, which takes postgres:// and sqlite: too
   --rounds N        9 unless given; of paid-card, as many as its size has
 
   paid-card               --size small|quick|full  --messages N  --only PART,PART  --out FOLDER  --render FOLDER
@@ -13,7 +15,8 @@ export const USAGE = `npm run bench -- NAME [options]
   dedup-rows              --sizes N,N     --keys ordered,random     --pools MIB,MIB
   forgetting-beside-load  --rows N        --publishers N            --window MS
   memory                  --messages N
-  shapes, listeners       --payments N`;
+  shapes                  --payments N    --only PART,PART          --postgres URL  --rabbitmq URL  --jetstream URL
+  listeners               --payments N`;
 
 const NAMES = [
   'paid-card',
@@ -44,6 +47,8 @@ export interface Arguments {
   payments: number;
   size: SizeName;
   only: string[];
+  /** Servers that need not be started. */
+  servers: Urls;
   /** As it was given. */
   messages: number | undefined;
   out: string | undefined;
@@ -72,6 +77,9 @@ export function readArguments(argv: readonly string[]): Arguments {
       size: { type: 'string', default: 'full' },
       only: { type: 'string', default: '' },
       messages: { type: 'string' },
+      postgres: { type: 'string' },
+      rabbitmq: { type: 'string' },
+      jetstream: { type: 'string' },
       out: { type: 'string' },
       render: { type: 'string' },
     },
@@ -83,9 +91,16 @@ export function readArguments(argv: readonly string[]): Arguments {
   if (!WITHOUT_SERVER.includes(name) && values.database === undefined) {
     throw new Error(`${name} needs --database: it is about a server.`);
   }
+  if (values.database !== undefined) checkDatabase(name, values.database);
+  const { postgres, rabbitmq, jetstream } = values;
   return {
     name,
     url: values.database,
+    servers: {
+      ...(postgres && { postgres }),
+      ...(rabbitmq && { rabbitmq }),
+      ...(jetstream && { jetstream }),
+    },
     rounds: number('--rounds', values.rounds ?? '9'),
     givenRounds: values.rounds === undefined ? undefined : number('--rounds', values.rounds),
     finished: numbers('--finished', values.finished),
@@ -103,6 +118,13 @@ export function readArguments(argv: readonly string[]): Arguments {
     out: values.out,
     render: values.render,
   };
+}
+
+/** All but shapes speak to their server through mysql2. */
+function checkDatabase(name: string, url: string): void {
+  const engine = engineOf(url);
+  if (name === 'shapes' || engine === 'mariadb' || engine === 'mysql') return;
+  throw new Error(`--database of ${name} must begin with mariadb:// or mysql:// (got ${engine}:).`);
 }
 
 function number(option: string, value: string): number {

@@ -36,7 +36,7 @@ function run({ name, url, keys: orders, ...args }: Arguments): Promise<void | bo
     case 'memory':
       return memory({ url, messages: args.messages ?? 1_000_000 });
     case 'shapes':
-      return shapes({ url, ...args });
+      return shapes({ url, ...args, named: args.servers });
     case 'listeners':
       return listeners({ url, ...args });
     case 'old-read-view':

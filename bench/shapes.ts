@@ -1,164 +1,120 @@
-import { setTimeout as pause } from 'node:timers/promises';
-import type { IdempotentMqOptions } from '../src/index.js';
-import { GuardedScope } from '../src/transaction/index.js';
-import { type BenchDatabase, createDatabase, describeDatabase } from './support/database.js';
+import { A_SECOND, type Took, arriveAtOnce, arriveOneByOne, checkCards } from './support/chain.js';
+import { describeDatabase, engineOf } from './support/database.js';
 import { quantile, spread, table } from './support/figures.js';
-import { serve } from './support/served.js';
-import { type Shop, createBusiness, openShop, pay, payMany } from './support/shop.js';
+import { BASE, NEEDS, SHAPES, type Shape, openPlace } from './support/places.js';
+import { type Urls, haveServers } from './support/servers.js';
+import { createBusiness, openShop } from './support/shop.js';
+import { type Asked, countAsked } from './support/statements.js';
 
-/** The whole chain, from the sender's COMMIT to the receiver's effect and its ACK: in one database, in one each, and by a service. */
+/**
+ * The whole chain, from the sender's COMMIT to the receiver's effect and its ACK: in one database, in one each, by a service,
+ * with RabbitMQ and with JetStream in the broker's place; and in one database of each other kind.
+ */
 
 export interface ShapesOptions {
+  /** The database; a MariaDB is started where none is named. `sqlite:` for SQLite. */
   url: string | undefined;
+  /** Servers that are there; others are started. */
+  named: Urls;
+  /** Parts of shapes' names; none: all of them. One database is always among them. */
+  only: readonly string[];
   rounds: number;
   /** Payments of a round that come one by one, and payments that are there at once. */
   payments: number;
 }
 
-const SHAPES = ['one database', 'a database each', 'a service'] as const;
-type Shape = (typeof SHAPES)[number];
-interface Figures {
-  effect: number[];
-  ack: number[];
+interface Figures extends Took {
   perSecond: number;
+  /** Of those that came one by one, together. */
+  asked: Asked | undefined;
 }
 
-const A_SECOND = 50;
 const WARM_UP = 50;
 
-export async function shapes({ url, rounds, payments }: ShapesOptions): Promise<void> {
-  const measured = new Map<Shape, Figures[]>(SHAPES.map((shape) => [shape, []]));
-  for (let round = 0; round < rounds; round++) {
-    for (const shape of round % 2 === 0 ? SHAPES : [...SHAPES].reverse()) {
-      measured.get(shape)!.push(await measure(shape, url, payments));
+export async function shapes({ url, named, only, rounds, payments }: ShapesOptions): Promise<void> {
+  const chosen = chosenShapes(url, only);
+  const needed = chosen.flatMap((shape) => NEEDS[shape] ?? []);
+  const { urls, stop } = await haveServers(url === undefined ? ['mariadb', ...needed] : needed, named);
+  try {
+    const base = url ?? urls.mariadb!;
+    const measured = new Map<Shape, Figures[]>(chosen.map((shape) => [shape, []]));
+    for (let round = 0; round < rounds; round++) {
+      for (const shape of round % 2 === 0 ? chosen : [...chosen].reverse()) {
+        measured.get(shape)!.push(await measure(shape, base, urls, payments));
+      }
+      console.error(`round ${round + 1} of ${rounds}`);
     }
+    const others = chosen.includes('one database, PostgreSQL') ? [urls.postgres!] : [];
+    for (const server of [base, ...others]) console.log(await describeDatabase(server));
+    console.log(`${rounds} rounds of ${payments} payments, alternating\n`);
+    console.log(tableOf(measured, payments));
+  } finally {
+    await stop();
   }
-  const rows = SHAPES.map((shape) => {
-    const figures = measured.get(shape)!;
+}
+
+/** What the database is, is not measured a second time. */
+function chosenShapes(url: string | undefined, only: readonly string[]): Shape[] {
+  const engine = engineOf(url ?? 'mariadb:');
+  const same = { sqlite: 'one database, SQLite', postgres: 'one database, PostgreSQL' };
+  const there = SHAPES.filter((shape) => shape !== (same as Record<string, string>)[engine]);
+  const isMeant = (shape: Shape) =>
+    only.length === 0 || only.some((part) => shape.toLowerCase().includes(part.toLowerCase()));
+  return there.filter((shape) => shape === BASE || isMeant(shape));
+}
+
+async function measure(shape: Shape, base: string, urls: Urls, payments: number): Promise<Figures> {
+  const { business, options, close } = await openPlace(shape, base, urls);
+  try {
+    const shop = await openShop(business, options);
+    try {
+      await createBusiness(shop);
+      await arriveOneByOne(shop, 'W', WARM_UP);
+      const { result, asked } = await countAsked(business, () => arriveOneByOne(shop, 'L', payments));
+      const perSecond = await arriveAtOnce(shop, payments);
+      await checkCards(shop, WARM_UP + 2 * payments);
+      return { ...result, asked, perSecond };
+    } finally {
+      await shop.close();
+    }
+  } finally {
+    await close();
+  }
+}
+
+function tableOf(measured: ReadonlyMap<Shape, readonly Figures[]>, payments: number): string {
+  const rows = [...measured].map(([shape, figures]) => {
+    const each = (of: (figures: Figures) => number) => figures.map(of);
+    /** Within a round, in which all take turns. */
+    const toBase = (of: (figures: Figures) => number) =>
+      shape === BASE ? '1' : spread(figures.map((one, i) => of(one) / of(measured.get(BASE)![i]!)));
+    const effect = ({ effect }: Figures) => quantile(effect, 0.5);
+    const perSecond = (one: Figures) => one.perSecond;
+    const counted = figures.flatMap(({ asked }) => asked ?? []);
+    const aMessage = (of: (asked: Asked) => number) =>
+      counted.length === 0 ? '' : (quantile(counted.map(of), 0.5) / payments).toFixed(1);
     return [
       shape,
-      spread(figures.map(({ effect }) => quantile(effect, 0.5))),
-      spread(figures.map(({ effect }) => quantile(effect, 0.99))),
-      spread(figures.map(({ ack }) => quantile(ack, 0.5))),
-      spread(
-        figures.map(({ perSecond }) => perSecond),
-        0,
-      ),
-      spread(figures.map(({ perSecond }, i) => perSecond / measured.get('one database')![i]!.perSecond)),
+      spread(each(effect)),
+      toBase(effect),
+      spread(each(({ effect }) => quantile(effect, 0.99))),
+      spread(each(({ ack }) => quantile(ack, 0.5))),
+      spread(each(perSecond), 0),
+      toBase(perSecond),
+      aMessage(({ statements }) => statements),
+      aMessage(({ commits }) => commits),
     ];
   });
   const head = [
     'shape',
     `to the effect at ${A_SECOND}/s, p50, ms`,
+    '÷ one database',
     'p99, ms',
     'to the ACK, p50, ms',
     'messages a second',
-    'ratio to one database',
+    '÷ one database',
+    `statements a message at ${A_SECOND}/s`,
+    'COMMITs',
   ];
-  console.log(`${await describeDatabase(url)}; ${rounds} rounds of ${payments} payments, alternating\n`);
-  console.log(table([head, ...rows]));
-}
-
-async function measure(shape: Shape, url: string | undefined, payments: number): Promise<Figures> {
-  const business = await createDatabase(url);
-  const broker = shape === 'one database' ? undefined : await createDatabase(url);
-  const service = shape === 'a service' ? await serve(broker!) : undefined;
-  try {
-    const options = optionsOf(broker, service?.url);
-    const shop = await openShop(business, options);
-    try {
-      await createBusiness(shop);
-      await arriveOneByOne(shop, 'W', WARM_UP);
-      const took = await arriveOneByOne(shop, 'L', payments);
-      const perSecond = await arriveAtOnce(shop, payments);
-      await checkCards(shop, WARM_UP + 2 * payments);
-      return { ...took, perSecond };
-    } finally {
-      await shop.close();
-    }
-  } finally {
-    await service?.close();
-    await business.drop();
-    await broker?.drop();
-  }
-}
-
-function optionsOf(broker: BenchDatabase | undefined, url: string | undefined): IdempotentMqOptions {
-  if (url !== undefined) return { broker: { url } };
-  return broker ? { broker: { dataSource: broker.options } } : {};
-}
-
-/** @returns how long each took, from its COMMIT to that of its effect, and to its ACK, in milliseconds */
-async function arriveOneByOne(
-  shop: Shop,
-  name: string,
-  count: number,
-): Promise<Pick<Figures, 'effect' | 'ack'>> {
-  const committed = new Map<string, number>();
-  const took = { effect: [] as number[], ack: [] as number[] };
-  const since = (bizId: string) => performance.now() - committed.get(bizId)!;
-  const stopListening = onEffect((bizId) => took.effect.push(since(bizId)));
-  const all = acknowledged(shop, count, (bizId) => took.ack.push(since(bizId)));
-  for (let i = 0; i < count; i++) {
-    const next = pause(1_000 / A_SECOND);
-    const bizId = `${name}-${i}`;
-    // Its bell may ring before the promise of the transaction has resolved.
-    committed.set(bizId, performance.now());
-    await pay(shop, bizId);
-    committed.set(bizId, performance.now());
-    await next;
-  }
-  await all;
-  stopListening();
-  return took;
-}
-
-/** No event tells of the COMMIT alone: where the broker is elsewhere, the ACK follows it. */
-function onEffect(listener: (bizId: string) => void): () => void {
-  const prototype: { commit: (this: GuardedScope) => Promise<void> } = GuardedScope.prototype;
-  const { commit } = prototype;
-  prototype.commit = async function (): Promise<void> {
-    await commit.call(this);
-    const [, bizId] = / for (\S+)$/.exec(this.name) ?? [];
-    if (bizId !== undefined) listener(bizId);
-  };
-  return () => {
-    prototype.commit = commit;
-  };
-}
-
-/** @returns messages a second, from the first COMMIT to the last ACK */
-async function arriveAtOnce(shop: Shop, count: number): Promise<number> {
-  const bizIds = Array.from({ length: count }, (_, i) => `T-${i}`);
-  const began = performance.now();
-  const all = acknowledged(shop, count);
-  await payMany(shop, bizIds);
-  await all;
-  return (1_000 * count) / (performance.now() - began);
-}
-
-function acknowledged(
-  { events }: Shop,
-  count: number,
-  each: (bizId: string) => void = () => undefined,
-): Promise<void> {
-  let seen = 0;
-  return new Promise((resolve) => {
-    const subscription = events.events$.subscribe((event) => {
-      if (event.type !== 'acknowledged') return;
-      each(event.bizId);
-      if (++seen < count) return;
-      subscription.unsubscribe();
-      resolve();
-    });
-  });
-}
-
-/** A round that doubled or lost something measures nothing. */
-async function checkCards({ dataSource }: Shop, expected: number): Promise<void> {
-  const [row] = await dataSource.query<{ cards: number | string; different: number | string }[]>(
-    'SELECT COUNT(*) AS cards, COUNT(DISTINCT payment_id) AS different FROM card',
-  );
-  if (Number(row!.cards) === expected && Number(row!.different) === expected) return;
-  throw new Error(`There are ${row!.cards} cards of ${row!.different} payments, and there were ${expected}.`);
+  return table([head, ...rows]);
 }

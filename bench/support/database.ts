@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Connection as Session, createConnection } from 'mysql2/promise';
 import type { DataSourceOptions } from 'typeorm';
+import { describePostgres, postgresDatabase } from './postgres-database.js';
 
-export type Engine = 'sqlite' | 'mariadb' | 'mysql';
+export type Engine = 'sqlite' | 'mariadb' | 'mysql' | 'postgres';
 
 export interface BenchDatabase {
   readonly engine: Engine;
@@ -13,21 +14,26 @@ export interface BenchDatabase {
   drop(): Promise<void>;
 }
 
-/** @param url `mariadb://` or `mysql://`, of a user who may create databases; undefined: SQLite */
+/** @param url `mariadb://`, `mysql://` or `postgres://`, of a user who may create databases; undefined, or `sqlite:`: SQLite */
 export async function createDatabase(url: string | undefined): Promise<BenchDatabase> {
-  if (url === undefined) return sqliteFile();
-  const { protocol } = new URL(url);
-  const engine = protocol.slice(0, -1);
-  if (engine !== 'mariadb' && engine !== 'mysql') {
-    throw new Error(`--database must begin with mariadb:// or mysql:// (got ${protocol}//).`);
-  }
+  const engine = engineOf(url ?? 'sqlite:');
+  if (url === undefined || engine === 'sqlite') return sqliteFile();
   const name = `mq_bench_${randomBytes(5).toString('hex')}`;
+  if (engine === 'postgres') return postgresDatabase(url, name);
   await onServer(url, `CREATE DATABASE ${name}`);
   return {
     engine,
     options: { type: engine, ...addressOf(url), database: name } as DataSourceOptions,
     drop: () => onServer(url, `DROP DATABASE ${name}`),
   };
+}
+
+/** @throws Error naming what it begins with, if that is none */
+export function engineOf(url: string): Engine {
+  const [scheme] = url.split(':', 1);
+  if (scheme === 'sqlite' || scheme === 'mariadb' || scheme === 'mysql' || scheme === 'postgres')
+    return scheme;
+  throw new Error(`--database must begin with mariadb://, mysql://, postgres:// or sqlite: (got ${scheme}).`);
 }
 
 /** A session of its own, beside those of the library. */
@@ -72,7 +78,9 @@ function sqliteFile(): BenchDatabase {
 
 /** What was measured on: a server of which nobody but `url` knows, or SQLite. */
 export async function describeDatabase(url: string | undefined): Promise<string> {
-  if (url === undefined) return 'SQLite';
+  const engine = engineOf(url ?? 'sqlite:');
+  if (url === undefined || engine === 'sqlite') return 'SQLite';
+  if (engine === 'postgres') return describePostgres(url);
   const database = await createDatabase(url);
   const session = await openSession(database);
   try {

@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule, getDataSourceToken } from '@nestjs/typeorm';
-import type { DataSource } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 import {
   BrokerService,
   DeliveryContext,
@@ -13,6 +13,7 @@ import {
   OutboxPublisher,
   defineTopic,
 } from '../../src/index.js';
+import { numbered } from '../../src/storage/numbered.js';
 import type { BenchDatabase } from './database.js';
 
 export interface Payment {
@@ -30,7 +31,7 @@ export const GROUP = 'card-issuing';
 class CardIssuing {
   @IdempotentConsumer(PaymentSucceeded, { group: GROUP })
   async issue({ paymentId }: Payment, { manager }: DeliveryContext): Promise<void> {
-    await manager.query('INSERT INTO card (payment_id) VALUES (?)', [paymentId]);
+    await insert(manager, 'card', paymentId);
   }
 }
 
@@ -66,16 +67,31 @@ export async function openShop(database: BenchDatabase, options: IdempotentMqOpt
 
 /** The business's own tables. No unique key on a card's payment: a second card would show. */
 export async function createBusiness({ dataSource }: Pick<Shop, 'dataSource'>): Promise<void> {
-  const isSqlite = dataSource.options.type === 'better-sqlite3';
-  const id = isSqlite ? 'id INTEGER PRIMARY KEY' : 'id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY';
+  const id = idOf(dataSource);
   await dataSource.query(`CREATE TABLE payment (${id}, payment_id VARCHAR(64) NOT NULL)`);
   await dataSource.query(`CREATE TABLE card (${id}, payment_id VARCHAR(64) NOT NULL)`);
+}
+
+function idOf({ options: { type } }: DataSource): string {
+  if (type === 'better-sqlite3') return 'id INTEGER PRIMARY KEY';
+  if (type === 'postgres') return 'id BIGSERIAL PRIMARY KEY';
+  return 'id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY';
+}
+
+const INSERT = {
+  card: 'INSERT INTO card (payment_id) VALUES (?)',
+  payment: 'INSERT INTO payment (payment_id) VALUES (?)',
+};
+
+async function insert(manager: EntityManager, into: keyof typeof INSERT, paymentId: string): Promise<void> {
+  const isPostgres = manager.dataSource.options.type === 'postgres';
+  await manager.query(isPostgres ? numbered(INSERT[into]) : INSERT[into], [paymentId]);
 }
 
 /** Pays, in one transaction each: the business's row and its message. */
 export async function pay({ dataSource, outbox }: Shop, paymentId: string): Promise<void> {
   await dataSource.transaction(async (manager) => {
-    await manager.query('INSERT INTO payment (payment_id) VALUES (?)', [paymentId]);
+    await insert(manager, 'payment', paymentId);
     await outbox.publish(PaymentSucceeded, { paymentId }, { manager });
   });
 }

@@ -1,12 +1,13 @@
 // What is taken of test/servers, which is JavaScript.
 
 declare module '*/test/servers/index.mjs' {
+  type TestServer = 'mariadb' | 'mysql' | 'postgres' | 'rabbitmq' | 'jetstream';
   export function startServers(
-    engines: ('mariadb' | 'mysql')[],
+    engines: TestServer[],
     context: { signal: AbortSignal; log: (line: string) => void },
   ): Promise<{
-    urls: Partial<Record<'mariadb' | 'mysql', string>>;
-    unavailable: Partial<Record<'mariadb' | 'mysql', string>>;
+    urls: Partial<Record<TestServer, string>>;
+    unavailable: Partial<Record<TestServer, string>>;
     stop: () => Promise<void>;
   }>;
 }
