@@ -39,6 +39,7 @@ describe('the code of the README and of the guides', () => {
     'contract',
     'dashboard',
     'transports',
+    'anywhere',
     'event-pattern',
     'observability',
     'scaling',
