@@ -27,7 +27,9 @@ describeBrokenVariant('check-then-insert', {
       await statements.begin(database, on);
       if (row) return undefined;
       const [verb, meanwhile] =
-        engine === 'postgres' ? ['INSERT', ' ON CONFLICT DO NOTHING'] : ['REPLACE', ''];
+        engine === 'postgres'
+          ? ['INSERT', ' ON CONFLICT (scenario_id, biz_id) DO UPDATE SET token = excluded.token']
+          : ['REPLACE', ''];
       return write(
         on,
         `${verb} INTO ${database.tables.dedup} (scenario_id, biz_id, token, seq, created_at)

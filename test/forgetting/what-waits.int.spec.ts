@@ -153,9 +153,14 @@ describe.each(EVERYWHERE)('what waits for long, on %s with %s,', (engine, shape)
     const documented = [...chapter!.split('\n#')[0]!.matchAll(/^UPDATE .+(?=;$)/gm)];
     expect(documented).toHaveLength(2);
     for (const [statement] of documented) {
-      const now = "CAST(unixepoch('now') AS INTEGER) * 1000000";
+      const now = {
+        sqlite: "CAST(unixepoch('now') AS INTEGER) * 1000000",
+        postgres: 'FLOOR(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)',
+      };
       await world.dataSource.query(
-        engine === 'sqlite' ? statement.replace(/TIMESTAMPDIFF\(.+\)\)/, now) : statement,
+        engine in now
+          ? statement.replace(/TIMESTAMPDIFF\(.+\)\)/, now[engine as keyof typeof now])
+          : statement,
       );
     }
     await world.letDaysPass(1);
@@ -183,9 +188,15 @@ describe.each(EVERYWHERE)('what waits for long, on %s with %s,', (engine, shape)
   async function copyDeadLetter(seq: number, from: number): Promise<void> {
     const numbers = Array.from({ length: 100 }, (_, i) => seq + from + i);
     const rows = numbers.map((n) => `SELECT ${n} AS n`).join(' UNION ALL ');
+    const bizId = {
+      sqlite: "CAST('X-' || n.n AS BLOB)",
+      postgres: "convert_to('X-' || n.n, 'UTF8')",
+      mariadb: "CONCAT('X-', n.n)",
+      mysql: "CONCAT('X-', n.n)",
+    }[engine];
     await world.brokerDataSource.query(
       `INSERT INTO mq_message (seq, inner_msg_id, topic_id, biz_id, \`body\`, landed_at)
-       SELECT n.n, m.inner_msg_id, m.topic_id, ${engine === 'sqlite' ? "CAST('X-' || n.n AS BLOB)" : "CONCAT('X-', n.n)"}, m.\`body\`, m.landed_at
+       SELECT n.n, m.inner_msg_id, m.topic_id, ${bizId}, m.\`body\`, m.landed_at
        FROM mq_message m JOIN (${rows}) n ON 1 = 1 WHERE m.seq = ?`,
       [seq],
     );

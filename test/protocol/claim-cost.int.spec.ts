@@ -75,7 +75,9 @@ describe.each(engines)('the rows that a claim looks at on %s', (engine) => {
     // From a cursor amid the backlog, whose messages are not there to be read.
     expect((await cost(BACKLOG / 2)).claim).toBeLessThanOrEqual(behind.claim);
     expect(behind.claim).toBeGreaterThanOrEqual(LIMIT);
-    expect(behind.claim).toBeLessThanOrEqual(3 * LIMIT + 5);
+    // PostgreSQL reads the messages as a whole, which are few.
+    const asAWhole = engine === 'postgres' ? MESSAGES : 0;
+    expect(behind.claim).toBeLessThanOrEqual(3 * LIMIT + 5 + asAWhole);
     // One row of each table that it asks, and what an index looks at beside it.
     expect(behind.poll).toBeLessThanOrEqual(10);
   }, 180_000);
