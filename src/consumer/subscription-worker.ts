@@ -77,8 +77,6 @@ export class SubscriptionWorker {
   private toldRemoved = false;
   /** The last claim met the limit. */
   private heldBack = false;
-  /** Something has landed since, and nobody was woken for it. */
-  private landedBehind = false;
 
   constructor(
     private readonly subscription: Subscription,
@@ -98,8 +96,7 @@ export class SubscriptionWorker {
     this.stopListening = this.transport.onLanded(this.subscription.topic, (keyed) => {
       if (keyed) this.keys.begin();
       // One more in a backlog that waits for the limit is no reason to ask: each publish would be a claim in vain.
-      if (this.heldBack) this.landedBehind = true;
-      else this.wake.ring();
+      if (!this.heldBack) this.wake.ring();
     });
     // Handlers never inherit the context of whoever started the app, or of a publisher that rang the bell.
     inCleanContext(() => {
@@ -176,15 +173,14 @@ export class SubscriptionWorker {
     this.waitsForRoom = this.room() === 0;
     if (this.stopping || this.waitsForRoom) return false;
     const leave = this.gate.enter();
+    this.heldBack = false;
     let failed = true;
     try {
       const lookedBack = this.cursor.lookBackIfDue();
       const worthIt = (!lookedBack && eager) || (await this.poll());
       // Less by now, where the group has got a limit.
       const room = this.room();
-      const claims = worthIt && room > 0;
-      const claimed = claims ? await this.claim(Math.min(room, MAX_CLAIM)) : NOTHING;
-      if (!claims) this.isHeldBack(false);
+      const claimed = worthIt && room > 0 ? await this.claim(Math.min(room, MAX_CLAIM)) : NOTHING;
       if (claimed.some && !rang) this.pace.foundUnasked();
       failed = false;
       return claimed.mayBeMore;
@@ -220,7 +216,7 @@ export class SubscriptionWorker {
     const answer = await this.transport.claim({ subscription, claimId, after, limit, leaseMs, keys });
     const foundSome = answer.deliveries.some(({ orderingKey }) => orderingKey);
     if (keys && answer.keys) this.keys.goOn(keys, answer.keys, foundSome);
-    this.isHeldBack(answer.heldBack);
+    this.heldBack = answer.heldBack;
     if (answer.lastSeen !== undefined) cursor.moveTo(answer.lastSeen);
     for (const claimed of answer.deliveries) this.take(claimed, askedAt);
     this.runNext();
@@ -231,14 +227,6 @@ export class SubscriptionWorker {
     // Where keys had half of the room, it may have been too little for the others.
     const wasRoom = !keys && answer.deliveries.length + answer.suspects.length < limit;
     return { some, mayBeMore: !wasRoom && some && answer.lastSeen !== undefined };
-  }
-
-  /** What has landed since, the claim may not have seen. */
-  private isHeldBack(heldBack: boolean): void {
-    this.heldBack = heldBack;
-    if (heldBack || !this.landedBehind) return;
-    this.landedBehind = false;
-    this.wake.ring();
   }
 
   private take(claimed: ClaimedDelivery, askedAt: number): void {

@@ -144,15 +144,17 @@ describe.each(engines)('workers of a limited group on %s', (engine) => {
     await subscribe(app, 'cards');
     await limit({ concurrency: 1 });
     await app.close();
-    // Its polls are too rare to come between.
+    // Its polls are too rare to come between, as long as none has found what nobody had told of.
+    const polls = jest.spyOn(BrokerService.prototype, 'poll');
     app = await start(60_000);
+    await until('it has looked', () => polls.mock.results.length > 0);
+    await polls.mock.results[0]!.value;
     const letGo = heldUp();
     await publishOrders(app, ['O-1']);
     await until('one is inside', () => inside === 1);
     const claims = jest.spyOn(BrokerService.prototype, 'claim');
     for (const orderId of numbered(10, 'later')) await publishOrders(app, [orderId]);
-    // On PostgreSQL its first claim may still be under way, and what has landed since is asked for once more.
-    expect(claims.mock.calls.length).toBeLessThanOrEqual(engine === 'postgres' ? 2 : 0);
+    expect(claims).not.toHaveBeenCalled();
     letGo();
     await app.events('acknowledged', 11);
     expect(most).toBe(1);
