@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DataSource, type DataSourceOptions } from 'typeorm';
+import { serverOf } from './server-kinds.js';
+import { withoutPassword } from './without-password.js';
 
 /** A database of an example's own: a temporary SQLite file, or one on a server. Nothing of it stays. */
 export interface ExampleDatabase {
@@ -14,7 +16,7 @@ export interface ExampleDatabase {
 }
 
 /**
- * @param url mysql:// or mariadb://. Without a database's name one is created, and dropped in the end; one that is
+ * @param url mysql://, mariadb:// or postgres://. Without a database's name one is created, and dropped in the end; one that is
  *   named has to be empty, and is empty again in the end. No URL at all: a SQLite file.
  */
 export async function createExampleDatabase(example: string, url?: string): Promise<ExampleDatabase> {
@@ -23,8 +25,10 @@ export async function createExampleDatabase(example: string, url?: string): Prom
 
 /** @throws Error unless it is the URL of a server, or none at all */
 export function checkDatabaseUrl(url: string | undefined): void {
-  if (url !== undefined && !(URL.canParse(url) && /^(mysql|mariadb):\/\/./.test(url))) {
-    throw new Error('--database must be a URL that begins with mysql:// or mariadb://.');
+  if (url !== undefined && !(URL.canParse(url) && /^(mysql|mariadb|postgres|postgresql):\/\/./.test(url))) {
+    throw new Error(
+      `--database must be a URL that begins with mysql://, mariadb:// or postgres:// (got ${withoutPassword(url)}).`,
+    );
   }
 }
 
@@ -48,29 +52,30 @@ async function sqliteFile(example: string): Promise<ExampleDatabase> {
 }
 
 async function onServer(example: string, url: URL): Promise<ExampleDatabase> {
+  const { type, port, entrance, create, drop, listTables } = serverOf(url);
   const server = {
-    type: url.protocol === 'mariadb:' ? ('mariadb' as const) : ('mysql' as const),
+    type,
     host: url.hostname,
-    port: Number(url.port || 3306),
+    port: Number(url.port || port),
     username: decodeURIComponent(url.username),
     password: decodeURIComponent(url.password),
-  };
+  } as DataSourceOptions;
   const named = decodeURIComponent(url.pathname.slice(1));
   const database = named || `idempotent_mq_${example.replaceAll('-', '_')}_${randomBytes(4).toString('hex')}`;
-  const options = { ...server, database };
-  const engine = await once(server, async (connection) => {
-    if (!named) await connection.query(`CREATE DATABASE ${database} CHARACTER SET utf8mb4`);
+  const options = { ...server, database } as DataSourceOptions;
+  const outside = { ...server, ...(entrance && { database: entrance }) } as DataSourceOptions;
+  const engine = await once(named ? options : outside, async (connection) => {
+    if (!named) await connection.query(create(database));
     return nameOf(await connection.query('SELECT VERSION() AS version'));
   });
   if (!named) {
-    return { engine, options, remove: () => once(server, (on) => on.query(`DROP DATABASE ${database}`)) };
+    return { engine, options, remove: () => once(outside, (on) => on.query(drop(database))) };
   }
-  await once(options, refuseTables);
+  await once(options, async (connection) => refuseTables(await connection.query(listTables)));
   return { engine, options, remove: () => once(options, (on) => on.dropDatabase()) };
 }
 
-async function refuseTables(connection: DataSource): Promise<void> {
-  const tables = await connection.query('SHOW TABLES');
+function refuseTables(tables: readonly unknown[]): void {
   if (tables.length > 0) {
     throw new Error(
       `The database has tables already. Name an empty one, or none at all: then one is created, and dropped in the end.`,
@@ -87,8 +92,9 @@ async function once<T>(options: DataSourceOptions, work: (connection: DataSource
   }
 }
 
-/** From "10.11.14-MariaDB-…" or "9.7.0". */
+/** From "10.11.14-MariaDB-…", "9.7.0" or "PostgreSQL 15.14 (Debian …)…". */
 function nameOf([{ version }]: [{ version: string }]): string {
-  const [, number] = /^(\d+\.\d+)/.exec(version) ?? [undefined, version];
-  return `${version.includes('MariaDB') ? 'MariaDB' : 'MySQL'} ${number}`;
+  const [, number] = /(\d+\.\d+)/.exec(version) ?? [undefined, version];
+  const [product = 'MySQL'] = /MariaDB|PostgreSQL/.exec(version) ?? [];
+  return `${product} ${number}`;
 }

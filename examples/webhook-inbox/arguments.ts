@@ -4,8 +4,8 @@ import { checkDatabaseUrl } from '../shared/example-database.js';
 
 const USAGE = `  npm run example:webhooks -- [options]
 
-  --database URL     mysql://user:password@host:port/ or mariadb://…, where the example creates a database of its own
-                     and drops it in the end; or the URL of an empty one (default: a temporary SQLite file)
+  --database URL     mysql://user:password@host:port/, mariadb://… or postgres://…, where the example creates a database
+                     of its own and drops it in the end; or the URL of an empty one (default: a temporary SQLite file)
   --seed N           repeats the order of an earlier run`;
 
 /** @throws Error saying what is wrong, and how it is right */

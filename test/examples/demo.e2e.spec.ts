@@ -21,8 +21,12 @@ const databases = [
   { name: 'SQLite', args: [] },
   ...(mariadb ? [{ name: 'MariaDB', args: ['--database', mariadb.replace(/^mysql:/, 'mariadb:')] }] : []),
 ];
+const postgres = process.env.MQ_TEST_POSTGRES_URL;
+const onPostgres = postgres
+  ? [{ name: 'PostgreSQL', args: ['--database', new URL('/', postgres).href] }]
+  : [];
 
-describe.each(databases)('npm run demo, on $name', ({ name, args }) => {
+describe.each([...databases, ...onPostgres])('npm run demo, on $name', ({ name, args }) => {
   it(
     'issues one card for each payment, whatever ACK is lost and whoever is killed or paused',
     async () => {
@@ -159,12 +163,12 @@ describe('npm run demo, called wrongly', () => {
   it.each([
     [['--payments', '0'], '--payments must be a whole number from 1 (got 0).'],
     [
-      ['--database', 'postgres://localhost/'],
-      '--database must be a URL that begins with mysql:// or mariadb://.',
+      ['--database', 'oracle://me:secret@localhost/'],
+      '--database must be a URL that begins with mysql://, mariadb:// or postgres:// (got oracle://***@localhost/).',
     ],
     [
       ['--database', 'mysql://localhost/mine'],
-      '--database must name no database, unless with --one-database: the demo creates three.',
+      '--database must name no database, unless with --one-database: the demo creates its own (got mysql://localhost/mine).',
     ],
     [['--over-the-network', '--one-database'], '--over-the-network and --one-database exclude each other'],
     [['--no-dedup'], "Unknown option '--no-dedup'"],

@@ -8,9 +8,11 @@ const deliveries = (octokit as unknown as { examples: unknown[] }[]).flatMap(
   ({ examples }) => examples,
 ).length;
 const mariadb = process.env.MQ_TEST_MARIADB_URL;
+const postgres = process.env.MQ_TEST_POSTGRES_URL;
 const databases = [
   { name: 'SQLite', args: [] },
   ...(mariadb ? [{ name: 'MariaDB', args: ['--database', mariadb.replace(/^mysql:/, 'mariadb:')] }] : []),
+  ...(postgres ? [{ name: 'PostgreSQL', args: ['--database', new URL('/', postgres).href] }] : []),
 ];
 
 describe.each(databases)('npm run example:webhooks, on $name', ({ name, args }) => {

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { checkDatabaseUrl } from '../../shared/example-database.js';
+import { withoutPassword } from '../../shared/without-password.js';
 import type { Shape } from './shape.js';
 
 export interface DemoArguments {
@@ -12,8 +13,8 @@ export interface DemoArguments {
 const USAGE = `  npm run demo -- [options]
 
   --payments N       how many payments there are (default 1000)
-  --database URL     mysql://user:password@host:port/ or mariadb://…, where the demo creates databases of its own and
-                     drops them in the end (default: temporary SQLite files)
+  --database URL     mysql://user:password@host:port/, mariadb://… or postgres://…, where the demo creates databases of
+                     its own and drops them in the end (default: temporary SQLite files)
   --one-database     payment system, broker and card system share one: then no ACK travels, and none is lost.
                      Here the URL may name an empty database
   --over-the-network the broker is a service, of which two instances run; the network between loses, cuts, delays and
@@ -49,7 +50,9 @@ function check(args: string[]): DemoArguments {
   checkDatabaseUrl(database);
   const shape = shapeOf(values);
   if (database && shape !== 'together' && new URL(database).pathname.length > 1) {
-    throw new Error('--database must name no database, unless with --one-database: the demo creates three.');
+    throw new Error(
+      `--database must name no database, unless with --one-database: the demo creates its own (got ${withoutPassword(database)}).`,
+    );
   }
   return { payments: Number(payments), database, shape, withoutDedup: values['without-dedup'] };
 }

@@ -31,6 +31,9 @@ export async function check(paymentSystem: DataSource, cardSystem: DataSource): 
 }
 
 export async function cardsOf(cardSystem: DataSource, paymentId: string): Promise<number> {
-  const [{ n }] = await cardSystem.query('SELECT COUNT(*) AS n FROM card WHERE payment_id = ?', [paymentId]);
+  const wanted = cardSystem.driver.createParameter('payment_id', 0);
+  const [{ n }] = await cardSystem.query(`SELECT COUNT(*) AS n FROM card WHERE payment_id = ${wanted}`, [
+    paymentId,
+  ]);
   return Number(n);
 }
