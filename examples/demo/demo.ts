@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { verdictLine } from '../shared/paint.js';
 import { type InTime, InterruptedError, runExample } from '../shared/run-example.js';
 import { n } from '../shared/table.js';
+import { Engine } from './engine/engine.js';
 import { readArguments } from './stage/arguments.js';
 import { Backstage } from './stage/backstage.js';
 import { isUnluckyPayment } from './stage/broken-wire.js';
@@ -15,6 +16,8 @@ import type { Shape } from './stage/shape.js';
 import { Network } from './wire/network.js';
 
 const SCENERY: Record<Shape, string> = {
+  'through-an-engine':
+    'payment system and card system have a database each.\n  ACKs are lost, connections cut, payment system, relays and card workers killed while the payments come in.',
   apart:
     'payment system, broker and card system have a database each.\n  ACKs are lost, relays, broker and card workers are killed and paused while the payments come in.',
   together: 'one database for all.\n  Card workers are killed and paused while the payments come in.',
@@ -22,7 +25,12 @@ const SCENERY: Record<Shape, string> = {
     'the broker is a service, of which two instances run.\n  The network loses ACKs, cuts, delays and swallows, and all processes are killed while the payments come in.',
 };
 /** A request that gets no answer holds its sender up for as long as it waits. Seconds for a payment. */
-const PATIENCE: Record<Shape, number> = { apart: 0.2, together: 0.2, 'over-the-network': 0.4 };
+const PATIENCE: Record<Shape, number> = {
+  apart: 0.2,
+  together: 0.2,
+  'over-the-network': 0.4,
+  'through-an-engine': 0.4,
+};
 
 await runExample(demo);
 
@@ -33,21 +41,24 @@ await runExample(demo);
  * @returns the exit status
  */
 async function demo(inTime: InTime): Promise<number> {
-  const { payments, database: url, shape, withoutDedup } = readArguments(process.argv.slice(2));
+  const { payments, database: url, broker, shape, withoutDedup } = readArguments(process.argv.slice(2));
   const databases = await createDatabases(url, shape);
   let programs: Programs | undefined;
   let network: Network | undefined;
+  let engine: Engine | undefined;
   let performance: Performance | undefined;
   try {
+    if (broker) engine = await Engine.open(broker);
     programs = await compilePrograms();
     const backstage = await Backstage.open(databases.options);
-    const orders = ordersFor({ shape, payments, withoutDedup }, databases.options, backstage.smsLog);
+    const orders = ordersFor({ shape, payments, withoutDedup }, databases.options, backstage);
     const isUnlucky = (paymentId: string) => isUnluckyPayment(paymentId, orders.oneUnluckyIn);
     if (shape === 'over-the-network') network = await Network.open(payments, isUnlucky);
-    performance = new Performance(backstage, orders, programs, network);
+    performance = new Performance(backstage, orders, programs, network, engine);
     const without = withoutDedup ? ' (without dedup)' : '';
+    const through = engine ? ` through ${engine.server.name}` : '';
     console.log(
-      `\n  ${n(payments)} payments, one card each${without}, on ${databases.engine}: ${SCENERY[shape]}\n`,
+      `\n  ${n(payments)} payments, one card each${without}, on ${databases.engine}${through}: ${SCENERY[shape]}\n`,
     );
     const results = await inTime(performance.run(), 240 + payments * PATIENCE[shape]);
     const { status, reasons } = judge(results);
@@ -63,6 +74,6 @@ async function demo(inTime: InTime): Promise<number> {
   } finally {
     await performance?.end();
     network?.close();
-    await Promise.all([databases.remove(), programs && removePrograms(programs)]);
+    await Promise.all([databases.remove(), engine?.close(), programs && removePrograms(programs)]);
   }
 }

@@ -1,3 +1,6 @@
+import { describeEachInPlace } from '../support/engines-in-place.js';
+import { jetstreamUrl } from '../support/jetstream.js';
+import { rabbitmqUrl } from '../support/rabbitmq.js';
 import { runExample } from './run-example.js';
 
 /** Some seconds of accidents, plus the start of a dozen processes, on a machine that may have more to do. */
@@ -15,6 +18,7 @@ const NETWORK = [
   'requests delayed',
   'black holes',
 ];
+const CUT_OFF = ['ACK 3 lost', 'ACK 5 lost', 'ACK 3 cut off', 'ACK 5 cut off', 'all cut off'];
 
 const mariadb = process.env.MQ_TEST_MARIADB_URL;
 const databases = [
@@ -106,6 +110,65 @@ describe.each(databases)('npm run demo -- --over-the-network, on $name', ({ name
   );
 });
 
+describeEachInPlace(
+  (engine) => `npm run demo -- --broker …, through ${engine}`,
+  (_, engine) => {
+    const url = { rabbitmq: rabbitmqUrl, jetstream: jetstreamUrl }[engine]!;
+    // RabbitMQ does not know what it was sent before.
+    const repeats = engine === 'rabbitmq' ? 'travelled twice' : 'repeats absorbed';
+
+    it(
+      'issues one card for each payment, whatever ACK is lost, whatever is cut off and whoever is killed',
+      async () => {
+        const { status, output, numbers } = await runExample('demo/demo.ts', [
+          '--broker',
+          url,
+          '--payments',
+          `${FEW_PAYMENTS}`,
+        ]);
+        // What went wrong is in what it printed.
+        expect(`${output}Exit status ${status}.`).toMatch(/^Exit status 0\.$/m);
+        expect(output).toMatch(/^ {2}lost 0, doubled 0$/m);
+        expect(output).toMatch(/^ {2}The broker is not killed: /m);
+        const twice = FEW_PAYMENTS / 10;
+        expect(numbers).toMatchObject({
+          published: FEW_PAYMENTS + twice,
+          landed: FEW_PAYMENTS + twice,
+          cards: FEW_PAYMENTS,
+          'payment system killed': 1,
+          'relays killed': 1,
+          'card workers killed': 1,
+          'card workers paused': 1,
+        });
+        expect(numbers).not.toHaveProperty(['broker killed']);
+        for (const fault of [...CUT_OFF, repeats, 'delivered again', 'duplicates absorbed']) {
+          expect({ fault, happened: numbers[fault]! > 0 }).toEqual({ fault, happened: true });
+        }
+        expect(output).toMatch(/^ +One card\.$/m);
+      },
+      PATIENCE_MS,
+    );
+
+    it(
+      'issues extra cards without dedup, and says so with its exit status',
+      async () => {
+        const { status, output, numbers } = await runExample('demo/demo.ts', [
+          '--broker',
+          url,
+          '--payments',
+          '1',
+          '--without-dedup',
+        ]);
+        const [, doubled] = /^ {2}lost 0, doubled (\d+)$/m.exec(output) ?? [];
+        expect(Number(doubled)).toBeGreaterThanOrEqual(1);
+        expect(numbers.cards).toBe(1 + Number(doubled));
+        expect(status).toBe(1);
+      },
+      PATIENCE_MS,
+    );
+  },
+);
+
 describe('npm run demo -- --one-database', () => {
   it(
     'issues one card for each payment, without an ACK that could be lost',
@@ -159,6 +222,21 @@ describe('npm run demo, without faults', () => {
   );
 });
 
+describe('npm run demo -- --broker …, where nobody answers', () => {
+  it.each([
+    ['amqp', "--broker amqp://127.0.0.1:1 can't be used: "],
+    ['nats', "--broker nats://127.0.0.1:1 can't be used: "],
+  ])(
+    'says so: %s',
+    async (protocol, complaint) => {
+      const { status, output } = await runExample('demo/demo.ts', ['--broker', `${protocol}://127.0.0.1:1`]);
+      expect(output).toContain(complaint);
+      expect(status).toBe(1);
+    },
+    PATIENCE_MS,
+  );
+});
+
 describe('npm run demo, called wrongly', () => {
   it.each([
     [['--payments', '0'], '--payments must be a whole number from 1 (got 0).'],
@@ -171,6 +249,19 @@ describe('npm run demo, called wrongly', () => {
       '--database must name no database, unless with --one-database: the demo creates its own (got mysql://localhost/mine).',
     ],
     [['--over-the-network', '--one-database'], '--over-the-network and --one-database exclude each other'],
+    [
+      ['--broker', 'mqtt://me:secret@localhost/'],
+      '--broker must be a URL that begins with amqp:// or nats:// (got mqtt://***@localhost/).',
+    ],
+    [['--broker', 'amqp'], '--broker must be a URL that begins with amqp:// or nats:// (got amqp).'],
+    [
+      ['--broker', 'nats://localhost', '--one-database'],
+      '--broker nats://localhost and --one-database exclude each other',
+    ],
+    [
+      ['--broker', 'amqp://me:secret@localhost', '--over-the-network'],
+      '--broker amqp://***@localhost and --over-the-network exclude each other',
+    ],
     [['--no-dedup'], "Unknown option '--no-dedup'"],
   ])(
     '%j says what is wrong, and how it is right',

@@ -52,6 +52,38 @@ function goodRunOverTheNetwork(change: (results: Results) => void = () => undefi
   });
 }
 
+/** The same through an engine, whose server nobody kills. */
+function goodRunThrough(
+  engine: Omit<NonNullable<Results['engine']>, 'cuts' | 'connectionsCut' | 'left'>,
+  change: (results: Results) => void,
+): Results {
+  const wanted = { kills: 2, pauses: 0 };
+  return goodRun((results) => {
+    results.faults = {
+      paymentSystem: { killed: 2, paused: 0, wanted },
+      relays: { killed: 2, paused: 0, wanted },
+      cardWorkers: { killed: 2, paused: 1, wanted: { kills: 2, pauses: 1 } },
+    };
+    const cuts = { counts: { 'ack-3': 2, 'ack-5': 2, any: 2 }, wanted: 2 };
+    results.engine = { ...engine, cuts, connectionsCut: 20, left: 0 };
+    change(results);
+  });
+}
+
+function goodRunThroughRabbitmq(change: (results: Results) => void = () => undefined): Results {
+  const engine = { name: 'RabbitMQ', campaign: 'campaign:rabbitmq', absorbsResends: false };
+  return goodRunThrough(engine, (results) => {
+    results.tally.landedTwice = 1;
+    results.tally.resendsAbsorbed = 0;
+    change(results);
+  });
+}
+
+function goodRunThroughJetstream(change: (results: Results) => void = () => undefined): Results {
+  const engine = { name: 'JetStream', campaign: 'campaign:jetstream', absorbsResends: true };
+  return goodRunThrough(engine, change);
+}
+
 describe('the verdict on a run of the demo', () => {
   it('is good when everything happened, and nothing is lost or doubled', () => {
     expect(judge(goodRun())).toEqual({ status: 0, reasons: [] });
@@ -85,6 +117,44 @@ describe('the verdict on a run of the demo', () => {
     ['a system ended by itself', (results) => (results.crashes = ['relay 1 ended by itself (1).'])],
   ])('is bad when %s', (_, change) => {
     expect(judge(goodRun(change)).status).toBe(1);
+  });
+});
+
+describe('the verdict on a run through an engine', () => {
+  it('is good when everything happened often enough', () => {
+    for (const run of [goodRunThroughRabbitmq, goodRunThroughJetstream])
+      expect(judge(run())).toEqual({ status: 0, reasons: [] });
+  });
+
+  it.each<[string, (results: Results) => void]>([
+    ['no connection was cut with an ACK 3 on its way', ({ engine }) => (engine!.cuts.counts['ack-3'] = 0)],
+    ['ACK 5 cut off: 1, and at least 2 were wanted', ({ engine }) => (engine!.cuts.counts['ack-5'] = 1)],
+    ['the systems were not cut off all at once', ({ engine }) => (engine!.cuts.counts.any = 0)],
+    ['no ACK 3 was lost', ({ tally }) => (tally.acks3Dropped = 0)],
+    ['no ACK 5 was lost', ({ tally }) => (tally.acks5Dropped = 0)],
+    ['no message lost both ACKs', (results) => (results.story = undefined)],
+    [
+      'relays killed: 1, and at least 2 were wanted',
+      ({ faults }) => (faults.relays = { ...faults.relays!, killed: 1 }),
+    ],
+  ])('is that the run is void when %s', (what, change) => {
+    for (const run of [goodRunThroughRabbitmq, goodRunThroughJetstream])
+      expect(judge(run(change))).toEqual({ status: 2, reasons: [`This run is void: ${what}.`] });
+  });
+
+  it('is that the run is void when no repeat came about, whoever is to absorb it', () => {
+    expect(judge(goodRunThroughRabbitmq(({ tally }) => (tally.landedTwice = 0))).reasons).toEqual([
+      'This run is void: no message travelled twice.',
+    ]);
+    expect(judge(goodRunThroughJetstream(({ tally }) => (tally.resendsAbsorbed = 0))).reasons).toEqual([
+      'This run is void: no repeat was absorbed by the broker.',
+    ]);
+  });
+
+  it('is bad when a message is left in it, or when one that absorbs repeats has stored one twice', () => {
+    for (const run of [goodRunThroughRabbitmq, goodRunThroughJetstream])
+      expect(judge(run(({ engine }) => (engine!.left = 1))).status).toBe(1);
+    expect(judge(goodRunThroughJetstream(({ tally }) => (tally.landedTwice = 1))).status).toBe(1);
   });
 });
 

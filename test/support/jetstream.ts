@@ -19,7 +19,7 @@ export interface TestJetstream {
   readonly url: string;
   broker(options?: Partial<JetstreamOptions>): BrokerByEngine;
   /** What an operator would do to it. */
-  onServer<T>(work: (manager: JetStreamManager) => Promise<T>): Promise<T>;
+  onServer<T>(work: (manager: JetStreamManager, version: string) => Promise<T>): Promise<T>;
   /** The streams that it has made, `prefix` and `prefix_…`. */
   streams(): Promise<string[]>;
   drop(): Promise<void>;
@@ -27,11 +27,15 @@ export interface TestJetstream {
 
 export function createJetstream(url = jetstreamUrl!): TestJetstream {
   const prefix = `t${randomBytes(6).toString('hex')}`;
-  const onServer = async <T>(work: (manager: JetStreamManager) => Promise<T>): Promise<T> => {
-    const { hostname, port } = new URL(url);
-    const connection = await connect({ servers: `${hostname}:${port}` });
+  const onServer: TestJetstream['onServer'] = async (work) => {
+    const { host, username, password } = new URL(url);
+    const credentials = username && {
+      user: decodeURIComponent(username),
+      pass: decodeURIComponent(password),
+    };
+    const connection = await connect({ servers: host, ...credentials });
     try {
-      return await work(await jetstreamManager(connection));
+      return await work(await jetstreamManager(connection), connection.info?.version ?? '');
     } finally {
       await connection.close();
     }

@@ -6,6 +6,8 @@ import type { Shape } from './shape.js';
 export interface DemoArguments {
   payments: number;
   database: string | undefined;
+  /** An engine in the broker's place, where the shape is `through-an-engine`. */
+  broker: string | undefined;
   shape: Shape;
   withoutDedup: boolean;
 }
@@ -19,6 +21,8 @@ const USAGE = `  npm run demo -- [options]
                      Here the URL may name an empty database
   --over-the-network the broker is a service, of which two instances run; the network between loses, cuts, delays and
                      swallows what the systems say to it
+  --broker URL       amqp://user:password@host:port/vhost or nats://user:password@host:port: RabbitMQ or NATS JetStream
+                     in the broker's place. What the demo makes there has a prefix of its own, and goes in the end
   --without-dedup    issues the cards without dedup, to show the extra ones`;
 
 /** @throws Error saying what is wrong, and how it is right */
@@ -36,28 +40,51 @@ function check(args: string[]): DemoArguments {
     options: {
       payments: { type: 'string', default: '1000' },
       database: { type: 'string' },
+      broker: { type: 'string' },
       'one-database': { type: 'boolean', default: false },
       'over-the-network': { type: 'boolean', default: false },
       'without-dedup': { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
-  const { payments, database } = values;
+  const { payments, database, broker } = values;
   if (values.help) throw new Error('What the demo takes:');
   if (!/^[1-9]\d{0,6}$/.test(payments)) {
     throw new Error(`--payments must be a whole number from 1 (got ${payments}).`);
   }
   checkDatabaseUrl(database);
+  checkBrokerUrl(broker);
   const shape = shapeOf(values);
   if (database && shape !== 'together' && new URL(database).pathname.length > 1) {
     throw new Error(
       `--database must name no database, unless with --one-database: the demo creates its own (got ${withoutPassword(database)}).`,
     );
   }
-  return { payments: Number(payments), database, shape, withoutDedup: values['without-dedup'] };
+  return { payments: Number(payments), database, broker, shape, withoutDedup: values['without-dedup'] };
 }
 
-function shapeOf(values: { 'one-database': boolean; 'over-the-network': boolean }): Shape {
+function checkBrokerUrl(url: string | undefined): void {
+  if (url !== undefined && !(URL.canParse(url) && /^(amqp|nats):\/\/./.test(url))) {
+    throw new Error(
+      `--broker must be a URL that begins with amqp:// or nats:// (got ${withoutPassword(url)}).`,
+    );
+  }
+}
+
+interface ShapeValues {
+  broker?: string | undefined;
+  'one-database': boolean;
+  'over-the-network': boolean;
+}
+
+function shapeOf(values: ShapeValues): Shape {
+  if (values.broker !== undefined) {
+    const other = (['one-database', 'over-the-network'] as const).find((option) => values[option]);
+    if (!other) return 'through-an-engine';
+    throw new Error(
+      `--broker ${withoutPassword(values.broker)} and --${other} exclude each other: the engine is the broker then.`,
+    );
+  }
   if (!values['over-the-network']) return values['one-database'] ? 'together' : 'apart';
   if (!values['one-database']) return 'over-the-network';
   throw new Error(

@@ -21,6 +21,7 @@ export interface Sms {
 export class Backstage {
   private readonly folder = mkdtempSync(join(tmpdir(), 'idempotent-mq-demo-'));
   readonly smsLog = join(this.folder, 'sms.log');
+  readonly marks = mkdtempSync(join(this.folder, 'marks-'));
   private readonly printed = join(this.folder, 'systems.log');
   /** A file descriptor. */
   readonly systemsLog = openSync(this.printed, 'a');
@@ -34,7 +35,7 @@ export class Backstage {
     writeFileSync(this.smsLog, '');
   }
 
-  static async open({ payment, card, broker = payment }: Databases): Promise<Backstage> {
+  static async open({ payment, card, broker = card }: Databases): Promise<Backstage> {
     return new Backstage(await connect(payment), await connect(card), await connect(broker));
   }
 
@@ -42,7 +43,7 @@ export class Backstage {
     const [{ paid, unsent }] = await this.paymentSystem.query(
       `SELECT (SELECT COUNT(*) FROM payment) AS paid, (SELECT COUNT(*) FROM mq_outbox) AS unsent`,
     );
-    // After that: a message is with the broker before it leaves the outbox.
+    // After that: a message is with the broker before it leaves the outbox. What an engine has is told elsewhere (HandOuts).
     const [{ undelivered }] = await this.broker.query(
       `SELECT (SELECT COUNT(*) FROM mq_delivery) + (SELECT COUNT(*) FROM mq_waiting) AS undelivered`,
     );

@@ -1,7 +1,9 @@
 import type { Observable } from 'rxjs';
+import type { Engine } from '../engine/engine.js';
 import type { Network } from '../wire/network.js';
 import { type Accidents, Chaos } from './chaos.js';
 import { Crew, type Witnessed } from './crew.js';
+import type { HandOuts } from './hand-outs.js';
 import type { Orders } from './orders.js';
 import type { Programs } from './programs.js';
 
@@ -30,12 +32,16 @@ export interface Direction {
   log: number;
   /** When it is enough. */
   over$: Observable<unknown>;
+  /** Where an engine is in the broker's place. */
+  handOuts?: HandOuts;
   onEvent: (witnessed: Witnessed) => void;
 }
 
 const NO_ACCIDENTS: Accidents = { kills: 0, pauses: 0, killEveryMs: 0, takeOverMs: 0 };
 /** Several deaths take their time: each is that of a process that has to start anew, and to get something done. */
 const LONG_RUN = 500;
+/** The others follow each other more quickly, where less has to start again. */
+const SHORT_RUN = 100;
 const DEATHS = {
   short: { ...NO_ACCIDENTS, kills: 1, killEveryMs: 2_000 },
   long: { ...NO_ACCIDENTS, kills: 6, killEveryMs: 4_000 },
@@ -52,6 +58,18 @@ const CARDS = {
 };
 /** It may have got its ACK through before it froze, and then nobody takes over: not long, or a short run is over. */
 const CARDS_OVER_THE_NETWORK = { pauses: 1, pausesFirst: true, takeOverMs: 10_000 };
+
+/**
+ * Until an engine has noticed that nobody answers it: two heartbeats of RabbitMQ, and a while. An ACK to it takes no time, so
+ * a worker that is busy has SQLite's write lock nearly always; but not while it tries to get an ACK through.
+ */
+const CARDS_AT_AN_ENGINE = {
+  pauses: 1,
+  pausesFirst: true,
+  takeOverMs: 10_000,
+  pauseMs: 6_000,
+  pausesAt: 'ack-5-dropped',
+} as const;
 
 export function castTogether(direction: Direction): Cast {
   return {
@@ -93,6 +111,28 @@ export function castOverTheNetwork(direction: Direction, network: Network): Cast
   };
 }
 
+/** The engine is not the demo's to kill. Each side has a line of its own to it. */
+export function castThroughAnEngine(direction: Direction, engine: Engine): Cast {
+  const { orders } = direction;
+  const side = (name: 'payments' | 'cards') => ({
+    ...direction,
+    orders: { ...orders, engine: engine.addressFor(name) },
+  });
+  const kills = { ...NO_ACCIDENTS, kills: deathsAtAnEngine(orders.payments), killEveryMs: 2_000 };
+  // It takes a relay's lease, longer than all of a short run.
+  const pauses = orders.payments < SHORT_RUN ? 0 : 1;
+  return {
+    paymentSystem: paymentSystem({ ...kills, alone: true }, side('payments')),
+    relays: relays({ ...kills, pauses, takeOverMs: TAKE_OVER_MS }, side('payments')),
+    cardWorkers: cardWorkers({ ...kills, ...CARDS_AT_AN_ENGINE }, side('cards')),
+  };
+}
+
+/** Of each role; and so often is each kind of cut wanted. */
+export function deathsAtAnEngine(payments: number): number {
+  return Math.min(6, Math.ceil(payments / SHORT_RUN));
+}
+
 export function troupesOf({ paymentSystem, cardWorkers, relays, broker }: Cast): Troupe[] {
   return [paymentSystem, cardWorkers, relays, broker].filter((troupe) => troupe !== undefined);
 }
@@ -113,9 +153,9 @@ function cardWorkers(accidents: Accidents, direction: Direction): Troupe {
 function troupe(
   { name, size, program, mayEnd }: { name: string; size: number; program: keyof Programs; mayEnd?: boolean },
   accidents: Accidents,
-  { orders, programs, log, over$, onEvent }: Direction,
+  { orders, programs, log, over$, handOuts, onEvent }: Direction,
 ): Troupe {
-  const crew = new Crew(name, programs[program], orders, log, mayEnd);
+  const crew = new Crew(name, programs[program], orders, log, mayEnd, handOuts);
   crew.events$.subscribe(onEvent);
   return { crew, size, chaos: new Chaos(crew, accidents, over$) };
 }

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Observable, filter, firstValueFrom, interval, map, merge, takeUntil, timer } from 'rxjs';
 import type { Crew, Witnessed } from './crew.js';
+import type { StageEvent } from './reporter.js';
 import type { SystemProcess } from './system-process.js';
 import { begun, isDelicate, isProgress, isRepeat } from './work.js';
 
@@ -16,6 +17,10 @@ export interface Accidents {
   pausesFirst?: boolean;
   /** How long others may need to take over, in milliseconds: longer than the lease. */
   takeOverMs: number;
+  /** How long a pause is at least, in milliseconds. */
+  pauseMs?: number;
+  /** At which event of a process that has nothing else to do a pause may begin, where not each delicate moment will do. */
+  pausesAt?: StageEvent['type'];
   /** Also when nobody is left. */
   alone?: boolean;
   /** It does nothing by itself that could be waited for. */
@@ -71,12 +76,13 @@ export class Chaos {
   private async pausePastTheLease(): Promise<void> {
     while (this.paused < this.wanted.pauses) {
       // Who starts needs SQLite's write lock, and the victim may take it into its sleep.
-      const victim = await this.nextVictim(() => this.crew.isComplete);
+      const victim = await this.nextVictim(() => this.crew.isComplete, this.wanted.pausesAt);
       if (!victim) return;
+      const since = performance.now();
       victim.freeze();
       await pause(SILENCE_MS);
       const takenOver = (await this.othersGoOn(victim)) && (await this.othersTakeOver(victim));
-      if (takenOver) await pause(DONE_MS);
+      if (takenOver) await pause(Math.max(DONE_MS, since + (this.wanted.pauseMs ?? 0) - performance.now()));
       victim.thaw();
       if (takenOver) this.paused++;
     }
@@ -98,9 +104,12 @@ export class Chaos {
   }
 
   /** The next one at work, where another one is left to go on, or none is needed; undefined when it is over. */
-  private async nextVictim(isTime = () => true): Promise<SystemProcess | undefined> {
+  private async nextVictim(
+    isTime = () => true,
+    moment?: StageEvent['type'],
+  ): Promise<SystemProcess | undefined> {
     const { alone, atAnyTime } = this.wanted;
-    const found$ = atAnyTime ? this.whoeverIsReady() : this.atDelicateMoments();
+    const found$ = atAnyTime ? this.whoeverIsReady() : this.atDelicateMoments(moment);
     const spare = alone ? 0 : 1;
     const chosen$ = found$.pipe(
       filter(() => this.crew.ready.length > spare && isTime()),
@@ -109,9 +118,11 @@ export class Chaos {
     return firstValueFrom(chosen$, { defaultValue: undefined });
   }
 
-  private atDelicateMoments(): Observable<SystemProcess> {
+  private atDelicateMoments(moment?: StageEvent['type']): Observable<SystemProcess> {
     return this.crew.events$.pipe(
-      filter(({ event }) => isDelicate(event)),
+      filter(({ who, event }) =>
+        moment ? event.type === moment && [...this.crew.atWorkOn(who)].length === 1 : isDelicate(event),
+      ),
       map(({ who }) => who),
     );
   }

@@ -1,4 +1,5 @@
 import { Subject } from 'rxjs';
+import type { HandOuts } from './hand-outs.js';
 import type { Orders } from './orders.js';
 import type { StageEvent } from './reporter.js';
 import { type Cue, SystemProcess } from './system-process.js';
@@ -32,6 +33,8 @@ export class Crew {
     private readonly log: number,
     /** It has something to do that comes to an end. */
     private readonly mayEnd = false,
+    /** Where an engine is in the broker's place. */
+    private readonly handOuts?: HandOuts,
   ) {}
 
   /** Resolves when all of them work. */
@@ -72,7 +75,9 @@ export class Crew {
     const member = new SystemProcess(`${this.trade} ${++this.started}`, this.program, this.orders, this.log);
     const work = new Set<string>();
     this.members.set(member, work);
-    member.events$.subscribe(({ event, at }) => {
+    member.events$.subscribe(({ event: said, at }) => {
+      const event = this.handOuts ? this.handOuts.see(member, said) : said;
+      if (!event) return;
       follow(work, event);
       this.events$.next({ who: member, event, at });
     });

@@ -13,14 +13,21 @@ export interface DemoDatabases {
   remove(): Promise<void>;
 }
 
-/** One for the payment system, one for the broker, one for the card system; or one for all of them. */
+const NAMES: Record<Shape, readonly string[]> = {
+  together: ['demo'],
+  apart: ['demo-payment', 'demo-card', 'demo-broker'],
+  'over-the-network': ['demo-payment', 'demo-card', 'demo-broker'],
+  'through-an-engine': ['demo-payment', 'demo-card'],
+};
+
+/** One for the payment system, one for the card system, and one for the broker if it is tables; or one for all of them. */
 export async function createDatabases(url: string | undefined, shape: Shape): Promise<DemoDatabases> {
   const created: ExampleDatabase[] = [];
   const remove = async () => {
     for (const database of created) await database.remove();
   };
   try {
-    for (const name of shape === 'together' ? ['demo'] : ['demo-payment', 'demo-card', 'demo-broker']) {
+    for (const name of NAMES[shape]) {
       created.push(await createExampleDatabase(name, url));
     }
     const [payment, card = payment, broker] = created.map(({ options }) => options);

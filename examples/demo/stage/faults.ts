@@ -1,7 +1,8 @@
 import type { Row } from '../../shared/table.js';
 import type { Damage } from './cast.js';
+import { engineFaultsOf } from './engine-faults-of.js';
 import { networkFaultsOf } from './network-faults-of.js';
-import type { Results } from './performance.js';
+import type { Results } from './results.js';
 
 /** A fault that the run needs: without it, it would pass with any library. */
 export interface Fault {
@@ -13,33 +14,31 @@ export interface Fault {
 }
 
 export function faultsOf(results: Results): Fault[] {
-  const { published, payments, network, apart } = results;
+  const { published, payments, network, apart, engine } = results;
   const repeats = Math.max(0, published - payments);
   return [
     fault('published twice', repeats, 'same biz-id, another message', 'no payment was published twice'),
     ...(network ? networkFaultsOf(network) : apart ? acksLost(results) : []),
+    ...(engine ? engineFaultsOf(engine) : []),
     ...deathsOf(results),
     ...pausesOf(results),
   ];
 }
 
-function acksLost({ tally }: Results): Fault[] {
+function acksLost({ tally, engine }: Results): Fault[] {
+  const stored = `${engine?.name ?? 'the broker'} had stored it`;
+  const done = 'the card was issued, or the SMS sent';
   return [
-    fault('ACK 3 lost', tally.acks3Dropped, 'the broker had stored it', 'no ACK 3 was lost'),
-    fault(
-      'ACK 5 lost',
-      tally.acks5Dropped,
-      'or its answer; the card was issued, or the SMS sent',
-      'no ACK 5 was lost',
-    ),
+    fault('ACK 3 lost', tally.acks3Dropped, stored, 'no ACK 3 was lost'),
+    fault('ACK 5 lost', tally.acks5Dropped, engine ? done : `or its answer; ${done}`, 'no ACK 5 was lost'),
   ];
 }
 
-function deathsOf({ faults, network }: Results): Fault[] {
+function deathsOf({ faults, network, engine }: Results): Fault[] {
   const { paymentSystem, relays, broker, cardWorkers } = faults;
   const deaths = (label: string, { killed, wanted }: Damage, when: string, never: string): Fault[] =>
     wanted.kills > 0
-      ? [fault(`${label} killed`, killed, `kill -9 ${when}`, never, network ? wanted.kills : 1)]
+      ? [fault(`${label} killed`, killed, `kill -9 ${when}`, never, network || engine ? wanted.kills : 1)]
       : [];
   return [
     ...deaths(

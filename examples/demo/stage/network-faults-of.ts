@@ -1,7 +1,7 @@
 import { n } from '../../shared/table.js';
 import type { NetworkFault } from '../wire/network-faults.js';
 import type { Fault } from './faults.js';
-import type { Results } from './performance.js';
+import type { Results } from './results.js';
 
 type About = { label: string; note: string; never: string };
 

@@ -1,11 +1,14 @@
 import type { DataSourceOptions } from 'typeorm';
 import type { BrokerToken } from '../../../src/index.js';
+import type { EngineAddress } from '../engine/broker-by-engine.js';
 
 /** What the demo tells a system that it starts. In the environment: everybody can read a process's arguments. */
 export interface Orders {
   databases: Databases;
   /** How this system reaches a broker that is a service. */
   service?: { url: string; token: string; timeoutMs: number };
+  /** How this system reaches an engine in the broker's place. */
+  engine?: EngineAddress;
   /** For the broker itself, as a service: who may do what. */
   tokens?: readonly BrokerToken[];
   payments: number;
@@ -20,13 +23,15 @@ export interface Orders {
   oneUnluckyIn: number;
   /** The file in which the SMS that went out are found. */
   smsLog: string;
+  /** A folder in which a process leaves what the others of its kind have to know of. */
+  marks: string;
   withoutDedup: boolean;
 }
 
 export interface Databases {
   payment: DataSourceOptions;
   card: DataSourceOptions;
-  /** Left out when all share one, and for whoever reaches it as a service. */
+  /** Left out when all share one, for whoever reaches it as a service, and where an engine is in its place. */
   broker?: DataSourceOptions;
 }
 

@@ -1,37 +1,33 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { ReplaySubject, filter, firstValueFrom } from 'rxjs';
+import { ReplaySubject, Subject, distinct, filter, firstValueFrom, map, take, toArray } from 'rxjs';
 import { n } from '../../shared/table.js';
+import { EngineRun } from '../engine/engine-run.js';
+import type { Engine } from '../engine/engine.js';
 import type { Network } from '../wire/network.js';
-import type { Backstage, Sms } from './backstage.js';
+import type { Backstage } from './backstage.js';
 import { isUnluckyPayment } from './broken-wire.js';
-import { type Cast, type Damages, castApart, castOverTheNetwork, castTogether, troupesOf } from './cast.js';
-import { type Verdict, cardsOf, check } from './checker.js';
+import {
+  type Cast,
+  type Damages,
+  castApart,
+  castOverTheNetwork,
+  castThroughAnEngine,
+  castTogether,
+  deathsAtAnEngine,
+  troupesOf,
+} from './cast.js';
+import { cardsOf, check } from './checker.js';
 import type { Orders } from './orders.js';
 import type { Programs } from './programs.js';
 import { Progress } from './progress.js';
+import type { Results } from './results.js';
 import { endAllSystems } from './system-process.js';
 import { Tally } from './tally.js';
-import { type Story, Timeline } from './timeline.js';
+import { Timeline } from './timeline.js';
 
 const LOOK_EVERY_MS = 100;
-
-export interface Results {
-  payments: number;
-  /** Payment system, broker and card system have a database each. */
-  apart: boolean;
-  withoutDedup: boolean;
-  published: number;
-  landed: number;
-  tally: Tally;
-  faults: Damages;
-  /** Where the broker is a service. */
-  network?: Pick<Network['faults'], 'counts' | 'late' | 'wanted'>;
-  /** Of a message that lost both ACKs. */
-  story: (Story & { cards: number }) | undefined;
-  crashes: readonly string[];
-  sms: Sms;
-  verdict: Verdict;
-}
+/** Card issuing and texting. */
+const GROUPS = 2;
 
 /** One run: payments come in, cards are issued, chaos goes on meanwhile, until every message is through. */
 export class Performance {
@@ -39,6 +35,8 @@ export class Performance {
   private readonly timeline: Timeline;
   private readonly cast: Cast;
   private readonly over$ = new ReplaySubject<void>(1);
+  private readonly heard$ = new Subject<Parameters<Timeline['add']>[1]>();
+  private readonly engineRun: EngineRun | undefined;
   private readonly progress = new Progress(process.stdout);
 
   constructor(
@@ -46,6 +44,7 @@ export class Performance {
     private readonly orders: Orders,
     programs: Programs,
     private readonly network?: Network,
+    engine?: Engine,
   ) {
     this.timeline = new Timeline((id) => isUnluckyPayment(id, orders.oneUnluckyIn));
     const direction = {
@@ -56,7 +55,11 @@ export class Performance {
       onEvent: (said: { who: { name: string } } & Parameters<Timeline['add']>[1]) =>
         this.hear(said.who.name, said),
     };
-    if (network) this.cast = castOverTheNetwork(direction, network);
+    if (engine) {
+      const { heard$, over$ } = this;
+      this.engineRun = new EngineRun(engine, { wanted: deathsAtAnEngine(orders.payments), heard$, over$ });
+      this.cast = castThroughAnEngine({ ...direction, handOuts: this.engineRun.handOuts }, engine);
+    } else if (network) this.cast = castOverTheNetwork(direction, network);
     else this.cast = orders.databases.broker ? castApart(direction) : castTogether(direction);
     network?.events$.subscribe((event) =>
       this.hear('the network', { event, at: performance.timeOrigin + performance.now() }),
@@ -70,11 +73,13 @@ export class Performance {
     this.progress.show(0, 'the systems start');
     await Promise.all([...troupes.map(({ crew, size }) => crew.start(size)), this.untilGroupsAreThere()]);
     cast.paymentSystem.crew.cue('open');
-    await Promise.all([...troupes.map(({ chaos }) => chaos.unleash()), this.untilAllIsDelivered()]);
+    const accidents = troupes.map(({ chaos }) => chaos.unleash());
+    await Promise.all([...accidents, this.engineRun?.cuts.unleash(), this.untilAllIsDelivered()]);
     // The broker last: what the others still have they give back.
     await Promise.all(troupes.filter((one) => one !== cast.broker).map(({ crew }) => crew.shutDown()));
     await cast.broker?.crew.shutDown();
-    const apart = cast.broker !== undefined;
+    const engine = await this.engineRun?.results();
+    const apart = cast.broker !== undefined || engine !== undefined;
     const story = this.timeline.story();
     const published = await backstage.published();
     return {
@@ -83,9 +88,10 @@ export class Performance {
       withoutDedup,
       tally,
       published,
-      landed: apart ? await backstage.landed() : published,
+      landed: await this.landed(published),
       faults: damagesOf(cast),
       ...(this.network && { network: this.network.faults }),
+      ...(engine && { engine }),
       story: story && { ...story, cards: await cardsOf(backstage.cardSystem, story.paymentId) },
       crashes: this.crashes,
       sms: backstage.sms(),
@@ -101,10 +107,17 @@ export class Performance {
     await endAllSystems();
   }
 
+  private landed(published: number): Promise<number> | number {
+    if (this.engineRun) return this.engineRun.handOuts.landedCount;
+    return this.cast.broker ? this.backstage.landed() : published;
+  }
+
   /** For a run that goes wrong. */
   get troubles(): string {
-    const { network, tally, backstage } = this;
-    const faults = network ? [JSON.stringify(network.faults.counts)] : [];
+    const { network, engineRun, tally, backstage } = this;
+    const faults = [network?.faults, engineRun?.cuts].flatMap((made) =>
+      made ? [JSON.stringify(made.counts)] : [],
+    );
     return [...this.crashes, ...faults, ...tally.troubles, backstage.lastWords()].join('\n');
   }
 
@@ -119,15 +132,21 @@ export class Performance {
   private hear(who: string, said: Parameters<Timeline['add']>[1]): void {
     this.tally.add(said.event);
     this.timeline.add(who, said);
+    this.heard$.next(said);
   }
 
   /**
-   * A group gets what is published once it has subscribed. A card worker that can't reach the broker starts all the same, and
+   * A group gets what is published once it has subscribed, and each of them has to. A card worker that can't reach the broker starts all the same, and
    * subscribes later.
    */
   private untilGroupsAreThere(): Promise<unknown> {
     const { crew } = this.cast.cardWorkers;
-    return firstValueFrom(crew.events$.pipe(filter(({ event }) => event.type === 'consuming')));
+    const groups$ = crew.events$.pipe(
+      map(({ event }) => (event.type === 'consuming' ? event.group : undefined)),
+      filter((group) => group !== undefined),
+      distinct(),
+    );
+    return firstValueFrom(groups$.pipe(take(GROUPS), toArray()));
   }
 
   private async untilAllIsDelivered(): Promise<void> {
@@ -136,7 +155,8 @@ export class Performance {
     for (;;) {
       // Once, and before looking: it may end, as it should, while the database answers.
       const allIsPaid = paymentSystem.isDone;
-      const { paid, cards, pending } = await this.backstage.look();
+      const { paid, cards, pending: seen } = await this.backstage.look();
+      const pending = seen + (this.engineRun?.pending ?? 0);
       const { isEnough } = this;
       this.progress.show(
         cards / this.orders.payments,
@@ -154,15 +174,18 @@ export class Performance {
   }
 
   private get isEnough(): boolean {
-    const isCalm = !this.network || this.network.faults.isEnough;
+    const { network, engineRun } = this;
+    const isCalm = (!network || network.faults.isEnough) && (!engineRun || engineRun.cuts.isEnough);
     return isCalm && this.troupes.every(({ chaos }) => chaos.isEnough);
   }
 
   private get accidents(): string {
     const killed = sum(this.troupes.map(({ chaos }) => chaos.killed));
     const paused = sum(this.troupes.map(({ chaos }) => chaos.paused));
-    const faults = this.network ? ` · ${n(this.network.faults.total)} network faults` : '';
-    return `${killed} killed · ${paused} paused${faults}`;
+    const { network, engineRun } = this;
+    const faults = network ? ` · ${n(network.faults.total)} network faults` : '';
+    const cuts = engineRun ? ` · ${n(engineRun.cuts.total)} cuts` : '';
+    return `${killed} killed · ${paused} paused${faults}${cuts}`;
   }
 }
 

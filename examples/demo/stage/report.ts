@@ -1,24 +1,40 @@
 import { paint } from '../../shared/paint.js';
 import { type Row, n, table } from '../../shared/table.js';
+import { notMadeWith } from './engine-faults-of.js';
 import { faultsOf } from './faults.js';
-import type { Results } from './performance.js';
+import type { Results } from './results.js';
 import type { Story } from './timeline.js';
 
 export function report(results: Results): string {
-  const { apart, story, tally, published, landed, verdict, sms, withoutDedup, payments } = results;
+  const { apart, story, tally, published, landed, verdict, sms, withoutDedup, payments, engine } = results;
+  const travelsTwice = engine !== undefined && !engine.absorbsResends;
   const upper: Row[] = [
     ['published', published, `for ${n(payments)} payments`],
     ...(apart
       ? ([
           ['sent again', tally.resent, 'their ACK 3 did not come, or their relay died first'],
-          ['landed', landed, tally.landedTwice > 0 ? `${n(tally.landedTwice)} of them twice` : 'once each'],
-          ['repeats absorbed', tally.resendsAbsorbed, 'the broker knew their inner-msg-id'],
+          [
+            'landed',
+            landed,
+            tally.landedTwice > 0 ? `and ${n(tally.landedTwice)} times once more` : 'once each',
+          ],
+          travelsTwice
+            ? [
+                'travelled twice',
+                tally.landedTwice,
+                'their ACK 3 was lost, and the same was stored once more',
+              ]
+            : ['repeats absorbed', tally.resendsAbsorbed, 'the broker knew their inner-msg-id'],
         ] satisfies Row[])
       : ([['landed', landed, 'each in the transaction that published it']] satisfies Row[])),
   ];
   const lower: Row[] = [
     ['delivered', tally.delivered, 'begun by a worker of one of two groups: card-issuing and sms'],
-    ['delivered again', tally.redelivered, 'their ACK 5 did not come, or their worker died first'],
+    [
+      'delivered again',
+      tally.redelivered,
+      `their ACK 5 did not come, ${travelsTwice ? 'they travelled twice, ' : ''}or their worker died first`,
+    ],
     [
       'duplicates absorbed',
       tally.duplicatesAbsorbed,
@@ -35,6 +51,11 @@ export function report(results: Results): string {
       'Faults',
       faultsOf(results).map(({ row }) => row),
     ),
+    ...[
+      notMadeWith(results)
+        .map((line) => `  ${line}`)
+        .join('\n'),
+    ].filter(Boolean),
   ].join('\n\n');
 }
 

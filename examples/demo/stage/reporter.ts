@@ -15,7 +15,13 @@ export type StageEvent =
   /** An answer to an ACK was dropped on purpose. */
   | { type: 'ack-5-answer-dropped' }
   /** An ACK was dropped on purpose, and so will be each of its repeats. */
-  | { type: 'ack-5-dropped'; bizId: string };
+  | { type: 'ack-5-dropped'; bizId: string }
+  /** An engine's delivery is about to be given to a handler. */
+  | { type: 'handed-out'; group: string; bizId: string; innerMsgId: string }
+  /** Its ACK goes to the engine. */
+  | { type: 'ack-5-sent'; group: string; innerMsgId: string }
+  /** It did not: the delivery was somebody else's by then, or the connection broken. */
+  | { type: 'ack-5-refused'; group: string; innerMsgId: string };
 
 /** From a system to the demo that started it. */
 export type Said = { ready: true } | { event: StageEvent; /** Milliseconds since 1970. */ at: number };

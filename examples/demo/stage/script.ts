@@ -9,11 +9,28 @@ const ARRIVAL_MS = 6_000;
 /** The part of the payments that is kept for the accidents which a slow machine has not seen by then. */
 const RESERVE = 0.5;
 /** How many times slower the reserve arrives. Over the network there is more that has to happen, and to start again. */
-const LULL = { together: 25, apart: 25, 'over-the-network': 50 };
+const LULL: Record<Shape, number> = {
+  together: 25,
+  apart: 25,
+  'over-the-network': 50,
+  'through-an-engine': 25,
+};
+/** And not slower than this, in milliseconds: what is to be cut off has to be under way. */
+const SLOWEST: Partial<Record<Shape, number>> = { 'through-an-engine': 1_500 };
 /** Short, so that what a killed worker held is had again soon. Over the network, two answers may be waited for meanwhile. */
-const LEASE_MS = { together: 1_500, apart: 1_500, 'over-the-network': 3_000 };
+const LEASE_MS: Record<Shape, number> = {
+  together: 1_500,
+  apart: 1_500,
+  'over-the-network': 3_000,
+  'through-an-engine': 1_500,
+};
 /** How many payments lose both ACKs, about. Each holds up a card worker for a lease. */
-const UNLUCKY = { together: 25, apart: 25, 'over-the-network': 100 };
+const UNLUCKY: Record<Shape, number> = {
+  together: 25,
+  apart: 25,
+  'over-the-network': 100,
+  'through-an-engine': 25,
+};
 
 export interface Scene {
   shape: Shape;
@@ -22,7 +39,11 @@ export interface Scene {
 }
 
 /** How a run goes, if nothing gets in its way. */
-export function ordersFor(scene: Scene, databases: Databases, smsLog: string): Orders {
+export function ordersFor(
+  scene: Scene,
+  databases: Databases,
+  files: Pick<Orders, 'smsLog' | 'marks'>,
+): Orders {
   const { shape, payments, withoutDedup } = scene;
   const everyMs = Math.max(ARRIVAL_MS / payments, PAYMENT_EVERY_MS);
   return {
@@ -31,9 +52,10 @@ export function ordersFor(scene: Scene, databases: Databases, smsLog: string): O
     databases,
     oneTwiceIn: ONE_TWICE_IN,
     rush: { payments: Math.ceil(payments * (1 - RESERVE)), everyMs },
-    lull: { everyMs: LULL[shape] * everyMs },
+    lull: { everyMs: Math.min(LULL[shape] * everyMs, SLOWEST[shape] ?? Infinity) },
     leaseMs: LEASE_MS[shape],
     oneUnluckyIn: ONE_TWICE_IN * Math.ceil(payments / UNLUCKY[shape] / ONE_TWICE_IN),
-    smsLog,
+    smsLog: files.smsLog,
+    marks: files.marks,
   };
 }

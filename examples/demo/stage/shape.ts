@@ -5,4 +5,6 @@ export type Shape =
   /** A database each, and everybody reaches the broker's. */
   | 'apart'
   /** A database each, and the broker is a service. */
-  | 'over-the-network';
+  | 'over-the-network'
+  /** A database for each of the two systems, and an engine in the broker's place: RabbitMQ, or NATS JetStream. */
+  | 'through-an-engine';

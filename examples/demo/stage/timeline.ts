@@ -22,7 +22,6 @@ const PARTS = [
   ['paying'],
   ['landed'],
   ['ack-missed', 'ack-3-dropped'],
-  ['resend-absorbed'],
   ['ack-5-dropped'],
   ['duplicate-absorbed', 'acknowledged'],
 ];
@@ -59,7 +58,11 @@ export class Timeline {
 }
 
 function isComplete(scenes: readonly Scene[]): boolean {
-  return PARTS.every((types) => scenes.some(({ event }) => types.includes(event.type)));
+  const times = (...types: readonly string[]) =>
+    scenes.filter(({ event }) => types.includes(event.type)).length;
+  // What was sent again was known, or stored once more by an engine that knows nothing of it.
+  const isRepeated = times('resend-absorbed') > 0 || times('landed') > 1;
+  return isRepeated && PARTS.every((types) => times(...types) > 0);
 }
 
 /** Which of the six steps it is, and what happened. */
