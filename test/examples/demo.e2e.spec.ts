@@ -222,52 +222,12 @@ describe('npm run demo, without faults', () => {
   );
 });
 
-describe('npm run demo -- --broker …, where nobody answers', () => {
-  it.each([
-    ['amqp', "--broker amqp://127.0.0.1:1 can't be used: "],
-    ['nats', "--broker nats://127.0.0.1:1 can't be used: "],
-  ])(
-    'says so: %s',
-    async (protocol, complaint) => {
-      const { status, output } = await runExample('demo/demo.ts', ['--broker', `${protocol}://127.0.0.1:1`]);
-      expect(output).toContain(complaint);
-      expect(status).toBe(1);
-    },
-    PATIENCE_MS,
-  );
-});
-
 describe('npm run demo, called wrongly', () => {
-  it.each([
-    [['--payments', '0'], '--payments must be a whole number from 1 (got 0).'],
-    [
-      ['--database', 'oracle://me:secret@localhost/'],
-      '--database must be a URL that begins with mysql://, mariadb:// or postgres:// (got oracle://***@localhost/).',
-    ],
-    [
-      ['--database', 'mysql://localhost/mine'],
-      '--database must name no database, unless with --one-database: the demo creates its own (got mysql://localhost/mine).',
-    ],
-    [['--over-the-network', '--one-database'], '--over-the-network and --one-database exclude each other'],
-    [
-      ['--broker', 'mqtt://me:secret@localhost/'],
-      '--broker must be a URL that begins with amqp:// or nats:// (got mqtt://***@localhost/).',
-    ],
-    [['--broker', 'amqp'], '--broker must be a URL that begins with amqp:// or nats:// (got amqp).'],
-    [
-      ['--broker', 'nats://localhost', '--one-database'],
-      '--broker nats://localhost and --one-database exclude each other',
-    ],
-    [
-      ['--broker', 'amqp://me:secret@localhost', '--over-the-network'],
-      '--broker amqp://***@localhost and --over-the-network exclude each other',
-    ],
-    [['--no-dedup'], "Unknown option '--no-dedup'"],
-  ])(
-    '%j says what is wrong, and how it is right',
-    async (args, complaint) => {
-      const { status, output } = await runExample('demo/demo.ts', args);
-      expect(output).toContain(complaint);
+  it(
+    'says what is wrong, and how it is right',
+    async () => {
+      const { status, output } = await runExample('demo/demo.ts', ['--no-dedup']);
+      expect(output).toContain("Unknown option '--no-dedup'");
       expect(output).toContain('npm run demo -- [options]');
       expect(status).toBe(1);
     },

@@ -40,12 +40,12 @@ export interface Direction {
 const NO_ACCIDENTS: Accidents = { kills: 0, pauses: 0, killEveryMs: 0, takeOverMs: 0 };
 /** Several deaths take their time: each is that of a process that has to start anew, and to get something done. */
 const LONG_RUN = 500;
-/** The others follow each other more quickly, where less has to start again. */
-const SHORT_RUN = 100;
 const DEATHS = {
   short: { ...NO_ACCIDENTS, kills: 1, killEveryMs: 2_000 },
   long: { ...NO_ACCIDENTS, kills: 6, killEveryMs: 4_000 },
 };
+/** Through an engine there is one death of each role for so many payments. Fewer are a short run. */
+const PAYMENTS_A_DEATH = 100;
 /** A relay's lease is 16 s. */
 const TAKE_OVER_MS = 30_000;
 const CARDS = {
@@ -120,7 +120,7 @@ export function castThroughAnEngine(direction: Direction, engine: Engine): Cast 
   });
   const kills = { ...NO_ACCIDENTS, kills: deathsAtAnEngine(orders.payments), killEveryMs: 2_000 };
   // It takes a relay's lease, longer than all of a short run.
-  const pauses = orders.payments < SHORT_RUN ? 0 : 1;
+  const pauses = orders.payments < PAYMENTS_A_DEATH ? 0 : 1;
   return {
     paymentSystem: paymentSystem({ ...kills, alone: true }, side('payments')),
     relays: relays({ ...kills, pauses, takeOverMs: TAKE_OVER_MS }, side('payments')),
@@ -130,7 +130,7 @@ export function castThroughAnEngine(direction: Direction, engine: Engine): Cast 
 
 /** Of each role; and so often is each kind of cut wanted. */
 export function deathsAtAnEngine(payments: number): number {
-  return Math.min(6, Math.ceil(payments / SHORT_RUN));
+  return Math.min(6, Math.ceil(payments / PAYMENTS_A_DEATH));
 }
 
 export function troupesOf({ paymentSystem, cardWorkers, relays, broker }: Cast): Troupe[] {
