@@ -30,7 +30,10 @@ describeBrokenVariant('check-then-insert', {
       if (row) return undefined;
       const [verb, meanwhile] =
         engine === 'postgres'
-          ? ['INSERT', ' ON CONFLICT (scenario_id, biz_id) DO UPDATE SET token = excluded.token']
+          ? [
+              'INSERT',
+              ' ON CONFLICT (scenario_id, biz_id) DO UPDATE SET token = excluded.token, seq = excluded.seq',
+            ]
           : ['REPLACE', ''];
       return write(
         on,
