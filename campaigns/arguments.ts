@@ -19,13 +19,13 @@ export const USAGE = `npm run campaign -- NAME --seed S --size N [options]
                   wire: the network to the broker service fails, and processes are killed; N counts each kind of fault
                   hostile: handlers behave badly in every way; N counts payments
                   all: kills, pauses, lost COMMITs, duplicates, hostile handlers, dead letters that are requeued, and with
-                  --database mariadb or mysql servers that are killed, beside as many messages as there can be; N counts messages
+                  --database mariadb, mysql or postgres servers that are killed, beside as many messages as there can be; N counts messages
                   forgetting: biz-ids are forgotten after seconds, beside repeats that come late; N counts messages
   --seed S        what is drawn by chance, is drawn from this
   --size N        faults, messages or duplicates, for each shape
   --shape 1|2     1: one database; 2: business and broker apart (both unless given; order, instances, wire, all: 2)
-  --database URL  mariadb://user:password@host:port/ or mysql://…; SQLite unless given
-                  server, all: mariadb or mysql, to start some that it may kill; failover: mariadb
+  --database URL  mariadb://user:password@host:port/, mysql://… or postgres://…; SQLite unless given
+                  server, all: mariadb, mysql or postgres, to start some that it may kill; failover: mariadb
   --chunk K       of N in each pair of databases (N unless given)
   --per-transaction K
                   up to K deliveries share a transaction
@@ -112,7 +112,7 @@ function isCampaign(name: string | undefined): name is CampaignName {
 
 /** Campaigns that start servers of their own, and of which: they kill none that somebody else may need. */
 const OWN_SERVERS: Partial<Record<CampaignName, readonly string[]>> = {
-  server: ['mariadb', 'mysql'],
+  server: ['mariadb', 'mysql', 'postgres'],
   failover: ['mariadb'],
 };
 

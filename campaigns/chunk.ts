@@ -110,9 +110,9 @@ export async function runChunk(plan: ChunkPlan): Promise<ChunkOutcome> {
 
 /** For campaigns that have servers of their own. */
 async function stageFor({ campaign, url, shape, variant }: ChunkPlan): Promise<Stage | undefined> {
-  const { serverOptions = [], withoutSemiSync = false } = variantNamed(variant) ?? {};
-  const hasServers = campaign === 'server' || (campaign === 'all' && isEngineOfServers(url));
-  if (hasServers) return serverStage(url, shape, serverOptions);
+  const { serverOptions, withoutSemiSync = false } = variantNamed(variant) ?? {};
+  const hasServers = campaign === 'server' || campaign === 'all';
+  if (hasServers && isEngineOfServers(url)) return serverStage(url, shape, serverOptions?.(url) ?? []);
   return campaign === 'failover' ? failoverStage(shape, !withoutSemiSync) : undefined;
 }
 
@@ -166,7 +166,8 @@ function lossesOf({ campaign, shape, seed, size }: ChunkPlan, pair: Pair): Commi
 
 /** SQLite has one transaction at a time that writes: no copy can meet a row of one that is under way. */
 function meetingsOf({ campaign }: ChunkPlan, pair: Pair): DedupMeetings | undefined {
-  return campaign === 'duplicates' && pair.business.engine !== 'sqlite' ? new DedupMeetings() : undefined;
+  const { engine } = pair.business;
+  return campaign === 'duplicates' && engine !== 'sqlite' ? new DedupMeetings(engine) : undefined;
 }
 
 interface Around {

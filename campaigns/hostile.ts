@@ -8,6 +8,16 @@ import { published } from './order.js';
 
 const LOOK_MS = 200;
 
+const MYSQL_PROCEDURES = [
+  'CREATE PROCEDURE commits() COMMIT',
+  "CREATE PROCEDURE raises_1213() SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213, MESSAGE_TEXT = 'as the server would'",
+];
+const POSTGRES_PROCEDURES = [
+  'CREATE PROCEDURE commits() LANGUAGE plpgsql AS $$ BEGIN COMMIT; END $$',
+  `CREATE FUNCTION raises_40p01() RETURNS void LANGUAGE plpgsql AS
+     $$ BEGIN RAISE 'as the server would' USING ERRCODE = '40P01'; END $$`,
+];
+
 /** What some handlers abuse. */
 export async function prepareForHostiles({ business, rawBusiness }: Pair): Promise<void> {
   if (business.engine === 'sqlite') return;
@@ -15,8 +25,7 @@ export async function prepareForHostiles({ business, rawBusiness }: Pair): Promi
     'CREATE TABLE altered (id INT)',
     'CREATE TABLE locked (id INT PRIMARY KEY, n INT NOT NULL)',
     'INSERT INTO locked VALUES (1, 0), (2, 0)',
-    'CREATE PROCEDURE commits() COMMIT',
-    "CREATE PROCEDURE raises_1213() SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213, MESSAGE_TEXT = 'as the server would'",
+    ...(business.engine === 'postgres' ? POSTGRES_PROCEDURES : MYSQL_PROCEDURES),
   ]) {
     await rawBusiness.query(statement);
   }

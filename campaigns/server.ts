@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { STALL_MS } from './commit.js';
-import { engineOf } from './databases/create.js';
+import type { EngineOfServers } from './databases/create.js';
 import type { Shape } from './databases/pair.js';
 import { FaultCounts } from './fault-counts.js';
 import { moment } from './moment.js';
@@ -28,11 +28,10 @@ const PLACES: Record<Shape, Record<string, readonly Place[]>> = {
 
 /** In shape 2 business and broker have a server each. */
 export async function serverStage(
-  url: string | undefined,
+  engine: EngineOfServers,
   shape: Shape,
   laterOptions: readonly string[],
 ): Promise<Stage> {
-  const engine = engineOf(url) as 'mariadb' | 'mysql';
   const servers = new Map<string, DurableServer>();
   const close = async () => void (await Promise.all([...servers.values()].map((server) => server.close())));
   try {

@@ -1,12 +1,15 @@
 import type { Pair } from './pair.js';
+import { createTrigger } from './trigger.js';
 
 /**
  * Notes each dedup row that is forgotten. Only where forgetting is all that removes one: elsewhere rows are taken back of
  * work that has not begun.
  */
-export async function noteForgotten({ rawBusiness }: Pair): Promise<void> {
-  const note = 'INSERT INTO forgotten (biz_id, source_id) VALUES (OLD.biz_id, OLD.source_id)';
-  await rawBusiness.query(
-    `CREATE TRIGGER note_forgotten AFTER DELETE ON mq_dedup FOR EACH ROW BEGIN ${note}; END`,
-  );
+export async function noteForgotten({ business, rawBusiness }: Pair): Promise<void> {
+  await createTrigger(rawBusiness, business.engine, {
+    name: 'note_forgotten',
+    when: 'AFTER DELETE',
+    table: 'mq_dedup',
+    does: 'INSERT INTO forgotten (biz_id, source_id) VALUES (OLD.biz_id, OLD.source_id)',
+  });
 }

@@ -1,5 +1,6 @@
 import Sqlite from 'better-sqlite3';
 import { createConnection } from 'mysql2/promise';
+import { Client } from 'pg';
 import type { CampaignDatabase } from './create.js';
 import type { ServerOptions } from './raw.js';
 
@@ -25,7 +26,15 @@ export async function openView({ options }: CampaignDatabase, table: string): Pr
       },
     };
   }
-  const { host, port, username: user, password, database } = options as ServerOptions;
+  return options.type === 'postgres'
+    ? openOnPostgres(options as ServerOptions, sql)
+    : openOnMysql(options as ServerOptions, sql);
+}
+
+async function openOnMysql(
+  { host, port, username: user, password, database }: ServerOptions,
+  sql: string,
+): Promise<OldView> {
   const connection = await createConnection({ host, port, user, password, database });
   const count = async () => {
     const [rows] = await connection.query(sql);
@@ -33,11 +42,27 @@ export async function openView({ options }: CampaignDatabase, table: string): Pr
   };
   await connection.query('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ');
   await connection.query('START TRANSACTION WITH CONSISTENT SNAPSHOT');
+  return viewOf(count, () => connection.end());
+}
+
+async function openOnPostgres(
+  { host, port, username: user, password, database }: ServerOptions,
+  sql: string,
+): Promise<OldView> {
+  const client = new Client({ host, port, user, password, database });
+  await client.connect();
+  await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+  const count = async () => Number((await client.query<{ n: string }>(sql)).rows[0]!.n);
+  return viewOf(count, () => client.end());
+}
+
+/** From its first look on it sees what was there then. */
+async function viewOf(count: () => Promise<number>, close: () => Promise<void>): Promise<OldView> {
   const then = await count();
   return {
     end: async () => {
       const isSame = (await count()) === then;
-      await connection.end();
+      await close();
       return isSame;
     },
   };

@@ -22,6 +22,7 @@ export async function transactionsOver({
   if (business.engine === 'sqlite') return [];
   const names = [...new Set([business, broker])].map(({ options }) => options.database as string);
   const raws = [...new Set([rawBusiness, rawBroker])];
+  const openIn = business.engine === 'postgres' ? openOnPostgres : openOnMysql;
   const open = async () => new Set((await Promise.all(raws.map((raw) => openIn(raw, names)))).flat());
   const began = performance.now();
   await pause(LOOK_MS);
@@ -35,7 +36,7 @@ export async function transactionsOver({
 }
 
 /** By what each is known: a connection has one after the other. */
-async function openIn(raw: Raw, databases: readonly string[]): Promise<string[]> {
+async function openOnMysql(raw: Raw, databases: readonly string[]): Promise<string[]> {
   const rows = await raw.query(
     `SELECT t.trx_id AS id, t.trx_started AS since, p.ID AS connection
      FROM information_schema.INNODB_TRX t JOIN information_schema.PROCESSLIST p ON p.ID = t.trx_mysql_thread_id
@@ -46,4 +47,15 @@ async function openIn(raw: Raw, databases: readonly string[]): Promise<string[]>
     ({ id, since, connection }) =>
       `transaction ${String(id)} of connection ${String(connection)} since ${String(since)}`,
   );
+}
+
+/** One that has written nothing has no number there. */
+async function openOnPostgres(raw: Raw, databases: readonly string[]): Promise<string[]> {
+  const rows = await raw.query(
+    `SELECT pid, xact_start::text AS since FROM pg_stat_activity
+     WHERE datname IN (${databases.map(() => '?').join(', ')}) AND backend_type = 'client backend'
+       AND xact_start IS NOT NULL AND pid <> pg_backend_pid()`,
+    [...databases],
+  );
+  return rows.map(({ pid, since }) => `transaction of connection ${String(pid)} since ${String(since)}`);
 }

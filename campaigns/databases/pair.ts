@@ -2,7 +2,9 @@ import { DataSource, type DataSourceOptions } from 'typeorm';
 import { migrate } from '../../src/index.js';
 import { ACCOUNTS } from '../processes/task.js';
 import { type CampaignDatabase, type Engine, createDatabase } from './create.js';
+import { nowOn } from './now.js';
 import { type Raw, openRaw } from './raw.js';
+import { createTrigger } from './trigger.js';
 
 /** 1: the broker's tables are in the business's database. 2: they have one of their own. */
 export type Shape = 1 | 2;
@@ -45,6 +47,13 @@ export async function createPair(urls: Urls, shape: Shape): Promise<Pair> {
   };
 }
 
+const NUMBERED: Record<Engine, string> = {
+  sqlite: 'INTEGER PRIMARY KEY',
+  mariadb: 'BIGINT AUTO_INCREMENT PRIMARY KEY',
+  mysql: 'BIGINT AUTO_INCREMENT PRIMARY KEY',
+  postgres: 'BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY',
+};
+
 async function makeLibraryTables(options: DataSourceOptions): Promise<void> {
   const dataSource = await new DataSource({ ...options, entities: [] }).initialize();
   await migrate(dataSource).finally(() => dataSource.destroy());
@@ -56,14 +65,15 @@ async function makeLibraryTables(options: DataSourceOptions): Promise<void> {
  * variants that do it their own way; `forgotten` for dedup rows that are gone, where forgotten.ts has them noted.
  */
 async function makeBusinessTables(raw: Raw, engine: Engine): Promise<void> {
-  const numbered = engine === 'sqlite' ? 'INTEGER PRIMARY KEY' : 'BIGINT AUTO_INCREMENT PRIMARY KEY';
   await raw.query(
     `CREATE TABLE payment (payment_id VARCHAR(100) PRIMARY KEY, copies INT NOT NULL, account_id VARCHAR(20) NULL, number INT NULL, ${happenedAt(engine)})`,
   );
   await raw.query(
-    `CREATE TABLE card (id ${numbered}, payment_id VARCHAR(100) NOT NULL, issued_by VARCHAR(100) NOT NULL, process VARCHAR(100) NOT NULL, landed_at BIGINT NULL, ${happenedAt(engine)})`,
+    `CREATE TABLE card (id ${NUMBERED[engine]}, payment_id VARCHAR(100) NOT NULL, issued_by VARCHAR(100) NOT NULL, process VARCHAR(100) NOT NULL, landed_at BIGINT NULL, ${happenedAt(engine)})`,
   );
-  await raw.query('CREATE TABLE forgotten (biz_id VARBINARY(255) NOT NULL, source_id BIGINT NOT NULL)');
+  await raw.query(
+    `CREATE TABLE forgotten (biz_id ${bytes(engine, 255)} NOT NULL, source_id BIGINT NOT NULL)`,
+  );
   await raw.query(
     'CREATE TABLE own_dedup (grp VARCHAR(100) NOT NULL, payment_id VARCHAR(100) NOT NULL, PRIMARY KEY (grp, payment_id))',
   );
@@ -83,29 +93,30 @@ async function makeAccounts(raw: Raw): Promise<void> {
  */
 async function noteLandings(raw: Raw, engine: Engine): Promise<void> {
   await raw.query(
-    `CREATE TABLE landing (seq BIGINT PRIMARY KEY, biz_id VARBINARY(255) NOT NULL, inner_msg_id VARBINARY(16) NOT NULL, body BLOB NOT NULL, ${happenedAt(engine)})`,
+    `CREATE TABLE landing (seq BIGINT PRIMARY KEY, biz_id ${bytes(engine, 255)} NOT NULL, inner_msg_id ${bytes(engine, 16)} NOT NULL, body ${engine === 'postgres' ? 'BYTEA' : 'BLOB'} NOT NULL, ${happenedAt(engine)})`,
   );
-  const note =
-    'INSERT INTO landing (seq, biz_id, inner_msg_id, body) VALUES (NEW.seq, NEW.biz_id, NEW.inner_msg_id, NEW.body)';
-  await raw.query(`CREATE TRIGGER note_landing AFTER INSERT ON mq_message FOR EACH ROW BEGIN ${note}; END`);
+  await createTrigger(raw, engine, {
+    ...{ name: 'note_landing', when: 'AFTER INSERT', table: 'mq_message' },
+    does: 'INSERT INTO landing (seq, biz_id, inner_msg_id, body) VALUES (NEW.seq, NEW.biz_id, NEW.inner_msg_id, NEW.body)',
+  });
 }
 
-/** When a row was inserted, in microseconds by the database's clock: all databases of a chunk are of one machine. */
+/** When a row was inserted. */
 function happenedAt(engine: Engine): string {
-  const now =
-    engine === 'sqlite'
-      ? `(julianday('now') - 2440587.5) * 86400000000 AS INTEGER`
-      : 'UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED';
-  return `happened_at BIGINT NOT NULL DEFAULT (CAST(${now}))`;
+  return `happened_at BIGINT NOT NULL DEFAULT (${nowOn(engine)})`;
 }
 
 /** The same for dead letters, which an operator takes away again. */
 async function noteDeaths(raw: Raw, engine: Engine): Promise<void> {
-  const numbered = engine === 'sqlite' ? 'INTEGER PRIMARY KEY' : 'BIGINT AUTO_INCREMENT PRIMARY KEY';
   await raw.query(
-    `CREATE TABLE death (id ${numbered}, subscription_id BIGINT NOT NULL, seq BIGINT NOT NULL, reason VARBINARY(40) NOT NULL)`,
+    `CREATE TABLE death (id ${NUMBERED[engine]}, subscription_id BIGINT NOT NULL, seq BIGINT NOT NULL, reason ${bytes(engine, 40)} NOT NULL)`,
   );
-  const note =
-    'INSERT INTO death (subscription_id, seq, reason) VALUES (NEW.subscription_id, NEW.seq, NEW.reason)';
-  await raw.query(`CREATE TRIGGER note_death AFTER INSERT ON mq_dead_letter FOR EACH ROW BEGIN ${note}; END`);
+  await createTrigger(raw, engine, {
+    ...{ name: 'note_death', when: 'AFTER INSERT', table: 'mq_dead_letter' },
+    does: 'INSERT INTO death (subscription_id, seq, reason) VALUES (NEW.subscription_id, NEW.seq, NEW.reason)',
+  });
+}
+
+function bytes(engine: Engine, most: number): string {
+  return engine === 'postgres' ? 'BYTEA' : `VARBINARY(${most})`;
 }

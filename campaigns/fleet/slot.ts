@@ -9,7 +9,7 @@ import type { Death, Listening, Role, Said, Task, Told } from '../processes/task
 import type { CommitFaults } from '../proxy/commit-faults.js';
 import { CommitSight } from '../proxy/commit-sight.js';
 import type { DedupMeetings } from '../proxy/dedup-meetings.js';
-import { Way } from '../proxy/way.js';
+import { type Address, Way } from '../proxy/way.js';
 import type { WireFaults } from '../proxy/wire-faults.js';
 import type { CampaignName } from '../variants/variant.js';
 import { wroteOfDeath } from './wrote-of-death.js';
@@ -73,7 +73,7 @@ export class Slot {
     const open = async ({ engine, options }: CampaignDatabase) =>
       engine === 'sqlite'
         ? undefined
-        : await Way.open(options as { host: string; port: number }, {
+        : await Way.open(engine, options as Address, {
             sight,
             meetings: around.meetings,
           });

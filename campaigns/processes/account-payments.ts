@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { DataSource, EntityManager } from 'typeorm';
 import type { OutboxPublisher } from '../../src/index.js';
 import type { Seeded } from '../seeded.js';
+import { ask } from './ask.js';
 import type { Line } from './history.js';
 import { outcomeOf } from './outcome-of-publish.js';
 import { type Payment, PaymentSucceeded } from './payment.js';
@@ -70,7 +71,8 @@ export class AccountPayments {
       const last = locking ? await takeNumbers(manager, account, count) : undefined;
       for (const [i, { paymentId }] of payments.entries()) {
         const number = last === undefined ? null : last - count + i + 1;
-        await manager.query(
+        await ask(
+          manager,
           'INSERT INTO payment (payment_id, copies, account_id, number) VALUES (?, 1, ?, ?)',
           [paymentId, account, number],
         );
@@ -97,8 +99,9 @@ export class AccountPayments {
 
 /** Locks the account until COMMIT. @returns the last of `count` numbers, which nobody else gets */
 async function takeNumbers(manager: EntityManager, account: string, count: number): Promise<number> {
-  await manager.query('UPDATE account SET payments = payments + ? WHERE account_id = ?', [count, account]);
-  const rows = await manager.query<{ payments: number | string }[]>(
+  await ask(manager, 'UPDATE account SET payments = payments + ? WHERE account_id = ?', [count, account]);
+  const rows = await ask<{ payments: number | string }>(
+    manager,
     'SELECT payments FROM account WHERE account_id = ?',
     [account],
   );

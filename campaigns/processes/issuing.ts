@@ -3,6 +3,7 @@ import { Inject } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { type DeliveryContext, IdempotentConsumer } from '../../src/index.js';
 import { Seeded } from '../seeded.js';
+import { ask } from './ask.js';
 import { type Payment, PaymentSucceeded } from './payment.js';
 import { GROUPS, TASK, type Task } from './task.js';
 
@@ -36,7 +37,7 @@ export async function issueCard(
   if (sharing.met.has(manager)) sharing.note();
   sharing.met.add(manager);
   await work(manager, chance);
-  await manager.query('INSERT INTO card (payment_id, issued_by, process, landed_at) VALUES (?, ?, ?, ?)', [
+  await ask(manager, 'INSERT INTO card (payment_id, issued_by, process, landed_at) VALUES (?, ?, ?, ?)', [
     paymentId,
     group,
     name,

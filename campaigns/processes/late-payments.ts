@@ -3,6 +3,7 @@ import type { DataSource } from 'typeorm';
 import type { Shape } from '../databases/pair.js';
 import type { OutboxPublisher } from '../../src/index.js';
 import type { Seeded } from '../seeded.js';
+import { ask } from './ask.js';
 import type { Line } from './history.js';
 import { outcomeOf } from './outcome-of-publish.js';
 import { PaymentSucceeded } from './payment.js';
@@ -83,7 +84,7 @@ export class LatePayments {
     this.write({ publish: 'attempted', bizId, copies: 1 });
     let committing = false;
     const paying = this.dataSource.transaction(async (manager) => {
-      await manager.query('INSERT INTO payment (payment_id, copies) VALUES (?, 1)', [bizId]);
+      await ask(manager, 'INSERT INTO payment (payment_id, copies) VALUES (?, 1)', [bizId]);
       this.write({ publish: 'began', bizId });
       await this.outbox.publish(
         PaymentSucceeded,

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
 import type { OutboxPublisher } from '../../src/index.js';
 import type { Seeded } from '../seeded.js';
+import { ask } from './ask.js';
 import type { Line } from './history.js';
 import { outcomeOf } from './outcome-of-publish.js';
 import { PaymentSucceeded } from './payment.js';
@@ -92,7 +93,8 @@ export class Publishing {
     for (const payment of payments) this.write({ publish: 'attempted', ...payment });
     let committing = false;
     const paying = this.dataSource.transaction(async (manager) => {
-      await manager.query(
+      await ask(
+        manager,
         `INSERT INTO payment (payment_id, copies) VALUES ${payments.map(() => '(?, ?)').join(', ')}`,
         payments.flatMap(({ bizId, copies }) => [bizId, copies]),
       );

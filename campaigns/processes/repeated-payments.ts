@@ -1,6 +1,7 @@
 import type { DataSource } from 'typeorm';
 import type { OutboxPublisher } from '../../src/index.js';
 import type { Seeded } from '../seeded.js';
+import { ask } from './ask.js';
 import type { Line } from './history.js';
 import { outcomeOf } from './outcome-of-publish.js';
 import { PaymentSucceeded } from './payment.js';
@@ -49,7 +50,7 @@ export class RepeatedPayments {
     this.write({ publish: 'attempted', bizId, copies });
     let committing = false;
     const paying = this.dataSource.transaction(async (manager) => {
-      await manager.query('INSERT INTO payment (payment_id, copies) VALUES (?, ?)', [bizId, copies]);
+      await ask(manager, 'INSERT INTO payment (payment_id, copies) VALUES (?, ?)', [bizId, copies]);
       const messages = Array.from({ length: copies }, (_, copy) => ({ paymentId, telling: bizId, copy }));
       await this.outbox.publishAll(PaymentSucceeded, messages, { manager });
       committing = true;

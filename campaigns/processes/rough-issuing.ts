@@ -21,14 +21,20 @@ const CONDUCTS: readonly ConductName[] = [
   "uses the app's DataSource",
   "uses the app's DataSource, and swallows the refusal",
   'swallows a duplicate key',
+  'swallows a duplicate key, which aborts',
+  'answers a duplicate key with a savepoint',
   'nests transactions side by side',
   'rolls back and writes on',
   'rolls back, writes on and throws',
   'swallows an error 1213, and writes on',
+  'swallows an error 40P01, and writes on',
   'runs into others, and swallows what comes of it',
   'forgets an await',
   'leaves a stream open',
   'changes its session',
+  'calls a procedure that commits, which is refused',
+  'sends COMMIT, which is refused',
+  'sends COMMIT, and swallows the refusal',
 ];
 
 export function roughConductsOn(engine: Engine): ConductName[] {

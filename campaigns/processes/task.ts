@@ -1,5 +1,5 @@
 import type { DataSourceOptions } from 'typeorm';
-import type { Engine } from '../databases/create.js';
+import { type Engine, engineOfOptions } from '../databases/create.js';
 import type { Shape } from '../databases/pair.js';
 import type { Place } from '../proxy/transaction-watch.js';
 import type { CampaignName } from '../variants/variant.js';
@@ -33,7 +33,7 @@ export interface Task {
 }
 
 export function engineOfTask({ business }: Task): Engine {
-  return business.type === 'better-sqlite3' ? 'sqlite' : (business.type as Engine);
+  return engineOfOptions(business);
 }
 
 export interface Death {

@@ -1,3 +1,6 @@
+import type { Engine } from '../databases/create.js';
+import type { Answer, Command } from './protocol.js';
+
 /** How copies of one biz-id met in the dedup log, and how often. */
 export const MEETINGS = [
   /** The row was there, and its transaction over. */
@@ -6,30 +9,35 @@ export const MEETINGS = [
   'absorbed, was under way',
   /** It waited as well, and the transaction rolled back, or its process was dead: the copy took effect itself, as far as it got. */
   'took over',
-  /** It waited beside others when that happened, and the server made it roll back (1213). It comes again. */
+  /** It waited beside others when that happened, and the server made it roll back. It comes again. Not on PostgreSQL, where none of them has a lock. */
   'deadlock',
 ] as const;
 export type Meeting = (typeof MEETINGS)[number];
 
-const INSERTS = /^.{4}\x03(?:\x00\x01)?INSERT INTO .?mq_dedup.? .* VALUES \((\d+, X'[0-9a-f]+')/is;
+/** With its key, unless that is sent apart. */
+const INSERTS = /^INSERT INTO .?mq_dedup.? .* VALUES \((\d+, X'[0-9a-f]+'|\$1, \$2)/is;
 /** Sent: from here on nobody can wait for it for long. */
-const ENDS = /^.{4}\x03(?:\x00\x01)?(COMMIT|ROLLBACK)/s;
-const DUPLICATE = 1062;
-const DEADLOCK = 1213;
+const ENDS = /^(COMMIT|ROLLBACK(?! TO\b))/;
 
 /** What all connections of a chunk have to do with dedup rows, as the wire to the database shows it. */
 export class DedupMeetings {
-  readonly counts = new Map<Meeting, number>(MEETINGS.map((meeting) => [meeting, 0]));
+  /** Of those that there can be. */
+  readonly counts: Map<Meeting, number>;
   /** Who has inserted a row and not ended its transaction yet, by key. */
   readonly holders = new Map<string, DedupWatch>();
   readonly asking = new Set<DedupWatch>();
+
+  constructor(engine: Engine) {
+    const possible = MEETINGS.filter((meeting) => engine !== 'postgres' || meeting !== 'deadlock');
+    this.counts = new Map(possible.map((meeting) => [meeting, 0]));
+  }
 
   watch(): DedupWatch {
     return new DedupWatch(this);
   }
 
   count(meeting: Meeting): void {
-    this.counts.set(meeting, this.counts.get(meeting)! + 1);
+    this.counts.set(meeting, (this.counts.get(meeting) ?? 0) + 1);
   }
 }
 
@@ -40,28 +48,27 @@ export class DedupWatch {
 
   constructor(private readonly all: DedupMeetings) {}
 
-  command(chunk: string): void {
-    if (ENDS.test(chunk)) this.release();
-    const [, key] = INSERTS.exec(chunk) ?? [];
-    if (key === undefined) return;
+  command({ sql, values }: Pick<Command, 'sql' | 'values'>): void {
+    if (ENDS.test(sql)) this.release();
+    const [, given] = INSERTS.exec(sql) ?? [];
+    if (given === undefined) return;
+    const key = values.length > 0 ? hexOf(values.slice(0, 2)) : given;
     this.asked = { key, waits: this.all.holders.has(key) };
     this.all.asking.add(this);
   }
 
-  answer(chunk: Buffer): void {
+  answer(answer: Answer): void {
     if (!this.asked) return;
     const { key, waits } = this.asked;
     this.asked = undefined;
     this.all.asking.delete(this);
-    const isError = chunk[4] === 0xff;
-    if (!isError) {
+    if (answer === 'done') {
       if (waits) this.all.count('took over');
       this.hold(key);
       return;
     }
-    const code = chunk.readUInt16LE(5);
-    if (code === DUPLICATE) this.all.count(waits ? 'absorbed, was under way' : 'absorbed, was committed');
-    if (code === DEADLOCK) this.all.count('deadlock');
+    if (answer === 'duplicate') this.all.count(waits ? 'absorbed, was under way' : 'absorbed, was committed');
+    if (answer === 'deadlock') this.all.count('deadlock');
   }
 
   /** The database has heard that the connection is gone. */
@@ -82,4 +89,8 @@ export class DedupWatch {
       this.all.holders.delete(this.held);
     this.held = undefined;
   }
+}
+
+function hexOf(values: Command['values']): string {
+  return values.map((value) => value?.toString('hex')).join(' ');
 }

@@ -26,19 +26,18 @@ const SIGNS: readonly [Place, RegExp][] = [
   ['ack', /DELETE FROM .?mq_delivery/i],
 ];
 
-/** With the bytes about attributes that MySQL from 8.0.23 puts first. */
-const COMMIT = /^.{4}\x03(\x00\x01)?COMMIT/s;
-const ENDS = /^.{4}\x03(\x00\x01)?(ROLLBACK|START TRANSACTION)/s;
+const COMMIT = /^COMMIT/;
+const ENDS = /^(ROLLBACK(?! TO\b)|START TRANSACTION)/;
 
 /** Follows one connection, and knows what each COMMIT is for. */
 export class TransactionWatch {
   private readonly seen = new Set<Place>();
 
-  /** @returns the place of the protocol, if this chunk is its COMMIT */
-  see(chunk: string): Place | undefined {
-    if (COMMIT.test(chunk)) return this.end();
-    if (ENDS.test(chunk)) this.end();
-    this.note(chunk);
+  /** @returns the place of the protocol, if this statement is its COMMIT */
+  see(sql: string): Place | undefined {
+    if (COMMIT.test(sql)) return this.end();
+    if (ENDS.test(sql)) this.end();
+    this.note(sql);
     return undefined;
   }
 

@@ -1,8 +1,10 @@
 import { once } from 'node:events';
 import { type AddressInfo, type Server, type Socket, connect, createServer } from 'node:net';
+import type { EngineOfServers } from '../databases/create.js';
 import type { PlannedLoss } from './commit-faults.js';
 import type { CommitSight } from './commit-sight.js';
 import type { DedupMeetings } from './dedup-meetings.js';
+import { conversationWith } from './protocol.js';
 import { type Place, TransactionWatch } from './transaction-watch.js';
 
 /** An answer that never came: how long until the network says so, in milliseconds. Longer than anybody waits for it. */
@@ -19,6 +21,12 @@ interface Connection {
   loss: PlannedLoss | undefined;
 }
 
+/** Where a way leads. */
+export interface Address {
+  host: string;
+  port: number;
+}
+
 /** Who looks at what goes this way. */
 export interface Watchers {
   sight?: CommitSight | undefined;
@@ -31,15 +39,16 @@ export class Way {
 
   private constructor(
     private readonly server: Server,
-    private to: { host: string; port: number },
+    private readonly engine: EngineOfServers,
+    private to: Address,
     private readonly watchers: Watchers,
   ) {
     server.on('connection', (client) => this.lead(client));
   }
 
-  static async open(to: { host: string; port: number }, watchers: Watchers = {}): Promise<Way> {
+  static async open(engine: EngineOfServers, to: Address, watchers: Watchers = {}): Promise<Way> {
     const server = createServer({ noDelay: true });
-    const way = new Way(server, to, watchers);
+    const way = new Way(server, engine, to, watchers);
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     return way;
@@ -65,7 +74,7 @@ export class Way {
   }
 
   /** Whoever comes from now on is led there, and nobody stays where it led before. */
-  moveTo(to: { host: string; port: number }): void {
+  moveTo(to: Address): void {
     this.to = to;
     this.breakAll();
   }
@@ -89,25 +98,30 @@ export class Way {
       ...{ committing: undefined, loss: undefined },
     };
     const { sight, meetings } = this.watchers;
+    const conversation = conversationWith(this.engine);
     const watch = new TransactionWatch();
     const dedups = meetings?.watch();
     this.connections.add(connection);
     client.on('data', (chunk) => {
-      const text = chunk.toString('latin1');
-      const place = watch.see(text);
-      connection.committing = place;
-      const loss = place && sight?.decide(place);
-      dedups?.command(text);
-      if (loss?.kind === 'command-lost') {
-        loss.happened();
-        return void client.destroy();
+      for (const command of conversation.commands(chunk)) {
+        const place = watch.see(command.sql);
+        connection.committing = place;
+        const loss = place && sight?.decide(place);
+        dedups?.command(command);
+        if (loss?.kind === 'command-lost') {
+          loss.happened();
+          upstream.write(chunk.subarray(0, command.from));
+          return void client.destroy();
+        }
+        if (loss) Object.assign(connection, { loss, silent: true });
       }
-      if (loss) Object.assign(connection, { loss, silent: true });
       upstream.write(chunk);
     });
     upstream.on('data', (chunk) => {
-      dedups?.answer(chunk);
+      const answers = conversation.answers(chunk);
+      for (const answer of answers) dedups?.answer(answer);
       if (!connection.silent) client.write(chunk);
+      if (answers.length === 0) return;
       if (connection.committing) sight?.answered(connection.committing);
       connection.committing = undefined;
       lose(connection);

@@ -20,7 +20,7 @@ export class Duo {
     // The replica gets it from the primary.
     await primary.sql.query(`CREATE USER 'campaign'@'127.0.0.1' IDENTIFIED BY '${password}'`);
     await primary.sql.query(`GRANT ALL PRIVILEGES ON *.* TO 'campaign'@'127.0.0.1'`);
-    const front = await Way.open(primary.address);
+    const front = await Way.open('mariadb', primary.address);
     return new Duo(semiSync, primary, front, `mariadb://campaign:${password}@127.0.0.1:${front.port}/`);
   }
 

@@ -1,8 +1,9 @@
 import { tmpdir } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { OwnServer } from '../../test/support/own-server.js';
+import type { EngineOfServers } from '../databases/create.js';
 
-/** An acknowledged commit survives the server's death, in the binary log as well. */
+/** Of MariaDB and MySQL: an acknowledged commit survives the server's death, in the binary log as well. */
 export const DURABLE = ['--innodb-flush-log-at-trx-commit=1', '--sync-binlog=1', '--log-bin=binlog'];
 
 /**
@@ -23,13 +24,14 @@ export class DurableServer {
 
   /** @param laterOptions what it is started with once it has been killed, beside what makes it durable */
   static async start(
-    engine: 'mariadb' | 'mysql',
+    engine: EngineOfServers,
     id: number,
     laterOptions: readonly string[],
   ): Promise<DurableServer> {
     const folder = tmpdir().startsWith(MEMORY) ? ON_DISK : tmpdir();
     const server = await OwnServer.start(engine, { folder });
-    const options = [...DURABLE, `--server-id=${id}`];
+    // PostgreSQL is as durable as that by itself, and those of the tests say so.
+    const options = engine === 'postgres' ? [] : [...DURABLE, `--server-id=${id}`];
     try {
       await server.kill();
       await server.startAgain(options);

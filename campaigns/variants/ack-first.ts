@@ -7,7 +7,7 @@ export const ackFirst: Variant = {
   damage: 'lost',
   campaigns: ['kill', 'commit', 'server'],
   shapes: [1, 2],
-  engines: ['sqlite', 'mariadb', 'mysql'],
+  engines: ['sqlite', 'mariadb', 'mysql', 'postgres'],
   consumer: brokenConsumer(async ({ dataSource, card, delivery }) => {
     const acked = await delivery.ack();
     await dataSource.transaction(async (manager) => {

@@ -10,7 +10,7 @@ export const acksBeforeCommit: Variant = {
   damage: 'lost',
   campaigns: ['instances'],
   shapes: [2],
-  engines: ['sqlite', 'mariadb', 'mysql'],
+  engines: ['sqlite', 'mariadb', 'mysql', 'postgres'],
   instance: (broker) => {
     const send = broker.send.bind(broker);
     broker.send = async (shipment) => {

@@ -8,7 +8,7 @@ export const backoffStepsAside: Variant = {
   damage: 'disordered',
   campaigns: ['order'],
   shapes: [2],
-  engines: ['sqlite', 'mariadb', 'mysql'],
+  engines: ['sqlite', 'mariadb', 'mysql', 'postgres'],
   // On SQLite a second connection would wait for the first one of its own process, so there the table itself does it.
   spoil: async ({ broker, rawBroker }) => {
     if (broker.engine === 'sqlite') await rawBroker.query(ASIDE_ON_SQLITE);

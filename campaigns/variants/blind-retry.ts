@@ -9,7 +9,7 @@ export const blindRetry: Variant = {
   campaigns: ['commit'],
   shapes: [1, 2],
   // SQLite's COMMIT has no answer to lose.
-  engines: ['mariadb', 'mysql'],
+  engines: ['mariadb', 'mysql', 'postgres'],
   consumer: brokenConsumer(async ({ dataSource, card, delivery }) => {
     let committing = false;
     try {

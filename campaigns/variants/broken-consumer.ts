@@ -1,12 +1,13 @@
 import { Inject, type Type } from '@nestjs/common';
 import { getDataSourceToken } from '@nestjs/typeorm';
-import type { DataSource } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 import {
   type Acked,
   AtLeastOnceConsumer,
   type AtLeastOnceConsumerOptions,
   type AtLeastOnceDelivery,
 } from '../../src/index.js';
+import { ask } from '../processes/ask.js';
 import type { Card } from '../processes/issuing.js';
 import { type Payment, PaymentSucceeded } from '../processes/payment.js';
 import { GROUPS, TASK, type Task } from '../processes/task.js';
@@ -53,11 +54,17 @@ export function brokenConsumer(
 
 /** @returns whether it was not there before */
 export async function insertOwnDedup(
-  manager: Pick<DataSource, 'query'>,
+  on: DataSource | EntityManager,
   { group, paymentId }: Attempt['card'],
 ): Promise<boolean> {
+  const insert = 'INSERT INTO own_dedup (grp, payment_id) VALUES (?, ?)';
+  const key = [group, paymentId];
+  // An error would end the transaction.
+  if (('options' in on ? on : on.dataSource).options.type === 'postgres') {
+    return (await ask(on, `${insert} ON CONFLICT DO NOTHING RETURNING grp`, key)).length === 1;
+  }
   try {
-    await manager.query('INSERT INTO own_dedup (grp, payment_id) VALUES (?, ?)', [group, paymentId]);
+    await ask(on, insert, key);
     return true;
   } catch (error) {
     if (/duplicate entry|unique constraint/i.test(String(error))) return false;

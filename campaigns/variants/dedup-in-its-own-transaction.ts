@@ -7,7 +7,7 @@ export const dedupApart: Variant = {
   damage: 'lost',
   campaigns: ['kill', 'commit', 'server'],
   shapes: [1, 2],
-  engines: ['sqlite', 'mariadb', 'mysql'],
+  engines: ['sqlite', 'mariadb', 'mysql', 'postgres'],
   consumer: brokenConsumer(async ({ dataSource, card, delivery }) => {
     const isNew = await insertOwnDedup(dataSource, card);
     if (isNew) await dataSource.transaction((manager) => issueCard(manager, card));

@@ -8,7 +8,7 @@ export const deleteBeforeAck: Variant = {
   // Between the COMMIT of step 2 and its answer: a kill seldom hits that, a lost COMMIT always does.
   campaigns: ['commit', 'server'],
   shapes: [2],
-  engines: ['sqlite', 'mariadb', 'mysql'],
+  engines: ['sqlite', 'mariadb', 'mysql', 'postgres'],
   through: ({ business }) => {
     const raw = business();
     return changedSending(async (shipment) => {

@@ -12,7 +12,7 @@ export const forgetsClaims: Variant = {
   damage: 'late',
   campaigns: ['instances'],
   shapes: [2],
-  engines: ['mariadb', 'mysql'],
+  engines: ['mariadb', 'mysql', 'postgres'],
   instance: ({ repeatable }) => {
     const claim = repeatable.claim.bind(repeatable);
     repeatable.claim = ({ leaseMs, ...request }) =>

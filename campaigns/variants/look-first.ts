@@ -1,3 +1,4 @@
+import { ask } from '../processes/ask.js';
 import { issueCard } from '../processes/issuing.js';
 import { brokenConsumer, insertOwnDedup } from './broken-consumer.js';
 import type { Variant } from './variant.js';
@@ -9,13 +10,13 @@ export const lookFirst: Variant = {
   // Copies at the same time.
   campaigns: ['duplicates'],
   shapes: [1, 2],
-  engines: ['sqlite', 'mariadb', 'mysql'],
+  engines: ['sqlite', 'mariadb', 'mysql', 'postgres'],
   // The look comes before the transaction. Within it, SQLite would let nobody else look meanwhile.
   consumer: brokenConsumer(async ({ dataSource, card, delivery }) => {
-    const noted: unknown[] = await dataSource.query(
-      'SELECT payment_id FROM own_dedup WHERE grp = ? AND payment_id = ?',
-      [card.group, card.paymentId],
-    );
+    const noted = await ask(dataSource, 'SELECT payment_id FROM own_dedup WHERE grp = ? AND payment_id = ?', [
+      card.group,
+      card.paymentId,
+    ]);
     if (noted.length === 0) {
       await dataSource.transaction(async (manager) => {
         await insertOwnDedup(manager, card);

@@ -1,11 +1,8 @@
+import { engineOfOptions } from '../databases/create.js';
+import { nowOn } from '../databases/now.js';
 import { openRaw } from '../databases/raw.js';
 import { retentionMs } from '../processes/retention.js';
 import type { Variant } from './variant.js';
-
-const NOW = {
-  server: 'CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)',
-  sqlite: `CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)`,
-};
 
 /**
  * The rule that one would write down first: a row goes when it is older than the retention, and than the oldest message that
@@ -17,10 +14,10 @@ export const naiveForgetting: Variant = {
   campaigns: ['forgetting'],
   // In shape 2 the retention is longer, and what is caught is left to chance.
   shapes: [1],
-  engines: ['sqlite', 'mariadb', 'mysql'],
+  engines: ['sqlite', 'mariadb', 'mysql', 'postgres'],
   forget: ({ business, broker = business, shape }) => {
     const [log, messages] = [openRaw(business), openRaw(broker)];
-    const now = NOW[business.type === 'better-sqlite3' ? 'sqlite' : 'server'];
+    const now = nowOn(engineOfOptions(business));
     return async () => {
       const [unfinished] = await messages.query('SELECT MIN(landed_at) AS oldest FROM mq_message');
       const oldest = Number(unfinished!.oldest ?? Number.MAX_SAFE_INTEGER);

@@ -9,7 +9,7 @@ export const newIdEachSend: Variant = {
   // Between the COMMIT of step 2 and its answer: a kill seldom hits that, a lost COMMIT always does.
   campaigns: ['commit', 'server', 'wire'],
   shapes: [2],
-  engines: ['sqlite', 'mariadb', 'mysql'],
+  engines: ['sqlite', 'mariadb', 'mysql', 'postgres'],
   through: () =>
     changedSending((shipment) => ({
       ...shipment,

@@ -8,7 +8,7 @@ export const noAcceptedIds: Variant = {
   // Between the COMMIT of step 2 and its answer: a kill seldom hits that, a lost COMMIT always does.
   campaigns: ['commit', 'server', 'wire'],
   shapes: [2],
-  engines: ['sqlite', 'mariadb', 'mysql'],
+  engines: ['sqlite', 'mariadb', 'mysql', 'postgres'],
   through: ({ broker }) => {
     const raw = broker();
     return changedSending(async (shipment) => {

@@ -7,7 +7,7 @@ export const noDedup: Variant = {
   damage: 'doubled',
   campaigns: ['kill', 'commit', 'instances', 'server', 'duplicates', 'wire', 'all'],
   shapes: [1, 2],
-  engines: ['sqlite', 'mariadb', 'mysql'],
+  engines: ['sqlite', 'mariadb', 'mysql', 'postgres'],
   consumer: brokenConsumer(async ({ dataSource, card, delivery }) => {
     await dataSource.transaction((manager) => issueCard(manager, card));
     return delivery.ack();

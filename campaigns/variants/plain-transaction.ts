@@ -1,5 +1,6 @@
 import { BEHAVIOURS } from '../conducts/behaviours.js';
 import { conductFor } from '../conducts/conduct.js';
+import { engineOfOptions } from '../databases/create.js';
 import { HOSTILE_RETRY } from '../processes/hostile-issuing.js';
 import { issueCard } from '../processes/issuing.js';
 import { brokenConsumer, insertOwnDedup } from './broken-consumer.js';
@@ -19,11 +20,7 @@ export const plainTransaction: Variant = {
       await dataSource.transaction(async (manager) => {
         if (!(await insertOwnDedup(manager, card))) return;
         const issue = (by = manager) => issueCard(by, card);
-        const conduct = conductFor(
-          dataSource.options.type as 'mariadb' | 'mysql',
-          card.group,
-          card.paymentId,
-        );
+        const conduct = conductFor(engineOfOptions(dataSource.options), card.group, card.paymentId);
         await (conduct
           ? BEHAVIOURS[conduct]({ ...card, attempt, manager, outer: dataSource, issue })
           : issue());

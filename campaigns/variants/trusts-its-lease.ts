@@ -1,15 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
+import { engineOfOptions } from '../databases/create.js';
+import { nowOn } from '../databases/now.js';
+import { ask } from '../processes/ask.js';
 import { issueCard } from '../processes/issuing.js';
 import { type Attempt, brokenConsumer } from './broken-consumer.js';
 import type { Variant } from './variant.js';
 
 /** Microseconds. */
 const LEASE = 1_500_000;
-const NOW = {
-  server: 'CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)',
-  sqlite: `CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)`,
-};
 /** Between two looks whether the lock is free, in milliseconds. */
 const LOOK_MS = 50;
 
@@ -23,7 +22,7 @@ export const trustsItsLease: Variant = {
   damage: 'doubled',
   campaigns: ['pause'],
   shapes: [1, 2],
-  engines: ['sqlite', 'mariadb', 'mysql'],
+  engines: ['sqlite', 'mariadb', 'mysql', 'postgres'],
   spoil: async ({ rawBusiness }) => {
     await rawBusiness.query(
       `CREATE TABLE own_lock (grp VARCHAR(100) NOT NULL, payment_id VARCHAR(100) NOT NULL, until BIGINT NOT NULL,
@@ -33,24 +32,21 @@ export const trustsItsLease: Variant = {
   consumer: brokenConsumer(async ({ dataSource, card, delivery }) => {
     while (!(await takeLock(dataSource, card))) await pause(LOOK_MS);
     const ofIt = [card.group, card.paymentId];
-    const cards = await dataSource.query<unknown[]>(
-      'SELECT 1 FROM card WHERE issued_by = ? AND payment_id = ?',
-      ofIt,
-    );
+    const cards = await ask(dataSource, 'SELECT 1 FROM card WHERE issued_by = ? AND payment_id = ?', ofIt);
     if (cards.length === 0) await issueCard(dataSource.manager, card);
-    await dataSource.query('DELETE FROM own_lock WHERE grp = ? AND payment_id = ?', ofIt);
+    await ask(dataSource, 'DELETE FROM own_lock WHERE grp = ? AND payment_id = ?', ofIt);
     return delivery.ack();
   }),
 };
 
 async function takeLock(dataSource: DataSource, { group, paymentId }: Attempt['card']): Promise<boolean> {
-  const now = NOW[dataSource.options.type === 'better-sqlite3' ? 'sqlite' : 'server'];
-  await dataSource.query(`DELETE FROM own_lock WHERE grp = ? AND payment_id = ? AND until < ${now}`, [
+  const now = nowOn(engineOfOptions(dataSource.options));
+  await ask(dataSource, `DELETE FROM own_lock WHERE grp = ? AND payment_id = ? AND until < ${now}`, [
     group,
     paymentId,
   ]);
   try {
-    await dataSource.query(`INSERT INTO own_lock (grp, payment_id, until) VALUES (?, ?, ${now} + ${LEASE})`, [
+    await ask(dataSource, `INSERT INTO own_lock (grp, payment_id, until) VALUES (?, ?, ${now} + ${LEASE})`, [
       group,
       paymentId,
     ]);

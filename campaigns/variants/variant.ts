@@ -1,6 +1,6 @@
 import type { Type } from '@nestjs/common';
 import type { BrokerService, IdempotentMqOptions } from '../../src/index.js';
-import type { Engine } from '../databases/create.js';
+import type { Engine, EngineOfServers } from '../databases/create.js';
 import type { Pair, Shape } from '../databases/pair.js';
 import type { Task } from '../processes/task.js';
 import type { Raw } from '../databases/raw.js';
@@ -40,7 +40,7 @@ export interface Variant {
   /** What is broken is not the library, but what it stands on: each run of its campaigns has it beside itself, and is void without its damage. */
   readonly control?: true;
   /** Of the campaign's own servers, once they have been killed. */
-  readonly serverOptions?: readonly string[];
+  readonly serverOptions?: (engine: EngineOfServers) => readonly string[];
   /** The primary acknowledges a COMMIT before its replica has it. */
   readonly withoutSemiSync?: true;
   /** Nothing is published under an ordering key. */

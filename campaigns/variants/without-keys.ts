@@ -5,6 +5,6 @@ export const withoutKeys: Variant = {
   damage: 'disordered',
   campaigns: ['kill', 'commit', 'order'],
   shapes: [1, 2],
-  engines: ['sqlite', 'mariadb', 'mysql'],
+  engines: ['sqlite', 'mariadb', 'mysql', 'postgres'],
   withoutKeys: true,
 };

@@ -5,10 +5,9 @@ import { CommitFaults } from '../../campaigns/proxy/commit-faults.js';
 import { CommitSight } from '../../campaigns/proxy/commit-sight.js';
 import { Way } from '../../campaigns/proxy/way.js';
 import { Seeded } from '../../campaigns/seeded.js';
+import { DONE, QUERY, STARTUP } from './wire-messages.js';
 
 // Property: the loss of a COMMIT counts when it has happened on the wire, and not where something else was quicker.
-
-const command = (sql: string) => `\x00\x00\x00\x00\x03${sql}`;
 
 /** Who decides for one kind, at the first COMMIT. */
 function losing(kind: CommitFault): CommitFaults {
@@ -22,7 +21,8 @@ function losing(kind: CommitFault): CommitFaults {
   }
 }
 
-describe('a COMMIT that is lost', () => {
+describe.each(['mysql', 'postgres'] as const)('a COMMIT that is lost on %s', (engine) => {
+  const command = QUERY[engine];
   let server: Server;
   let way: Way;
   let client: Socket;
@@ -38,7 +38,7 @@ describe('a COMMIT that is lost', () => {
     server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
-    way = await Way.open({ host: '127.0.0.1', port }, { sight: new CommitSight(losses) });
+    way = await Way.open(engine, { host: '127.0.0.1', port }, { sight: new CommitSight(losses) });
     const connected = once(server, 'connection') as Promise<[Socket]>;
     client = connect(way.port, '127.0.0.1');
     client.on('error', () => undefined);
@@ -55,6 +55,7 @@ describe('a COMMIT that is lost', () => {
         upstream.once('close', () => resolve());
       });
     const insert = hears('INSERT');
+    if (engine === 'postgres') client.write(STARTUP);
     client.write(command('INSERT INTO payment VALUES (1)'));
     await insert;
     const commits = hears('COMMIT');
@@ -77,7 +78,7 @@ describe('a COMMIT that is lost', () => {
       expect(losses.faults.total).toBe(0);
       const gone = kind === 'answer-lost' ? once(client, 'close') : undefined;
       const dropped = once(upstream, 'close');
-      upstream.write('OK');
+      upstream.write(DONE[engine]);
       upstream.end();
       await Promise.all([gone, dropped]);
       expect(losses.faults.happened(`publish ${kind}`)).toBe(1);

@@ -1,4 +1,5 @@
-import { type Connection, createConnection } from 'mysql2/promise';
+import { createConnection } from 'mysql2/promise';
+import { Client } from 'pg';
 import { transactionsOver } from '../../campaigns/databases/open-transactions.js';
 import { type Pair, createPair } from '../../campaigns/databases/pair.js';
 import type { Raw, ServerOptions } from '../../campaigns/databases/raw.js';
@@ -10,8 +11,20 @@ import { engines } from '../support/engines.js';
 const URLS = {
   mariadb: process.env.MQ_TEST_MARIADB_URL?.replace(/^mysql:/, 'mariadb:'),
   mysql: process.env.MQ_TEST_MYSQL_URL,
+  postgres: process.env.MQ_TEST_POSTGRES_URL,
 };
-const servers = (['mariadb', 'mysql'] as const).filter((engine) => engines.includes(engine));
+const servers = (['mariadb', 'mysql', 'postgres'] as const).filter((engine) => engines.includes(engine));
+
+interface Session {
+  query(sql: string): Promise<unknown>;
+  end(): Promise<unknown>;
+}
+
+async function connectToPostgres(at: ConstructorParameters<typeof Client>[0]): Promise<Client> {
+  const client = new Client(at);
+  await client.connect();
+  return client;
+}
 
 /** Tells when somebody has looked into both databases. */
 function watch({ rawBusiness, rawBroker, ...rest }: Pair): { watched: Pair; looked: Promise<unknown> } {
@@ -29,7 +42,7 @@ function watch({ rawBusiness, rawBroker, ...rest }: Pair): { watched: Pair; look
 if (servers.length > 0) {
   describe.each(servers)('on %s', (engine) => {
     let pair: Pair;
-    let open: Connection[];
+    let open: Session[];
 
     beforeAll(async () => {
       pair = await createPair({ business: URLS[engine], broker: URLS[engine] }, 2);
@@ -38,9 +51,11 @@ if (servers.length > 0) {
     beforeEach(() => void (open = []));
     afterEach(() => Promise.all(open.map((connection) => connection.end())));
 
-    async function begin(database: Pair['business'], sql: string): Promise<Connection> {
+    async function begin(database: Pair['business'], sql: string): Promise<Session> {
       const { host, port, username: user, password, database: name } = database.options as ServerOptions;
-      const connection = await createConnection({ host, port, user, password, database: name! });
+      const at = { host, port, user, password, database: name! };
+      const connection: Session =
+        engine === 'postgres' ? await connectToPostgres(at) : await createConnection(at);
       open.push(connection);
       await connection.query('START TRANSACTION');
       await connection.query(sql);
@@ -77,7 +92,7 @@ if (servers.length > 0) {
     );
   });
 } else {
-  it.skip('needs a server: neither a MariaDB nor a MySQL is there', () => undefined);
+  it.skip('needs a server: neither a MariaDB nor a MySQL nor a PostgreSQL is there', () => undefined);
 }
 
 it('on SQLite none outlives its process, and nobody is waited for', async () => {

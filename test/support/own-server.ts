@@ -50,8 +50,9 @@ export class OwnServer {
 
   /** kill -9: what was not committed is gone. */
   async kill(): Promise<void> {
-    process.kill(this.pid, 'SIGKILL');
-    await until('the server is gone', () => !isAlive(this.pid));
+    const pids = this.stopAll();
+    for (const pid of pids) process.kill(pid, 'SIGKILL');
+    await until('the server is gone', () => !pids.some(isAlive));
   }
 
   /** As an operator would, with nothing left to do at the next start. */
@@ -104,11 +105,24 @@ export class OwnServer {
   async close(): Promise<void> {
     if (isAlive(this.pid)) {
       this.thaw();
-      process.kill(this.pid, 'SIGKILL');
+      for (const pid of this.stopAll()) process.kill(pid, 'SIGKILL');
     }
     this.endSuccessor();
     this.keeper.stdin!.end();
     if (this.keeper.exitCode === null) await once(this.keeper, 'exit');
+  }
+
+  /**
+   * PostgreSQL has a process for each connection. Those that outlive the first one finish what they are about, and keep the
+   * next server from starting; and it must not start another one while they are looked for.
+   *
+   * @returns all of them
+   */
+  private stopAll(): number[] {
+    if (!this.url.startsWith('postgres')) return [this.pid];
+    process.kill(this.pid, 'SIGSTOP');
+    const children = readFileSync(`/proc/${this.pid}/task/${this.pid}/children`, 'utf8');
+    return [...children.split(' ').filter(Boolean).map(Number), this.pid];
   }
 
   private endSuccessor(): void {
