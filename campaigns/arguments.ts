@@ -119,7 +119,8 @@ const OWN_SERVERS: Partial<Record<CampaignName, readonly string[]>> = {
 function checkServers(url: string | undefined, campaign: CampaignName): void {
   const own = OWN_SERVERS[campaign];
   if (campaign === 'all' || (own ? own.includes(url ?? '') : !isEngineOfServers(url))) return;
-  throw new Error(`${campaign} has --database ${own?.join(' or ') ?? 'a URL'} (got ${url ?? 'none'}).`);
+  const wanted = own?.join(', ').replace(/, (\w+)$/, ' or $1') ?? 'a URL';
+  throw new Error(`${campaign} has --database ${wanted} (got ${url ?? 'none'}).`);
 }
 
 function shapesOf(value: string | undefined, campaign: CampaignName): readonly Shape[] {

@@ -19,6 +19,7 @@ const AT_A_TIME = 3;
 const mariadb = process.env.MQ_TEST_MARIADB_URL;
 const onMariadb = mariadb ? ['--database', mariadb.replace(/^mysql:/, 'mariadb:')] : undefined;
 const mysql = process.env.MQ_TEST_MYSQL_URL;
+const postgres = process.env.MQ_TEST_POSTGRES_URL;
 /** So many kills with each engine, in both shapes. */
 const KILLS = ['kill', '--size', '20'];
 /** So many COMMITs of each kind, at each of the protocol's places: all of these there are in shape 2. */
@@ -102,6 +103,27 @@ const asItIs = [
         },
       ]
     : []),
+  // PostgreSQL is tested on request only: docs/proof.md has the larger ones.
+  ...(postgres
+    ? [
+        {
+          title: 'on PostgreSQL when COMMITs are lost',
+          args: ['commit', '--size', '3', '--shape', '2', '--database', postgres],
+        },
+        {
+          title: 'on PostgreSQL when processes are killed',
+          args: ['kill', '--size', '8', '--shape', '1', '--database', postgres],
+        },
+        {
+          title: 'on PostgreSQL when payments come again and again',
+          args: ['duplicates', '--size', '200', '--shape', '1', '--database', postgres],
+        },
+        {
+          title: 'on PostgreSQL when its server is killed',
+          args: ['server', '--size', '2', '--shape', '1', '--database', 'postgres'],
+        },
+      ]
+    : []),
   { title: 'on SQLite when one of two instances is killed', args: ['instances', '--size', '4'] },
   { title: 'on SQLite under ordering keys', args: inOrder },
   { title: 'on SQLite when processes stand still', args: ['pause', '--size', '20', '--shape', '1'] },
@@ -177,6 +199,15 @@ const broken = [
         {
           title: 'no-dedup among all of it',
           args: ['all', '--size', '500', '--variant', 'no-dedup', ...onMariadb],
+        },
+      ]
+    : []),
+  // The answer to the COMMIT of an effect is lost.
+  ...(postgres
+    ? [
+        {
+          title: 'blind-retry on PostgreSQL',
+          args: ['commit', '--size', '2', '--shape', '1', '--variant', 'blind-retry', '--database', postgres],
         },
       ]
     : []),
@@ -315,7 +346,15 @@ describe('a campaign, called wrongly', () => {
     ],
     [
       ['server', '--seed', '1', '--size', '1', '--database', 'mariadb://root@127.0.0.1/'],
-      'server has --database mariadb or mysql (got mariadb://root@127.0.0.1/).',
+      'server has --database mariadb, mysql or postgres (got mariadb://root@127.0.0.1/).',
+    ],
+    [
+      ['kill', '--seed', '1', '--size', '1', '--database', 'postgres'],
+      'kill has --database a URL (got postgres).',
+    ],
+    [
+      ['kill', '--seed', '1', '--size', '1', '--database', 'oracle://127.0.0.1/'],
+      '--database must be a URL that begins with mysql://, mariadb:// or postgres:// (got oracle://).',
     ],
     [
       ['failover', '--seed', '1', '--size', '1', '--database', 'mysql'],
