@@ -1,4 +1,4 @@
-import { conductFor, endsOf } from '../conducts/conduct.js';
+import { conductFor, conductsOn, endsOf } from '../conducts/conduct.js';
 import type { Engine } from '../databases/create.js';
 import type { Findings } from './findings.js';
 import type { Judged } from './judge-order.js';
@@ -13,7 +13,7 @@ export function judgeConducts(
   { engine, groups }: { engine: Engine; groups: readonly string[] },
 ): { found: Pick<Findings, 'unfounded'>; judged: Judged } {
   const found: Pick<Findings, 'unfounded'> = { unfounded: [] };
-  const kinds = ['well-behaved', 'once', 'rejected', 'failed', ...(engine === 'sqlite' ? [] : ['torn'])];
+  const kinds = ['well-behaved', ...new Set(conductsOn(engine).flatMap(endsOf))];
   const judged: Judged = new Map(kinds.map((kind) => [kind, 0]));
   const count = (kind: string) => void judged.set(kind, (judged.get(kind) ?? 0) + 1);
   const reasonsOf = reasonsByPlace(deaths);

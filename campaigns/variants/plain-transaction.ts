@@ -13,7 +13,7 @@ export const plainTransaction: Variant = {
   campaigns: ['hostile'],
   shapes: [1, 2],
   // SQLite's handles are guarded for everybody: a statement outside of its transaction waits, or is refused.
-  engines: ['mariadb', 'mysql'],
+  engines: ['mariadb', 'mysql', 'postgres'],
   consumer: brokenConsumer(
     async ({ dataSource, card, delivery }) => {
       const { attempt } = delivery;

@@ -22,6 +22,16 @@ function unfounded(conduct: ConductName | undefined, cards: number, reason?: str
   return judgeConducts(rows, { engine: 'mariadb', groups: [GROUP] }).found.unfounded;
 }
 
+it.each([
+  ['mariadb', true],
+  ['sqlite', false],
+  ['postgres', false],
+] as const)('on %s it is to be seen that a handler is torn: %s', (engine, isSo) => {
+  const { judged } = judgeConducts(rowsWith(), { engine, groups: [GROUP] });
+  expect(judged.has('torn')).toBe(isSo);
+  expect([...judged.keys()]).toEqual(expect.arrayContaining(['well-behaved', 'once', 'failed', 'rejected']));
+});
+
 describe('a handler that', () => {
   it.each<[string, ConductName | undefined, number, string | undefined]>([
     ['behaves ends with a card', undefined, 1, undefined],
