@@ -95,11 +95,11 @@ export class OwnServer {
   }
 
   freeze(): void {
-    process.kill(this.pid, 'SIGSTOP');
+    for (const pid of this.stopAll()) process.kill(pid, 'SIGSTOP');
   }
 
   thaw(): void {
-    process.kill(this.pid, 'SIGCONT');
+    for (const pid of this.processes()) process.kill(pid, 'SIGCONT');
   }
 
   async close(): Promise<void> {
@@ -119,8 +119,12 @@ export class OwnServer {
    * @returns all of them
    */
   private stopAll(): number[] {
+    if (this.url.startsWith('postgres')) process.kill(this.pid, 'SIGSTOP');
+    return this.processes();
+  }
+
+  private processes(): number[] {
     if (!this.url.startsWith('postgres')) return [this.pid];
-    process.kill(this.pid, 'SIGSTOP');
     const children = readFileSync(`/proc/${this.pid}/task/${this.pid}/children`, 'utf8');
     return [...children.split(' ').filter(Boolean).map(Number), this.pid];
   }
