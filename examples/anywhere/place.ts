@@ -28,7 +28,7 @@ function databaseAt(url: string): DataSourceOptions | undefined {
   const isNamed = host !== '' && path.length > 1;
   if (scheme === 'sqlite' && path) return { type: 'better-sqlite3', database: path };
   if ((scheme === 'mysql' || scheme === 'mariadb') && isNamed) return { type: scheme, url };
-  if (scheme === 'postgres' && isNamed) return { type: scheme, url };
+  if ((scheme === 'postgres' || scheme === 'postgresql') && isNamed) return { type: 'postgres', url };
   return undefined;
 }
 

@@ -38,6 +38,9 @@ export function fromMessage(
     const value = text(name);
     return value === undefined ? undefined : Buffer.from(value, 'base64url');
   };
+  // What decodes to the same bytes as another one would be taken for it.
+  const isAsWritten = (name: string) => bytes(name)?.toString('base64url') === text(name);
+  if (![BIZ_ID, ORDERING_KEY, HEADERS].every(isAsWritten)) return undefined;
   const [id, topic, bizId] = [text(MSG_ID), text(TOPIC), bytes(BIZ_ID)];
   if (!topic || !bizId || !id || !/^[0-9a-f]{32}$/.test(id)) return undefined;
   const expiresAt = Number(text(EXPIRES_AT));

@@ -52,9 +52,9 @@ export function hidesItsStatements(sql: string): boolean {
  */
 const LASTING = /\bLOCK\s+TABLES?\b|\bGET_LOCK\b|:=|\bINTO\s+@|(?:^|;)\s*(?:FLUSH|HANDLER|XA|CALL)\b/i;
 
-/** The same of PostgreSQL, which reports no change at all. */
+/** The same of PostgreSQL, which reports no change at all: of what a function leaves behind, nothing is seen. */
 const POSTGRES_LASTING =
-  /^(?:SET(?!\s+(?:LOCAL|TRANSACTION|CONSTRAINTS)\b)|RESET|DISCARD|LISTEN|UNLISTEN|LOAD|PREPARE|DEALLOCATE|DECLARE|CALL|DO|CREATE\s+(?:(?:LOCAL|GLOBAL)\s+)?TEMP(?:ORARY)?)\b|\bpg_(?:try_)?advisory_lock|\bset_config\s*\(/i;
+  /^(?:SET(?!\s+(?:LOCAL|TRANSACTION|CONSTRAINTS)\b)|RESET|DISCARD|LISTEN|UNLISTEN|LOAD|PREPARE|DEALLOCATE|DECLARE|CALL|DO|CREATE\s+(?:OR\s+REPLACE\s+)?(?:(?:LOCAL|GLOBAL)\s+)?TEMP(?:ORARY)?)\b|^(?:SELECT|WITH)\b[\s\S]*\bINTO\s+(?:(?:LOCAL|GLOBAL)\s+)?TEMP(?:ORARY)?\b|\bpg_(?:temp|settings)\b|\bpg_(?:try_)?advisory_lock|\bset_config\s*\(/i;
 
 export function outlastsTransaction(sql: string, { engine }: Pick<Dialect, 'engine'>): boolean {
   if (engine === 'postgres')

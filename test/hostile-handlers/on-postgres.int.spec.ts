@@ -203,6 +203,22 @@ describeOnPostgres('a handler on PostgreSQL', () => {
     expect(end).toEqual(failedTwice);
   });
 
+  it('leaves nothing, and fails, where a trigger that was deferred raises an error of its own at COMMIT', async () => {
+    const { dataSource } = worker.app;
+    await dataSource.query('CREATE TABLE ruled (id INT)');
+    await dataSource.query(
+      "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'a rule of the business'; END $$",
+    );
+    await dataSource.query(
+      'CREATE CONSTRAINT TRIGGER rule AFTER INSERT ON ruled DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()',
+    );
+    const end = await worker.meets(async (paid, delivery) => {
+      await issueCard(paid, delivery);
+      await delivery.manager.query('INSERT INTO ruled VALUES (1)');
+    });
+    expect(end).toEqual(failedTwice);
+  });
+
   it('fails when a text of its own holds a zero byte, which PostgreSQL takes in no text', async () => {
     const id = worker.newId();
     const end = await worker.meets(async (paid, delivery) => {

@@ -72,8 +72,14 @@ describe('on postgres', () => {
   it.each([
     ['23503', true],
     ['40001', true],
+    ['P0001', true],
+    ['22012', true],
+    ['40003', false],
     ['57P01', false],
+    ['58030', false],
+    ['XX000', false],
     ['08006', false],
+    ['EPIPE', false],
     ['ECONNRESET', false],
   ])('after %s of a COMMIT knows that it was not done: %s', (code, isKnown) => {
     expect(dialect.refusesCommit(raised(code))).toBe(isKnown);

@@ -20,8 +20,10 @@ export const postgres: Dialect = {
   engine: 'postgres',
   isWithinProcess: false,
   errorsAbort: true,
-  // A deferred constraint, a trigger of one, or a transaction that can't be serialized: the server's own answer.
-  refusesCommit: (error) => /^(?:23|40)...$/.test(sqlState(error)),
+  // A deferred constraint, whatever a trigger of one raises, a transaction that can't be serialized: the server's own answer,
+  // for it has committed nothing that it answers with an error. But for classes that tell of a lost connection, of a server
+  // that goes down or is broken, and the one that says it does not know.
+  refusesCommit: (error) => /^(?!08|57P|58|40003)(?:\d[0-9A-Z]|F0|HV|P0)[0-9A-Z]{3}$/.test(sqlState(error)),
   quote: (name) => `"${name.replaceAll('"', '""')}"`,
   body: 'body',
   hex: (bytes) => `encode(${bytes}, 'hex')`,
