@@ -10,7 +10,7 @@ export default url === undefined
   : new DataSource({ type: typeOf(url), url, migrations });
 
 function typeOf(address: string): 'mysql' | 'mariadb' | 'postgres' {
-  const { protocol } = new URL(address);
+  const protocol = URL.canParse(address) ? new URL(address).protocol : 'no URL';
   if (protocol === 'mysql:' || protocol === 'mariadb:') return protocol.slice(0, -1) as 'mysql' | 'mariadb';
   if (protocol === 'postgres:' || protocol === 'postgresql:') return 'postgres';
   throw new Error(

@@ -9,6 +9,12 @@ const ERRORS = new Map<string, Answer>([
   ['40P01', 'deadlock'],
 ]);
 
+/** Of what is completed, where that says more than that it is. */
+const TAGS = new Map<string, Answer>([
+  ['INSERT 0 0', 'duplicate'],
+  ['ROLLBACK', 'rolled-back'],
+]);
+
 /**
  * Messages of PostgreSQL's protocol 3, which nobody may have encrypted. node-postgres sends a query without values as it is, one
  * with values as several messages, and waits until the server is ready for the next one.
@@ -71,7 +77,7 @@ class Told {
     for (const { bytes } of this.messages.endingIn(chunk)) {
       const body = new Fields(bytes.subarray(HEADER_BYTES));
       const kind = String.fromCharCode(bytes[0]!);
-      if (kind === 'C') this.last = body.text() === 'INSERT 0 0' ? 'duplicate' : 'done';
+      if (kind === 'C') this.last = TAGS.get(body.text()) ?? 'done';
       if (kind === 'E') this.last = ERRORS.get(body.sqlState()) ?? 'failed';
       if (kind !== 'Z') continue;
       if (this.last) answers.push(this.last);

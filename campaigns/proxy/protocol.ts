@@ -11,8 +11,11 @@ export interface Command {
   from: number;
 }
 
-/** What the database says to a command: `duplicate` also where that is no error, as a row with its key is not inserted. */
-export type Answer = 'done' | 'duplicate' | 'deadlock' | 'failed';
+/**
+ * What the database says to a command: `duplicate` also where that is no error, as a row with its key is not inserted;
+ * `rolled-back` also to a COMMIT of what an error has aborted.
+ */
+export type Answer = 'done' | 'rolled-back' | 'duplicate' | 'deadlock' | 'failed';
 
 /** What goes over one connection, in the words of the database's protocol. */
 export interface Conversation {

@@ -4,7 +4,7 @@ import type { EngineOfServers } from '../databases/create.js';
 import type { PlannedLoss } from './commit-faults.js';
 import type { CommitSight } from './commit-sight.js';
 import type { DedupMeetings } from './dedup-meetings.js';
-import { conversationWith } from './protocol.js';
+import { type Answer, conversationWith } from './protocol.js';
 import { type Place, TransactionWatch } from './transaction-watch.js';
 
 /** An answer that never came: how long until the network says so, in milliseconds. Longer than anybody waits for it. */
@@ -121,10 +121,11 @@ export class Way {
       const answers = conversation.answers(chunk);
       for (const answer of answers) dedups?.answer(answer);
       if (!connection.silent) client.write(chunk);
-      if (answers.length === 0) return;
+      const last = answers.at(-1);
+      if (last === undefined) return;
       if (connection.committing) sight?.answered(connection.committing);
       connection.committing = undefined;
-      lose(connection);
+      lose(connection, last);
     });
     client.on('error', () => undefined);
     upstream.on('error', () => undefined);
@@ -141,12 +142,13 @@ export class Way {
   }
 }
 
-/** The answer to its COMMIT is here, which says that the server has done it, and goes no further. */
-function lose(connection: Connection): void {
+/** The answer to its COMMIT is here, and goes no further. Only where the server has done it, a COMMIT's answer was lost. */
+function lose(connection: Connection, answer: Answer): void {
   const { loss, client } = connection;
   if (!loss) return;
   connection.loss = undefined;
-  loss.happened();
+  if (answer === 'done') loss.happened();
+  else loss.missed();
   if (loss.kind === 'answer-lost') client.destroy();
   else setTimeout(() => client.destroy(), SILENCE_MS).unref();
 }

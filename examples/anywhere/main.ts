@@ -22,7 +22,8 @@ import { IdempotentMqEvents } from '../../src/index.js';
 import { Payments } from '../demo/payment-system/payments.js';
 import { verdictLine } from '../shared/paint.js';
 import { type InTime, runExample } from '../shared/run-example.js';
-import { readPlace, withoutPassword } from './place.js';
+import { withoutPassword } from '../shared/without-password.js';
+import { readPlace } from './place.js';
 import { Shop } from './shop.module.js';
 
 const PAYMENTS = 20;

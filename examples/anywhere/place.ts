@@ -1,4 +1,5 @@
 import type { DataSourceOptions } from 'typeorm';
+import { withoutPassword } from '../shared/without-password.js';
 // #region place
 import type { IdempotentMqOptions } from '../../src/index.js';
 import { jetstream } from '../../src/jetstream/index.js';
@@ -58,9 +59,4 @@ const NOTHING = { protocol: '', hostname: '', pathname: '' };
 
 function notUnderstood(variable: string, value: string, expected: string): Error {
   return new Error(`${variable} must be ${expected} (got ${withoutPassword(value) || 'nothing'}).`);
-}
-
-/** For people to read. */
-export function withoutPassword(url: string): string {
-  return url.replace(/^(\w+:\/\/)?.*@/s, '$1…@');
 }

@@ -54,7 +54,7 @@ const LASTING = /\bLOCK\s+TABLES?\b|\bGET_LOCK\b|:=|\bINTO\s+@|(?:^|;)\s*(?:FLUS
 
 /** The same of PostgreSQL, which reports no change at all: of what a function leaves behind, nothing is seen. */
 const POSTGRES_LASTING =
-  /^(?:SET(?!\s+(?:LOCAL|TRANSACTION|CONSTRAINTS)\b)|RESET|DISCARD|LISTEN|UNLISTEN|LOAD|PREPARE|DEALLOCATE|DECLARE|CALL|DO|CREATE\s+(?:OR\s+REPLACE\s+)?(?:(?:LOCAL|GLOBAL)\s+)?TEMP(?:ORARY)?)\b|^(?:SELECT|WITH)\b[\s\S]*\bINTO\s+(?:(?:LOCAL|GLOBAL)\s+)?TEMP(?:ORARY)?\b|\bpg_(?:temp|settings)\b|\bpg_(?:try_)?advisory_lock|\bset_config\s*\(/i;
+  /^(?:SET(?!\s+(?:LOCAL|TRANSACTION|CONSTRAINTS)\b)|RESET|DISCARD|LISTEN|UNLISTEN|LOAD|PREPARE|DEALLOCATE|DECLARE|CALL|DO|CREATE\s+(?:OR\s+REPLACE\s+)?(?:(?:LOCAL|GLOBAL)\s+)?TEMP(?:ORARY)?)\b|^(?:SELECT|WITH)\b[\s\S]*\bINTO\s+(?:(?:LOCAL|GLOBAL)\s+)?TEMP(?:ORARY)?\b|^UPDATE\s+(?:pg_catalog\.)?pg_settings\b|\bpg_temp\b|\bpg_(?:try_)?advisory_lock|\bset_config\s*\(/i;
 
 export function outlastsTransaction(sql: string, { engine }: Pick<Dialect, 'engine'>): boolean {
   if (engine === 'postgres')

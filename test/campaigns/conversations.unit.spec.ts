@@ -112,6 +112,8 @@ describe('the answer', () => {
     ['INSERT 0 0', 'duplicate'],
     ['INSERT 0 1', 'done'],
     ['INSERT 0 10', 'done'],
+    ['COMMIT', 'done'],
+    ['ROLLBACK', 'rolled-back'],
   ])('of PostgreSQL with %j is: %s', (tag, answer) => {
     const inserted = Buffer.concat([message('1'), message('2'), message('n'), message('C', tag), READY]);
     expect(conversationWith('postgres').answers(inserted)).toEqual([answer]);

@@ -70,7 +70,7 @@ describe('the same shop', () => {
     expect({ status, output: output.trim() }).toEqual({
       status: 1,
       output: expect.stringMatching(
-        /^DATABASE_URL must be sqlite:FILE, .+ \(got mysql:\/\/…@127\.0\.0\.1\)\.$/,
+        /^DATABASE_URL must be sqlite:FILE, .+ \(got mysql:\/\/\*\*\*@127\.0\.0\.1\)\.$/,
       ),
     });
   });

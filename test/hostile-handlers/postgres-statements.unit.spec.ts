@@ -38,6 +38,7 @@ describe('a query of a handler on PostgreSQL', () => {
 
   it.each([
     ["SET LOCAL lock_timeout = '7s'"],
+    ['SELECT setting FROM pg_settings'],
     ['INSERT INTO temporary VALUES (1)'],
     ['SELECT temp FROM mine'],
   ])('leaves nothing on it: %j', (sql) => {
