@@ -31,11 +31,15 @@ export class Publishing {
 
   async publish(messages: readonly EngineMessage[]): Promise<SendAnswer[]> {
     this.connection.refuseUnready();
-    await this.registry.read();
+    await this.registry.known();
     // As known now: a queue that comes later was bound before it was written down.
     const wanted = this.queuesFor(messages);
     const channel = await this.open();
-    const send = async (message: EngineMessage) => answerFor(message, await this.send(channel, message));
+    const send = async (message: EngineMessage) => {
+      // What is bound and not written down may be the queue of a process that died over it: nobody would ever read it.
+      const isWanted = this.registry.queuesOf(message.topic, message.orderingKey !== undefined).length > 0;
+      return answerFor(message, isWanted ? await this.send(channel, message) : 'returned');
+    };
     const answers = await sendInLanes(messages, send).catch((error: unknown) => {
       throw this.connection.unreachable(error);
     });
@@ -46,8 +50,8 @@ export class Publishing {
   private queuesFor(messages: readonly EngineMessage[]): { group: string; topic: string; queue: string }[] {
     const kinds = new Map(
       messages.map(({ topic, orderingKey }) => [
-        `${topic} ${!!orderingKey}`,
-        { topic, keyed: !!orderingKey },
+        `${topic} ${orderingKey !== undefined}`,
+        { topic, keyed: orderingKey !== undefined },
       ]),
     );
     return [...kinds.values()].flatMap(({ topic, keyed }) =>

@@ -34,6 +34,8 @@ export class Registry {
   private id: Buffer | undefined;
   private next = 0;
   private reading: Promise<Channel> | undefined;
+  private reader: Channel | undefined;
+  private knownBy: Promise<Channel> | undefined;
 
   constructor(
     private readonly connection: RabbitmqConnection,
@@ -41,7 +43,7 @@ export class Registry {
     private readonly timeoutMs: number,
   ) {}
 
-  /** Anew where the connection was lost, from where it had come to. */
+  /** Anew where the connection was lost, and from the beginning: it may be another stream by then. */
   read(): Promise<Channel> {
     const reading = (this.reading ??= this.begin());
     reading.catch(() => this.startOver(reading));
@@ -50,8 +52,7 @@ export class Registry {
 
   /** By which this broker is known. */
   async identify(): Promise<Buffer> {
-    await this.read();
-    if (!this.id) await this.catchUp();
+    await this.known();
     // The first one that was written counts.
     if (!this.id) await this.write({ kind: 'broker', id: randomBytes(16).toString('hex') });
     return this.id!;
@@ -60,6 +61,15 @@ export class Registry {
   /** Resolves when all is known that had been written when this was called. */
   async catchUp(): Promise<void> {
     await this.write({ kind: 'mark', id: randomUUID() });
+  }
+
+  /** The same, once for each time that it is read anew: from then on it is told of what comes. */
+  async known(): Promise<void> {
+    await this.read();
+    const { reading } = this;
+    if (this.knownBy === reading) return;
+    await this.catchUp();
+    this.knownBy = reading;
   }
 
   queueOf(of: QueueOf): string | undefined {
@@ -127,10 +137,11 @@ export class Registry {
   private async follow(channel: Channel): Promise<void> {
     await channel.assertQueue(this.name, { durable: true, arguments: { 'x-queue-type': 'stream' } });
     await channel.prefetch(200);
-    const from = this.next > 0 ? { '!': 'long', value: this.next } : 'first';
+    this.startAnew();
+    this.reader = channel;
     const onEntry = (message: ConsumeMessage | null) =>
       message ? this.take(channel, message) : this.forget(channel);
-    await channel.consume(this.name, onEntry, { arguments: { 'x-stream-offset': from } });
+    await channel.consume(this.name, onEntry, { arguments: { 'x-stream-offset': 'first' } });
   }
 
   private startOver(reading: Promise<Channel> | undefined): void {
@@ -138,6 +149,8 @@ export class Registry {
   }
 
   private take(channel: Channel, message: ConsumeMessage): void {
+    // Of a connection that was given up, something may still come.
+    if (channel !== this.reader) return;
     channel.ack(message);
     const offset = Number((message.properties.headers as Record<string, unknown>)['x-stream-offset']);
     // A stream may begin a little before what was asked for.
@@ -158,13 +171,17 @@ export class Registry {
 
   /** The stream itself was deleted: what comes after it is another broker. */
   private forget(channel: Channel): void {
+    this.startAnew();
+    closeQuietly(channel);
+  }
+
+  private startAnew(): void {
     this.queues.clear();
     this.id = undefined;
     this.next = 0;
-    closeQuietly(channel);
   }
 }
 
-function keyOf({ topic, keyed, group }: QueueOf): string {
+export function keyOf({ topic, keyed, group }: QueueOf): string {
   return JSON.stringify([topic, keyed, group]);
 }

@@ -3,7 +3,7 @@ import { answered } from '../transport/engine/answered.js';
 import type { EngineSubscription } from '../transport/engine/port.js';
 import { type RabbitmqConnection, closeQuietly } from './connection.js';
 import type { Names } from './names.js';
-import type { QueueOf, Registry } from './registry.js';
+import { type QueueOf, type Registry, keyOf } from './registry.js';
 
 /**
  * From RabbitMQ 4.0 on a quorum queue throws a message away that was handed out 20 times, unless it is told another number;
@@ -21,6 +21,11 @@ function saysThereIsNone(error: unknown): boolean {
 
 /** Exchanges and queues: one fanout exchange for each topic, one quorum queue for each group of it, and both again for keys. */
 export class Topology {
+  /** Bound, and perhaps not written down yet. */
+  private readonly begun = new Map<string, string>();
+  /** Written down as gone, and perhaps not deleted yet. */
+  private readonly ended = new Map<string, string>();
+
   constructor(
     private readonly connection: RabbitmqConnection,
     private readonly registry: Registry,
@@ -35,10 +40,14 @@ export class Topology {
       await this.registry.catchUp();
       const current = this.registry.queueOf(of);
       if (current !== undefined && (await this.exists(current))) return current;
-      const queue = this.names.newQueue(topic, group, keyed);
+      // The one that an earlier try has bound, whose answer got lost: else nobody would ever delete that.
+      const queue = this.begun.get(keyOf(of)) ?? this.names.newQueue(topic, group, keyed);
+      this.begun.set(keyOf(of), queue);
       await this.declare(queue, of);
-      if (await this.registry.replace(of, current, queue)) return queue;
-      // Another process was quicker, and its queue is bound as long as this one is.
+      const isOurs = await this.registry.replace(of, current, queue);
+      this.begun.delete(keyOf(of));
+      if (isOurs) return queue;
+      // Another process was quicker, and its queue was bound before anything was sent to the group.
       await this.delete(queue);
     }
     throw this.connection.unreachable(
@@ -50,10 +59,15 @@ export class Topology {
     const of: QueueOf = { topic, group, keyed };
     await this.registry.catchUp();
     const current = this.registry.queueOf(of);
-    if (current === undefined) return;
-    // Publishers first: they must not wait for a queue that is gone.
-    await this.registry.replace(of, current, undefined);
-    await this.delete(current);
+    if (current !== undefined) {
+      this.ended.set(keyOf(of), current);
+      // Publishers first: they must not wait for a queue that is gone.
+      await this.registry.replace(of, current, undefined);
+    }
+    const ended = this.ended.get(keyOf(of));
+    if (ended === undefined) return;
+    await this.delete(ended);
+    this.ended.delete(keyOf(of));
   }
 
   async assertExchange(channel: Channel, topic: string, keyed: boolean): Promise<void> {

@@ -127,6 +127,25 @@ describeRabbitmq('RabbitMQ, when something breaks,', () => {
     expect(await cards()).toEqual(['P-1']);
   });
 
+  it('a consumer has died over its queue, which is bound and of no group: nothing is lost to it', async () => {
+    const exchange = `${rabbitmq.prefix}.topic.${PaymentSucceeded.name}`;
+    const orphan = `${rabbitmq.prefix}.orphan`;
+    await onServer(async (channel) => {
+      await channel.assertExchange(exchange, 'fanout', { durable: true });
+      await channel.assertQueue(orphan, { durable: true });
+      await channel.bindQueue(orphan, exchange, '');
+    });
+    await start({ consume: false });
+    await publish('P-1');
+    await app!.events('refused');
+    expect(await outboxSize(app!.dataSource)).toBe(1);
+    await app!.close();
+    await start();
+    await app!.events('acknowledged');
+    expect(await cards()).toEqual(['P-1']);
+    await onServer((channel) => channel.deleteQueue(orphan));
+  });
+
   it('a queue is deleted while its consumer runs: it is made anew, and what is published afterwards arrives', async () => {
     await start();
     await publish('P-0');
