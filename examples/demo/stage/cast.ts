@@ -65,7 +65,7 @@ const CARDS_OVER_THE_NETWORK = { pauses: 1, pausesFirst: true, takeOverMs: 10_00
  */
 const CARDS_AT_AN_ENGINE = {
   pauses: 1,
-  pausesFirst: true,
+  atOnce: true,
   takeOverMs: 10_000,
   pauseMs: 6_000,
   pausesAt: 'ack-5-dropped',

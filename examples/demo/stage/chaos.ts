@@ -15,6 +15,8 @@ export interface Accidents {
   andOn?: boolean;
   /** While there is much to do: who has nothing to do has nothing that could be taken over. */
   pausesFirst?: boolean;
+  /** Neither kills nor pauses wait for each other: in a short run, whichever comes second might never get its turn. */
+  atOnce?: boolean;
   /** How long others may need to take over, in milliseconds: longer than the lease. */
   takeOverMs: number;
   /** How long a pause is at least, in milliseconds. */
@@ -53,7 +55,11 @@ export class Chaos {
   }
 
   async unleash(): Promise<void> {
-    const { andOn, kills, pausesFirst } = this.wanted;
+    const { andOn, atOnce, kills, pausesFirst } = this.wanted;
+    if (atOnce) {
+      await Promise.all([this.kill(kills), this.pausePastTheLease()]);
+      return;
+    }
     if (pausesFirst) await this.pausePastTheLease();
     await this.kill(andOn ? Infinity : kills);
     // What a killed relay had begun is free long after, when its lease has ended: that is waited for meanwhile.
