@@ -5,9 +5,10 @@ import {
   jetstream,
   jetstreamManager,
 } from '@nats-io/jetstream';
-import { type NatsConnection, connect } from '@nats-io/transport-node';
-import { BrokerUnreachableError, describeError } from '../errors/index.js';
+import { AuthorizationError, type NatsConnection, connect } from '@nats-io/transport-node';
+import { BrokerRefusedError, BrokerUnreachableError, describeError } from '../errors/index.js';
 import { answered } from '../transport/engine/answered.js';
+import type { Outage } from '../transport/engine/outage.js';
 import { retryDelay } from '../transport/engine/retry-delay.js';
 
 export interface ConnectionOptions {
@@ -27,6 +28,8 @@ export interface Client {
 }
 
 const RETRY = { first: 100, most: 5_000 };
+/** The name of an error whose class the client keeps to itself. */
+const NOT_ENABLED = 'JetStreamNotEnabled';
 /** Within this, the client itself connects again. Milliseconds. */
 const RECONNECT = { waitMs: 100, jitterMs: 200 };
 
@@ -45,12 +48,23 @@ export class JetstreamConnection {
 
   constructor(
     private readonly options: ConnectionOptions,
-    private readonly warn: (line: string) => void,
+    private readonly outage: Outage,
   ) {}
 
-  /** @returns whether it is there; if not, it is tried again and again */
+  /**
+   * @returns whether it is there; if not, it is tried again and again
+   * @throws BrokerRefusedError when it does not take the user, the password or the credentials
+   */
   async open(): Promise<boolean> {
     await this.connect();
+    if (!this.isThere && this.lastError instanceof AuthorizationError) {
+      await this.close();
+      throw new BrokerRefusedError(
+        `The broker (${this.options.name}) does not let this process in: ${describeError(this.lastError)}. Check the user and the password of url in the option broker, or the credentials of its client.`,
+        undefined,
+        { cause: this.lastError },
+      );
+    }
     return this.isThere;
   }
 
@@ -141,12 +155,16 @@ export class JetstreamConnection {
       });
       const options = { timeout: timeoutMs };
       const manager = await jetstreamManager(nats, { ...options, checkAPI: false });
-      if (this.isClosed) return void nats.close().catch(() => undefined);
+      const refusal = await withoutJetstream(manager);
+      if (this.isClosed || refusal) void nats.close().catch(() => undefined);
+      if (refusal) throw refusal;
+      if (this.isClosed) return;
       this.client = { nats, manager, messages: jetstream(nats, options) };
       void this.listen(this.client);
       this.came();
     } catch (error) {
       this.lastError = error;
+      if (!this.isClosed) this.outage.failed(error);
       this.again();
     }
   }
@@ -171,8 +189,8 @@ export class JetstreamConnection {
 
   private came(): void {
     this.isUp = true;
-    if (this.failures > 0) this.warn(`${this.options.name} is there again.`);
     this.failures = 0;
+    this.outage.over();
     for (const listener of [...this.listeners]) listener();
   }
 
@@ -181,13 +199,26 @@ export class JetstreamConnection {
     this.isUp = false;
     this.failures = Math.max(1, this.failures);
     this.lastError = new Error('the connection broke');
-    if (!this.isClosed) this.warn(`The connection to ${this.options.name} broke.`);
+    if (!this.isClosed) this.outage.broke();
   }
 
   private again(): void {
     if (this.isClosed) return;
-    if (this.failures === 0)
-      this.warn(`${this.options.name} can't be reached for now: ${describeError(this.lastError)}`);
     this.timer = setTimeout(() => void this.connect(), retryDelay(RETRY, this.failures++));
   }
+}
+
+/** A server without JetStream takes the connection, and then leaves every question unanswered. */
+async function withoutJetstream(manager: JetStreamManager): Promise<Error | undefined> {
+  try {
+    await manager.getAccountInfo();
+  } catch (error) {
+    if (error instanceof Error && error.name === NOT_ENABLED) {
+      return new Error(
+        'JetStream is not enabled: start the server with -js, or enable it for the account of this user',
+        { cause: error },
+      );
+    }
+  }
+  return undefined;
 }

@@ -1,4 +1,5 @@
 import type { TransportCapabilities } from '../transport/capabilities.js';
+import { Outage } from '../transport/engine/outage.js';
 import type {
   EngineEars,
   EngineMessage,
@@ -52,7 +53,7 @@ export class JetstreamEngine implements MessageEngine {
     const { options, name } = this;
     const warn = (line: string) => ears.warn(line);
     const names = new Names(options.prefix);
-    const connection = new JetstreamConnection({ ...options, name }, warn);
+    const connection = new JetstreamConnection({ ...options, name }, new Outage(name, warn));
     const streams = new Streams(connection, names, options);
     this.opened = {
       connection,

@@ -1,6 +1,7 @@
 import { type Channel, type ChannelModel, type ConfirmChannel, connect } from 'amqplib';
-import { BrokerUnreachableError, describeError } from '../errors/index.js';
+import { BrokerRefusedError, BrokerUnreachableError, describeError } from '../errors/index.js';
 import { answered } from '../transport/engine/answered.js';
+import type { Outage } from '../transport/engine/outage.js';
 import { retryDelay } from '../transport/engine/retry-delay.js';
 
 export interface ConnectionOptions {
@@ -12,6 +13,9 @@ export interface ConnectionOptions {
 }
 
 const RETRY = { first: 100, most: 5_000 };
+/** So the client says it: it has no code for either. */
+const LOGIN_REFUSED = /\b403 \(ACCESS-REFUSED\)/;
+const VHOST_NOT_OPENED = /Expected ConnectionOpenOk/;
 
 /** A connection that is made again whenever it breaks, until it is closed. */
 export class RabbitmqConnection {
@@ -26,12 +30,24 @@ export class RabbitmqConnection {
 
   constructor(
     private readonly options: ConnectionOptions,
+    private readonly outage: Outage,
     private readonly warn: (line: string) => void,
   ) {}
 
-  /** @returns whether it is there; if not, it is tried again and again */
+  /**
+   * @returns whether it is there; if not, it is tried again and again
+   * @throws BrokerRefusedError when it does not take the user or the password
+   */
   async open(): Promise<boolean> {
     await this.connect();
+    if (!this.model && LOGIN_REFUSED.test(describeError(this.lastError))) {
+      await this.close();
+      throw new BrokerRefusedError(
+        `The broker (${this.options.name}) does not let this process in: ${describeError(this.lastError)} Check the user and the password of url in the option broker.`,
+        undefined,
+        { cause: this.lastError },
+      );
+    }
     return this.model !== undefined;
   }
 
@@ -111,20 +127,28 @@ export class RabbitmqConnection {
       if (this.isClosed) return void model.close().catch(() => undefined);
       this.model = model;
       this.blocked = undefined;
-      if (this.failures > 0) this.warn(`${this.options.name} is there again.`);
       this.failures = 0;
+      this.outage.over();
       for (const listener of this.listeners) listener();
     } catch (error) {
-      this.lastError = error;
+      this.lastError = this.explained(error);
+      if (!this.isClosed) this.outage.failed(this.lastError);
       this.again();
     }
+  }
+
+  private explained(error: unknown): unknown {
+    if (!VHOST_NOT_OPENED.test(describeError(error))) return error;
+    return new Error(
+      'it did not open the virtual host at the end of its address: there is none of that name, the user may not enter it, or it is down',
+      { cause: error },
+    );
   }
 
   private broke(model: ChannelModel): void {
     if (this.model !== model) return;
     this.model = undefined;
-    if (!this.isClosed)
-      this.warn(`The connection to ${this.options.name} broke: ${describeError(this.lastError)}`);
+    if (!this.isClosed) this.outage.broke(this.lastError);
     this.again();
   }
 

@@ -1,4 +1,5 @@
 import type { TransportCapabilities } from '../transport/capabilities.js';
+import { Outage } from '../transport/engine/outage.js';
 import type {
   EngineEars,
   EngineMessage,
@@ -52,8 +53,10 @@ export class RabbitmqEngine implements MessageEngine {
     const warn = (line: string) => ears.warn(line);
     const { prefix, timeoutMs } = this.options;
     const names = new Names(prefix);
-    const publishing = new RabbitmqConnection({ ...this.options, name }, warn);
-    const consuming = new RabbitmqConnection({ ...this.options, name }, () => undefined);
+    const outage = new Outage(name, warn);
+    const publishing = new RabbitmqConnection({ ...this.options, name }, outage, warn);
+    // That it takes nothing from publishers is none of its business.
+    const consuming = new RabbitmqConnection({ ...this.options, name }, outage, () => undefined);
     // Marks and queues must get through while publishers are held up.
     const registry = new Registry(consuming, names.registry, timeoutMs);
     const topology = new Topology(consuming, registry, names, timeoutMs);

@@ -1,7 +1,13 @@
-/** A JetStream for one test alone, which says over IPC what is to be done to it: `kill`, `startAgain`. Ends with its parent. */
+/**
+ * A JetStream for one test alone, which says over IPC what is to be done to it: `kill`, `startAgain`. Ends with its parent.
+ * Its arguments are lines for its configuration.
+ */
 import { startJetstream } from './jetstream.mjs';
 
-const server = await startJetstream({ signal: new AbortController().signal, log: () => {} });
+const server = await startJetstream(
+  { signal: new AbortController().signal, log: () => {} },
+  process.argv.slice(2),
+);
 
 process.on('message', (call) => {
   const calls = { kill: () => server.kill(), startAgain: () => server.startAgain() };

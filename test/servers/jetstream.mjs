@@ -36,10 +36,11 @@ export const jetstreamWays = [
  * For one test alone, by whichever way is open.
  *
  * @param {import('./engines.mjs').Context} context
+ * @param {string[]} [settings] lines for its configuration
  */
-export async function startJetstream(context) {
+export async function startJetstream(context, settings) {
   const installed = await installedBinary().catch(() => undefined);
-  return startNats(installed ?? (await unpackedNats(context)).binary);
+  return startNats(installed ?? (await unpackedNats(context)).binary, settings);
 }
 
 async function installedBinary() {
@@ -70,9 +71,10 @@ function unpackedNats(context) {
  * One server. It writes each message to the disk before its ACK, as the other servers of the tests do.
  *
  * @param {string} binary
+ * @param {string[]} [further] lines for its configuration
  * @returns {Promise<JetstreamServer>}
  */
-async function startNats(binary) {
+async function startNats(binary, further = []) {
   const folder = await mkdtemp(join(tmpdir(), 'mq-test-jetstream-'));
   const port = await freePort();
   const config = join(folder, 'nats.conf');
@@ -83,6 +85,7 @@ async function startNats(binary) {
     `pid_file: "${pidFile}"`,
     'max_payload: 2MB',
     `jetstream { store_dir: "${join(folder, 'data')}", sync_interval: always, max_file_store: 10GB }`,
+    ...further,
   ];
   await writeFile(config, `${settings.join('\n')}\n`);
 

@@ -10,8 +10,11 @@ export class OwnEngine {
   ) {}
 
   /** @param program of test/servers, which does to its server what it is told over IPC */
-  protected static async begin(program: string): Promise<[url: string, keeper: ChildProcess]> {
-    const keeper = fork(join(process.cwd(), 'test/servers', program), {
+  protected static async begin(
+    program: string,
+    settings: readonly string[] = [],
+  ): Promise<[url: string, keeper: ChildProcess]> {
+    const keeper = fork(join(process.cwd(), 'test/servers', program), settings, {
       execArgv: [],
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });
