@@ -88,14 +88,26 @@ export class GroupConsumers {
     await this.streams.empty(topic);
   }
 
-  /** When the oldest one landed that is not acknowledged, or one before it, in microseconds since 1970 UTC. */
+  /**
+   * When the oldest one landed that is not acknowledged, or one before it, in microseconds since 1970 UTC.
+   *
+   * @throws BrokerUnreachableError where a consumer is gone, as an operator deletes it: nobody can say then what it had still to get
+   */
   async oldest({ topic, group }: EngineSubscription): Promise<number | undefined> {
     const stream = await this.streams.find(topic);
     if (!stream) return undefined;
     const times: number[] = [];
     for (const partition of partitionsOf(stream)) {
-      const info = await this.info(stream, this.names.consumer(group, partition));
-      if (!info || info.num_pending + info.num_ack_pending === 0) continue;
+      const name = this.names.consumer(group, partition);
+      const info = await this.info(stream, name);
+      if (!info) {
+        throw this.connection.unreachable(
+          new Error(
+            `the consumer ${name} of the stream ${stream.name} is gone, and with it what is known of ${group}, until a process of the group has made it anew`,
+          ),
+        );
+      }
+      if (info.num_pending + info.num_ack_pending === 0) continue;
       times.push(await this.streams.landedAt(stream, info.ack_floor.stream_seq + 1));
     }
     return times.length > 0 ? Math.min(...times) : undefined;

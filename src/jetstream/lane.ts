@@ -5,7 +5,7 @@ import type { EngineReceiver, EngineSubscription } from '../transport/engine/por
 import type { JetstreamConnection } from './connection.js';
 import { JetstreamDelivery } from './delivery.js';
 import type { GroupConsumers } from './group-consumers.js';
-import { fromMessage } from './message.codec.js';
+import { fromMessage, isForeign } from './message.codec.js';
 import type { Streams } from './streams.js';
 
 /** How long a pull waits for messages, in milliseconds. */
@@ -118,10 +118,7 @@ export class Lane {
   private take(came: JsMsg): void {
     const read = fromMessage(came);
     if (!read) {
-      // Neither can it be handled nor may it be thrown away: it stays with the server, unacknowledged.
-      this.deps.warn(
-        `Message ${came.seq} of the stream ${came.info.stream} was not sent by this library: it comes again and again until it is taken out by hand.`,
-      );
+      this.leave(came);
       return;
     }
     const { ackWaitMs, connection } = this.deps;
@@ -135,6 +132,24 @@ export class Lane {
     });
     this.out.add(delivery);
     this.receiver.arrived(delivery);
+  }
+
+  /** It can't be handled. */
+  private leave(came: JsMsg): void {
+    const { group } = this.subscription;
+    const it = `Message ${came.seq} of the stream ${came.info.stream}`;
+    if (isForeign(came)) {
+      // Out of the others' way, and still in its stream.
+      came.term('not sent by nestjs-idempotent-mq');
+      this.deps.warn(
+        `${it} was not sent by this library: ${group} passes over it, and it stays in the stream.`,
+      );
+      return;
+    }
+    // It may be of a later version, and must not be thrown away: it stays with the server, unacknowledged.
+    this.deps.warn(
+      `${it} can't be read by this version of the library: it comes to ${group} again and again, until a version that can read it is there or it is taken out by hand.`,
+    );
   }
 
   private endPull(): void {

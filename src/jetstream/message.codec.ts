@@ -29,7 +29,12 @@ export function sizeOf(sent: MsgHdrs): number {
   return [...sent].map(line).reduce((sum, size) => sum + size, 'NATS/1.0\r\n\r\n'.length);
 }
 
-/** @returns undefined when nobody of this library has sent it */
+/** It has nothing of what this library sends with each message, in whatever version. */
+export function isForeign({ headers }: Pick<JsMsg, 'headers'>): boolean {
+  return !headers?.has(TOPIC) && !headers?.has(BIZ_ID);
+}
+
+/** @returns undefined when it is not as this version sends it */
 export function fromMessage(
   came: Pick<JsMsg, 'headers' | 'data' | 'info'>,
 ): { message: EngineMessage; landedAt: number } | undefined {

@@ -4,7 +4,8 @@ import { answered } from '../transport/engine/answered.js';
 import { Persistent } from '../transport/engine/persistent.js';
 import type { EngineDelivery, EngineReceiver, EngineSubscription } from '../transport/engine/port.js';
 import { type RabbitmqConnection, closeQuietly } from './connection.js';
-import { fromMessage } from './message.codec.js';
+import type { ForeignMessages } from './foreign-messages.js';
+import { fromMessage, isForeign } from './message.codec.js';
 import type { Topology } from './topology.js';
 
 const CLOSING_MS = 1_000;
@@ -22,6 +23,7 @@ export class Consuming {
     private readonly deps: {
       connection: RabbitmqConnection;
       topology: Topology;
+      foreign: ForeignMessages;
       timeoutMs: number;
       warn: (line: string) => void;
     },
@@ -87,10 +89,9 @@ export class Consuming {
   private take(channel: Channel, life: { isOver: boolean }, message: ConsumeMessage): void {
     const read = fromMessage(message);
     if (!read) {
-      // Neither can it be handled nor may it be thrown away: it stays with the server, unacknowledged.
-      this.deps.warn(
-        `A message in the queue of ${this.subscription.group} was not sent by this library: it takes the place of another one until it is taken out by hand.`,
-      );
+      if (isForeign(message)) void this.putAway(channel, life, message);
+      // It may be of a later version, and must not be thrown away: it stays with the server, unacknowledged.
+      else this.hold("can't be read by this version of the library");
       return;
     }
     const settle = (act: () => void) => () => {
@@ -113,5 +114,28 @@ export class Consuming {
       requeue: settle(() => channel.nack(message, false, true)),
     };
     this.receiver.arrived(delivery);
+  }
+
+  /** Out of the others' way. */
+  private async putAway(channel: Channel, life: { isOver: boolean }, message: ConsumeMessage): Promise<void> {
+    try {
+      const queue = await this.deps.foreign.take(message);
+      if (!life.isOver) channel.ack(message);
+      const { topic, group } = this.subscription;
+      this.deps.warn(
+        `A message in the queue of ${group} for ${topic} was not sent by this library. It is in the queue ${queue} now.`,
+      );
+    } catch (error) {
+      // With the connection gone, it comes again.
+      if (!life.isOver)
+        this.hold(`was not sent by this library, and can't be put away (${describeError(error)})`);
+    }
+  }
+
+  private hold(why: string): void {
+    const { topic, group } = this.subscription;
+    this.deps.warn(
+      `A message in the queue of ${group} for ${topic} ${why}: it takes the place of another one until the process ends or it is taken out by hand.`,
+    );
   }
 }

@@ -22,7 +22,13 @@ export function toProperties(message: EngineMessage, nowMs: number): Options.Pub
   };
 }
 
-/** @returns undefined when nobody of this library has sent it */
+/** It has nothing of what this library sends with each message, in whatever version. */
+export function isForeign({ properties }: Message): boolean {
+  const headers = (properties.headers ?? {}) as Record<string, unknown>;
+  return headers['mq-topic'] === undefined && headers['mq-biz-id'] === undefined;
+}
+
+/** @returns undefined when it is not as this version sends it */
 export function fromMessage({
   content,
   properties,

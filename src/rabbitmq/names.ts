@@ -13,6 +13,11 @@ export class Names {
     return `${this.prefix}.registry`;
   }
 
+  /** Where it goes what somebody else has sent to a group. */
+  get foreign(): string {
+    return `${this.prefix}.foreign`;
+  }
+
   /** Where the messages of a topic are sent: those with an ordering key apart. */
   exchange(topic: string, keyed: boolean): string {
     return `${this.prefix}.topic.${topic}${keyed ? KEYED : ''}`;

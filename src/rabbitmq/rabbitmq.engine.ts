@@ -9,6 +9,7 @@ import type {
 } from '../transport/engine/port.js';
 import { RabbitmqConnection } from './connection.js';
 import { Consuming } from './consuming.js';
+import { ForeignMessages } from './foreign-messages.js';
 import { Names } from './names.js';
 import { Publishing } from './publishing.js';
 import type { ResolvedRabbitmqOptions } from './rabbitmq.options.js';
@@ -33,6 +34,7 @@ interface Parts {
   consuming: RabbitmqConnection;
   publisher: Publishing;
   topology: Topology;
+  foreign: ForeignMessages;
   registry: Registry;
   warn: (line: string) => void;
 }
@@ -61,7 +63,8 @@ export class RabbitmqEngine implements MessageEngine {
     const registry = new Registry(consuming, names.registry, timeoutMs);
     const topology = new Topology(consuming, registry, names, timeoutMs);
     const publisher = new Publishing(publishing, registry, topology, names);
-    this.opened = { publishing, consuming, publisher, topology, registry, warn };
+    const foreign = new ForeignMessages(consuming, names, timeoutMs);
+    this.opened = { publishing, consuming, publisher, topology, foreign, registry, warn };
     const both = await Promise.all([publishing.open(), consuming.open()]);
     return both.every((isThere) => isThere);
   }
@@ -93,13 +96,14 @@ export class RabbitmqEngine implements MessageEngine {
     concurrency: number,
     receiver: EngineReceiver,
   ): Promise<() => Promise<void>> {
-    const { consuming: connection, topology, warn } = this.parts;
+    const { consuming: connection, topology, foreign, warn } = this.parts;
     // As many again, which travel while those are handled.
     const prefetch = this.options.prefetch ?? 2 * concurrency;
     const { timeoutMs } = this.options;
     const consuming = new Consuming(subscription, prefetch, receiver, {
       connection,
       topology,
+      foreign,
       timeoutMs,
       warn,
     });

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { connect, headers as newHeaders } from '@nats-io/transport-node';
 import { DeliveryContext, IdempotentConsumer, type PayloadOf } from '../../src/index.js';
 import { type TestApp, startApp } from '../support/app.js';
 import { CardRow, CardTable, PaymentSucceeded, payment } from '../support/cards.js';
@@ -49,24 +50,43 @@ describeJetstream('JetStream, when something breaks,', () => {
   });
 
   const stream = () => `${jetstream.prefix}_payment_succeeded`;
-  const start = async (options: { consume?: boolean } = {}) => {
+  const start = async (options: { consume?: boolean; partitions?: number } = {}) => {
     app = await startApp(database, {
       entities: [CardTable],
       providers: [CardIssuing],
       options: {
-        broker: jetstream.broker({ url: `nats://127.0.0.1:${proxy.port}`, timeoutMs: 2_000 }),
+        broker: jetstream.broker({
+          url: `nats://127.0.0.1:${proxy.port}`,
+          timeoutMs: 2_000,
+          ...(options.partitions !== undefined && { partitions: options.partitions }),
+        }),
         roles: { consume: options.consume ?? true },
         relay: { ackTimeoutMs: 1_000 },
       },
     });
     return app;
   };
-  const publish = (paymentId: string) =>
-    app!.outbox.publish(PaymentSucceeded, payment(paymentId), { standalone: true });
+  const publish = (paymentId: string, options: { orderingKey?: string } = {}) =>
+    app!.outbox.publish(PaymentSucceeded, payment(paymentId), { standalone: true, ...options });
   const cards = async () =>
     (await app!.dataSource.getRepository(CardRow).find()).map(({ paymentId }) => paymentId).sort();
   const messagesStored = async () =>
     (await jetstream.onServer((manager) => manager.streams.info(stream()))).state.messages;
+  const unhandled = async () => {
+    const consumers = ['card-issuing', 'card-issuing=key0'];
+    const infos = await jetstream.onServer((manager) =>
+      Promise.all(consumers.map((consumer) => manager.consumers.info(stream(), consumer))),
+    );
+    return infos.reduce((sum, { num_ack_pending, num_pending }) => sum + num_ack_pending + num_pending, 0);
+  };
+  const sendRaw = async (subjects: readonly string[], body: string, sent: Record<string, string> = {}) => {
+    const connection = await connect({ servers: new URL(jetstreamUrl!).host });
+    const headers = newHeaders();
+    for (const [name, value] of Object.entries(sent)) headers.set(name, value);
+    for (const subject of subjects) connection.publish(subject, body, { headers });
+    await connection.flush();
+    await connection.close();
+  };
   const emptyOutbox = () =>
     until('the outbox is empty', async () => (await outboxSize(app!.dataSource)) === 0);
 
@@ -122,6 +142,39 @@ describeJetstream('JetStream, when something breaks,', () => {
     expect(num_redelivered).toBe(0);
     expect(num_ack_pending).toBe(0);
     expect(await cards()).toEqual(['P-1']);
+  });
+
+  it('somebody else has sent something to its groups: they pass over it, it stays in the stream, and holds up nobody', async () => {
+    await start({ partitions: 1 });
+    await publish('P-0');
+    await app!.events('acknowledged');
+    const subject = `${jetstream.prefix}.payment_succeeded`;
+    await sendRaw([`${subject}.key.0`, `${subject}.plain`], '<from-elsewhere/>');
+    await publish('P-1', { orderingKey: 'user-1' });
+    await publish('P-2', { orderingKey: 'user-1' });
+    await publish('P-3');
+    await app!.events('acknowledged', 4);
+    expect(await cards()).toEqual(['P-0', 'P-1', 'P-2', 'P-3']);
+    expect(await messagesStored()).toBe(6);
+    await until('nothing of it is under way', async () => (await unhandled()) === 0);
+  });
+
+  it('a later version has sent something that it can not read: it is held, and comes again', async () => {
+    await start();
+    await publish('P-0');
+    await app!.events('acknowledged');
+    await sendRaw([`${jetstream.prefix}.payment_succeeded.plain`], '?', {
+      'Mq-Topic': PaymentSucceeded.name,
+    });
+    await publish('P-1');
+    await app!.events('acknowledged', 2);
+    await until('it came again', async () => {
+      const { num_redelivered } = await jetstream.onServer((manager) =>
+        manager.consumers.info(stream(), 'card-issuing'),
+      );
+      return num_redelivered === 1;
+    });
+    expect(await cards()).toEqual(['P-0', 'P-1']);
   });
 
   it('nobody has subscribed yet: the message waits in the outbox, and goes to the group that comes', async () => {

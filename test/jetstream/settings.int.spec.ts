@@ -113,6 +113,17 @@ describeJetstream('a stream', () => {
     expect(oldest).toBeLessThanOrEqual((Date.now() + 1) * 1000);
   });
 
+  it('takes a group whose consumer was deleted for one that nobody knows of, and not for one that is done', async () => {
+    const engine = await open();
+    await engine.subscribe(SUBSCRIPTION);
+    await engine.publish([message('P-1')]);
+    const { group } = SUBSCRIPTION;
+    await jetstream.onServer((manager) => manager.consumers.delete(stream(), group));
+    await expect(engine.oldest!(SUBSCRIPTION)).rejects.toThrow(`the consumer ${group} of the stream`);
+    await engine.subscribe(SUBSCRIPTION);
+    expect(await engine.oldest!(SUBSCRIPTION)).toBeDefined();
+  });
+
   it('that was lost with all others is another broker', async () => {
     const engine = await open();
     const known = await engine.identify();

@@ -62,8 +62,8 @@ describeRabbitmq('RabbitMQ, when something breaks,', () => {
     });
     return app;
   };
-  const publish = (paymentId: string) =>
-    app!.outbox.publish(PaymentSucceeded, payment(paymentId), { standalone: true });
+  const publish = (paymentId: string, options: { orderingKey?: string } = {}) =>
+    app!.outbox.publish(PaymentSucceeded, payment(paymentId), { standalone: true, ...options });
   const cards = async () =>
     (await app!.dataSource.getRepository(CardRow).find()).map(({ paymentId }) => paymentId).sort();
   const onServer = async <T>(
@@ -125,6 +125,65 @@ describeRabbitmq('RabbitMQ, when something breaks,', () => {
     await start();
     await app!.events('acknowledged');
     expect(await cards()).toEqual(['P-1']);
+  });
+
+  it('somebody else has sent something to its groups: it is put away as it came, and holds up nobody', async () => {
+    const exchange = `${rabbitmq.prefix}.topic.${PaymentSucceeded.name}`;
+    const foreign = `${rabbitmq.prefix}.foreign`;
+    await start();
+    await publish('P-0');
+    await app!.events('acknowledged');
+    await onServer(async (channel) => {
+      for (const keyed of ['', '.keyed']) {
+        channel.publish(`${exchange}${keyed}`, '', Buffer.from(`<from-elsewhere${keyed}/>`), {
+          contentType: 'text/xml',
+        });
+      }
+      await until('both are put away', async () => {
+        const { messageCount } = await channel.assertQueue(foreign, {
+          durable: true,
+          arguments: { 'x-queue-type': 'quorum' },
+        });
+        return messageCount === 2;
+      });
+    });
+    await publish('P-1', { orderingKey: 'user-1' });
+    await publish('P-2', { orderingKey: 'user-1' });
+    await publish('P-3');
+    await app!.events('acknowledged', 4);
+    expect(await cards()).toEqual(['P-0', 'P-1', 'P-2', 'P-3']);
+    const kept = await onServer(async (channel) => {
+      const both = [await channel.get(foreign, { noAck: true }), await channel.get(foreign, { noAck: true })];
+      await channel.deleteQueue(foreign);
+      return both.map((one) => one && [one.properties.contentType as string, one.content.toString()]);
+    });
+    expect(kept.sort()).toEqual([
+      ['text/xml', '<from-elsewhere.keyed/>'],
+      ['text/xml', '<from-elsewhere/>'],
+    ]);
+  });
+
+  it('a later version has sent something that it can not read: it is held, and still there when the process has gone', async () => {
+    await start();
+    await publish('P-0');
+    await app!.events('acknowledged');
+    const exchange = `${rabbitmq.prefix}.topic.${PaymentSucceeded.name}`;
+    await onServer(async (channel) => {
+      channel.publish(exchange, '', Buffer.from('?'), {
+        headers: { 'mq-topic': PaymentSucceeded.name, 'mq-biz-id': 17 },
+      });
+      await channel.close();
+    });
+    await publish('P-1');
+    await app!.events('acknowledged', 2);
+    await app!.close();
+    app = undefined;
+    const queue = (await rabbitmq.queues()).find(
+      (name) => name.includes('.card-issuing.') && !name.includes('.keyed'),
+    )!;
+    await until('it is back in the queue', () =>
+      onServer(async (channel) => (await channel.checkQueue(queue)).messageCount === 1),
+    );
   });
 
   it('a consumer has died over its queue, which is bound and of no group: nothing is lost to it', async () => {
