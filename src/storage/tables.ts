@@ -65,19 +65,37 @@ export function databaseOf(dataSource: DataSource, tablePrefix = DEFAULT_TABLE_P
   }
   const { namingStrategy, driver, options } = dataSource;
   const dialect = dialectOf(options.type);
-  const schema = (options as { schema?: string }).schema;
   const named = (key: TableKey) => {
     const name = namingStrategy.tableName(`${tablePrefix}${key}`, `${tablePrefix}${key}`);
     return options.entityPrefix ? namingStrategy.prefixTableName(options.entityPrefix, name) : name;
   };
-  const quoted = (name: string) =>
+  const quoted = (name: string, schema: string | undefined) =>
     driver
       .buildTableName(name, schema)
       .split('.')
       .map((part) => dialect.quote(part))
       .join('.');
   const tableNames = mapTables(named);
-  return { dialect, tableNames, tables: mapTables((key) => quoted(tableNames[key])) };
+  const tablesIn = (schema: string | undefined) => mapTables((key) => quoted(tableNames[key], schema));
+  let known = { schema: schemaOf(dataSource), tables: tablesIn(schemaOf(dataSource)) };
+  return {
+    dialect,
+    tableNames,
+    get tables() {
+      const schema = schemaOf(dataSource);
+      if (schema !== known.schema) known = { schema, tables: tablesIn(schema) };
+      return known.tables;
+    },
+  };
+}
+
+/**
+ * PostgreSQL's is named even where the app names none, and known once the DataSource has connected: else a handler that sets
+ * a search_path of its own would have the library's statements write elsewhere.
+ */
+function schemaOf({ driver, options }: DataSource): string | undefined {
+  const { schema } = options as { schema?: string };
+  return schema ?? (driver as { searchSchema?: string }).searchSchema;
 }
 
 function mapTables(make: (key: TableKey) => string): Record<TableKey, string> {

@@ -190,6 +190,37 @@ describeOnPostgres('a handler on PostgreSQL', () => {
     },
   );
 
+  const traps = ['dedup', 'delivery', 'message', 'waiting'];
+  const trapIn = (schema: string, kind = 'TABLE') =>
+    traps
+      .map((table) => `CREATE ${kind} ${schema}mq_${table} (LIKE public.mq_${table} INCLUDING ALL)`)
+      .join('; ');
+
+  it("has its dedup row and its ACK in the library's own tables, whatever schema it looks for its own in", async () => {
+    const { dataSource } = worker.app;
+    await dataSource.query(`CREATE SCHEMA tenant; ${trapIn('tenant.')}`);
+    const end = await worker.meets(async (paid, delivery) => {
+      await delivery.manager.query('SET LOCAL search_path = tenant, public');
+      await issueCard(paid, delivery);
+    });
+    expect(end).toEqual(effectOnce());
+    expect(await dataSource.query('SELECT * FROM tenant.mq_dedup')).toEqual([]);
+  });
+
+  it('has them there as well where a function has made temporary tables of the same names', async () => {
+    const { dataSource } = worker.app;
+    await dataSource.query(
+      `CREATE FUNCTION traps() RETURNS void LANGUAGE plpgsql AS $$ BEGIN ${trapIn('', 'TEMPORARY TABLE')}; END $$`,
+    );
+    const [first, second] = [worker.newId(), worker.newId()];
+    const handler: Handler = async (paid, delivery) => {
+      if (paid.paymentId === first) await delivery.manager.query('SELECT traps()');
+      await issueCard(paid, delivery);
+    };
+    expect(await worker.meets(handler, first)).toEqual(effectOnce());
+    expect(await worker.meets(handler, second)).toEqual(effectOnce());
+  });
+
   it('leaves nothing of a deferred constraint that its COMMIT violates, and fails', async () => {
     const { dataSource } = worker.app;
     await dataSource.query('CREATE TABLE parent (id INT PRIMARY KEY)');
