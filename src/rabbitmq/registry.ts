@@ -3,7 +3,10 @@ import type { Channel, ConsumeMessage } from 'amqplib';
 import { answered } from '../transport/engine/answered.js';
 import { type RabbitmqConnection, closeQuietly } from './connection.js';
 
-/** What is written down: a name of the whole, a queue that takes another one's place, or a mark to find one's own end by. */
+/**
+ * What is written down: a name of the whole, a queue that takes another one's place, a mark to find one's own end by, and now
+ * and then all that holds, for those who come when the server has thrown away what was written first.
+ */
 type Entry =
   | { kind: 'broker'; id: string }
   | {
@@ -14,7 +17,16 @@ type Entry =
       queue: string | null;
       replaces: string | null;
     }
-  | { kind: 'mark'; id: string };
+  | { kind: 'mark'; id: string }
+  | State;
+
+interface State {
+  kind: 'state';
+  /** It is what holds before the entry of this number. */
+  upTo: number;
+  id: string | null;
+  queues: [of: string, queue: string][];
+}
 
 export interface QueueOf {
   readonly topic: string;
@@ -23,16 +35,32 @@ export interface QueueOf {
   readonly keyed: boolean;
 }
 
+/** How large the stream may become, and of how many entries one is the state. Its oldest segments are thrown away. */
+export interface RegistrySize {
+  readonly bytes: number;
+  readonly segmentBytes: number;
+  readonly stateEvery: number;
+}
+
+/** Some 25,000 entries, which are read in a second or two at each connection; and the state is among them many times. */
+const SIZE: RegistrySize = { bytes: 8_000_000, segmentBytes: 1_000_000, stateEvery: 1_000 };
+
 /**
  * Which group has which queue, for whoever publishes: RabbitMQ can't be asked which queues are bound. A stream, which
- * everybody reads from its beginning on and nobody takes anything away from; its order decides who was first. Whoever must
- * know what others have written before, writes a mark and waits until it comes.
+ * everybody reads from its beginning on; its order decides who was first. Whoever must know what others have written before,
+ * writes a mark and waits until it comes.
  */
 export class Registry {
   private readonly queues = new Map<string, string>();
   private readonly seen = new Map<string, () => void>();
   private id: Buffer | undefined;
+  /** The number of the entry that is read next; and of the first that was. */
   private next = 0;
+  private first: number | undefined;
+  /** All that holds is known: the beginning was read, or a state. */
+  private isWhole = false;
+  private changedAt = -1;
+  private stateAt = 0;
   private reading: Promise<Channel> | undefined;
   private reader: Channel | undefined;
   private knownBy: Promise<Channel> | undefined;
@@ -41,6 +69,7 @@ export class Registry {
     private readonly connection: RabbitmqConnection,
     private readonly name: string,
     private readonly timeoutMs: number,
+    private readonly size: RegistrySize = SIZE,
   ) {}
 
   /** Anew where the connection was lost, and from the beginning: it may be another stream by then. */
@@ -61,6 +90,15 @@ export class Registry {
   /** Resolves when all is known that had been written when this was called. */
   async catchUp(): Promise<void> {
     await this.write({ kind: 'mark', id: randomUUID() });
+    if (!this.isWhole) {
+      throw this.connection.unreachable(
+        new Error(
+          `the stream ${this.name} has lost its beginning, and nothing in it says what holds: delete it, and start the consumers anew`,
+        ),
+      );
+    }
+    // Where it fails, the next one writes it.
+    if (this.next - this.stateAt >= this.size.stateEvery) await this.writeState().catch(() => undefined);
   }
 
   /** The same, once for each time that it is read anew: from then on it is told of what comes. */
@@ -109,7 +147,7 @@ export class Registry {
       const body = Buffer.from(JSON.stringify(entry));
       channel.sendToQueue(this.name, body, { persistent: true, mandatory: true, messageId: id });
       await answered(channel.waitForConfirms(), this.timeoutMs);
-      await answered(back, this.timeoutMs);
+      await this.comesBack(back);
     } catch (error) {
       // A server that was just started may have taken up a reader whom it tells nothing.
       closeQuietly(reader);
@@ -119,6 +157,23 @@ export class Registry {
       this.seen.delete(id);
       closeQuietly(channel);
     }
+  }
+
+  /** Whoever begins at the beginning is not there at once: that entries come is answer enough. */
+  private async comesBack(back: Promise<void>): Promise<void> {
+    for (;;) {
+      const { next } = this;
+      try {
+        return await answered(back, this.timeoutMs);
+      } catch (error) {
+        if (this.next === next) throw error;
+      }
+    }
+  }
+
+  private async writeState(): Promise<void> {
+    const { next: upTo, queues, id } = this;
+    await this.write({ kind: 'state', upTo, id: id?.toString('hex') ?? null, queues: [...queues] });
   }
 
   private async begin(): Promise<Channel> {
@@ -135,7 +190,15 @@ export class Registry {
   }
 
   private async follow(channel: Channel): Promise<void> {
-    await channel.assertQueue(this.name, { durable: true, arguments: { 'x-queue-type': 'stream' } });
+    const { bytes, segmentBytes } = this.size;
+    await channel.assertQueue(this.name, {
+      durable: true,
+      arguments: {
+        'x-queue-type': 'stream',
+        'x-max-length-bytes': bytes,
+        'x-stream-max-segment-size-bytes': segmentBytes,
+      },
+    });
     await channel.prefetch(200);
     this.startAnew();
     this.reader = channel;
@@ -155,18 +218,34 @@ export class Registry {
     const offset = Number((message.properties.headers as Record<string, unknown>)['x-stream-offset']);
     // A stream may begin a little before what was asked for.
     if (offset < this.next) return;
+    this.first ??= offset;
+    if (offset === 0) this.isWhole = true;
+    this.apply(JSON.parse(message.content.toString('utf8')) as Entry, offset);
     this.next = offset + 1;
-    this.apply(JSON.parse(message.content.toString('utf8')) as Entry);
     this.seen.get(String(message.properties.messageId))?.();
   }
 
-  private apply(entry: Entry): void {
+  private apply(entry: Entry, offset: number): void {
+    if (entry.kind === 'mark') return;
+    if (entry.kind === 'state') return this.takeOver(entry, offset);
+    this.changedAt = offset;
     if (entry.kind === 'broker') this.id ??= Buffer.from(entry.id, 'hex');
     if (entry.kind !== 'queue') return;
     const key = keyOf(entry);
     if ((this.queues.get(key) ?? null) !== entry.replaces) return;
     if (entry.queue === null) this.queues.delete(key);
     else this.queues.set(key, entry.queue);
+  }
+
+  /** Only where nothing has changed since it was taken: so all who read it agree on what holds. */
+  private takeOver({ upTo, id, queues }: State, offset: number): void {
+    if (this.first! > upTo || this.changedAt >= upTo) return;
+    this.stateAt = offset;
+    if (this.isWhole) return;
+    this.isWhole = true;
+    this.id = id === null ? undefined : Buffer.from(id, 'hex');
+    this.queues.clear();
+    for (const [of, queue] of queues) this.queues.set(of, queue);
   }
 
   /** The stream itself was deleted: what comes after it is another broker. */
@@ -179,6 +258,10 @@ export class Registry {
     this.queues.clear();
     this.id = undefined;
     this.next = 0;
+    this.first = undefined;
+    this.isWhole = false;
+    this.changedAt = -1;
+    this.stateAt = 0;
   }
 }
 

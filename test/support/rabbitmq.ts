@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { connect } from 'amqplib';
+import { type ChannelModel, connect } from 'amqplib';
 import type { BrokerByEngine } from '../../src/index.js';
 import { type RabbitmqOptions, rabbitmq } from '../../src/rabbitmq/index.js';
 
@@ -48,14 +48,24 @@ interface Entry {
   replaces?: string | null;
 }
 
+async function isThere(connection: ChannelModel, queue: string): Promise<boolean> {
+  const channel = await connection.createChannel();
+  // Said of the question as well.
+  channel.on('error', () => undefined);
+  return channel.checkQueue(queue).then(
+    () => true,
+    () => false,
+  );
+}
+
 /** Of its registry, as it stands. */
 async function queuesOf(url: string, prefix: string): Promise<string[]> {
   const queues = new Set<string>();
   const connection = await connect(url);
   try {
-    const channel = await connection.createConfirmChannel();
     const registry = `${prefix}.registry`;
-    await channel.assertQueue(registry, { durable: true, arguments: { 'x-queue-type': 'stream' } });
+    if (!(await isThere(connection, registry))) return [];
+    const channel = await connection.createConfirmChannel();
     await channel.prefetch(100);
     const mark = randomBytes(8).toString('hex');
     await new Promise<void>((resolve, reject) => {
