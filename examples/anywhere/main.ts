@@ -16,6 +16,7 @@
  */
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
+import { ConsoleLogger, type DynamicModule, type INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { DataSource } from 'typeorm';
 import { IdempotentMqEvents } from '../../src/index.js';
@@ -29,15 +30,18 @@ import { Shop } from './shop.module.js';
 const PAYMENTS = 20;
 const WITHIN_S = 60;
 
+/** What keeps the shop from starting is told once, and not by Nest with its stack. */
+class WarningsAlone extends ConsoleLogger {
+  override log() {}
+  override error() {}
+}
+
 await runExample(anywhere);
 
 /** @returns the exit status */
 async function anywhere(inTime: InTime): Promise<number> {
   const shop = Shop.at(readPlace(process.env));
-  const app = await NestFactory.createApplicationContext(shop, {
-    logger: ['error', 'warn'],
-    abortOnError: false,
-  });
+  const app = await open(shop);
   try {
     const payments = Array.from({ length: PAYMENTS }, () => ({
       paymentId: randomUUID(),
@@ -57,6 +61,22 @@ async function anywhere(inTime: InTime): Promise<number> {
     return verdict.lost + verdict.doubled === 0 ? 0 : 1;
   } finally {
     await app.close();
+  }
+}
+
+async function open(shop: DynamicModule): Promise<INestApplicationContext> {
+  try {
+    const app = await NestFactory.createApplicationContext(shop, {
+      logger: new WarningsAlone(),
+      abortOnError: false,
+    });
+    app.useLogger(['error', 'warn']);
+    return app;
+  } catch (cause) {
+    throw new Error(
+      `The shop can't start in ${whereabouts()}: ${(cause as Error).message || String(cause)}`,
+      { cause },
+    );
   }
 }
 

@@ -20,7 +20,15 @@ export interface ExampleDatabase {
  *   named has to be empty, and is empty again in the end. No URL at all: a SQLite file.
  */
 export async function createExampleDatabase(example: string, url?: string): Promise<ExampleDatabase> {
-  return url === undefined ? sqliteFile(example) : onServer(example, new URL(url));
+  if (url === undefined) return sqliteFile(example);
+  try {
+    return await onServer(example, new URL(url));
+  } catch (cause) {
+    throw new Error(
+      `--database ${withoutPassword(url)} can't be used: ${(cause as Error).message || String(cause)}`,
+      { cause },
+    );
+  }
 }
 
 /** @throws Error unless it is the URL of a server, or none at all */

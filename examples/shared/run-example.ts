@@ -6,6 +6,9 @@ export type InTime = <T>(work: Promise<T>, seconds: number) => Promise<T>;
 
 export class InterruptedError extends Error {}
 
+/** Its message is what somebody asked for with --help. */
+export class HelpWanted extends Error {}
+
 /** Runs an example, which cleans up after itself when `inTime` throws, and exits with the status that it returns. */
 export async function runExample(example: (inTime: InTime) => Promise<number>): Promise<never> {
   let signalled: number | undefined;
@@ -24,8 +27,10 @@ export async function runExample(example: (inTime: InTime) => Promise<number>): 
       Promise.race([work, interrupted, timeLimit(seconds)]),
     );
   } catch (error) {
-    console.error(`\n  ${error instanceof Error ? error.message : String(error)}\n`);
-    process.exitCode = signalled ?? 1;
+    const isHelp = error instanceof HelpWanted;
+    const print = isHelp ? console.log : console.error;
+    print(`\n  ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = signalled ?? (isHelp ? 0 : 1);
   }
   // What was not waited for any longer keeps nobody.
   process.exit();

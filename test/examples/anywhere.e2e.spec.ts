@@ -76,6 +76,14 @@ describe('the same shop', () => {
   });
 });
 
+it('says in one line why it does not start, where the database is not there', async () => {
+  const { status, output } = await run({ DATABASE_URL: 'mysql://root:secret@127.0.0.1:1/shop' });
+  expect({ status, output: output.trim() }).toEqual({
+    status: 1,
+    output: "The shop can't start in mysql://***@127.0.0.1:1/shop: connect ECONNREFUSED 127.0.0.1:1",
+  });
+});
+
 /** In a process of its own, which knows nothing but its environment. */
 async function run(env: Record<string, string>): Promise<{ status: number; output: string }> {
   const main = await bundle('examples/anywhere/main.ts');

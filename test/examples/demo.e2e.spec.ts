@@ -235,6 +235,34 @@ describe('npm run demo, called wrongly', () => {
   );
 });
 
+describe('npm run demo -- --help', () => {
+  it(
+    'says what it takes, which is no failure',
+    async () => {
+      const { status, output } = await runExample('demo/demo.ts', ['--help']);
+      expect(output).toContain('npm run demo -- [options]');
+      expect(status).toBe(0);
+    },
+    PATIENCE_MS,
+  );
+});
+
+describe('npm run demo, on a server that is not there', () => {
+  it(
+    'names the option, and no password',
+    async () => {
+      const { status, output } = await runExample('demo/demo.ts', [
+        '--database',
+        'mysql://root:secret@127.0.0.1:1/',
+      ]);
+      expect(output).toMatch(/--database mysql:\/\/\*\*\*@127\.0\.0\.1:1\/ can't be used: .*ECONNREFUSED/);
+      expect(output).not.toContain('secret');
+      expect(status).toBe(1);
+    },
+    PATIENCE_MS,
+  );
+});
+
 /** The steps of the timeline, in the order of time: "123124545". */
 function stepsOf(output: string): string {
   return [...output.matchAll(/^ +\d+\.\d{3} s {2}([1-5]) /gm)].map(([, step]) => step).join('');

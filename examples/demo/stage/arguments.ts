@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { checkDatabaseUrl } from '../../shared/example-database.js';
+import { HelpWanted } from '../../shared/run-example.js';
 import { withoutPassword } from '../../shared/without-password.js';
 import type { Shape } from './shape.js';
 
@@ -30,6 +31,7 @@ export function readArguments(args: string[]): DemoArguments {
   try {
     return check(args);
   } catch (cause) {
+    if (cause instanceof HelpWanted) throw cause;
     throw new Error(`${(cause as Error).message}\n\n${USAGE}`, { cause });
   }
 }
@@ -48,7 +50,7 @@ function check(args: string[]): DemoArguments {
     },
   });
   const { payments, database, broker } = values;
-  if (values.help) throw new Error('What the demo takes:');
+  if (values.help) throw new HelpWanted(`What the demo takes:\n\n${USAGE}`);
   if (!/^[1-9]\d{0,6}$/.test(payments)) {
     throw new Error(`--payments must be a whole number from 1 (got ${payments}).`);
   }
