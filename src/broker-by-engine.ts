@@ -33,6 +33,7 @@ export class BrokerOnEngine {
       engine: this.engine,
       local: localTransport(aside),
       setAside,
+      isSubscribed: (id) => aside.hasSubscription(id),
       windowMs,
       warn: this.warn,
     });

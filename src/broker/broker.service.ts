@@ -9,6 +9,7 @@ import {
   describeSubscriptions,
   findLandedSince,
   findOrigin,
+  hasSubscription,
   readClock,
   readLastSeq,
   readUnfinished,
@@ -225,6 +226,11 @@ export class BrokerService {
     const asked = { subscriptionId: id, topic, ...question };
     const answer = await this.connections.control((on) => readUnfinished(database, on, asked));
     return { broker: await this.id(), ...answer };
+  }
+
+  /** @internal */
+  hasSubscription(id: number): Promise<boolean> {
+    return this.connections.control((on) => hasSubscription(this.connections.database, on, id));
   }
 
   /** Each migrated database has a name by which an outbox in it is known; a broker's is known by the same. */

@@ -27,8 +27,9 @@ class ByNotify implements OtherProcesses {
   private isTelling = false;
 
   constructor(private readonly connections: LibraryConnections) {
-    // Those who share the tables share the channel, which is the database's own.
-    const name = createHash('sha256').update(connections.database.tables.message).digest('hex');
+    // Those who share the tables share the channel, which is the database's own. Not their full names: those are complete
+    // only once the DataSource has connected.
+    const name = createHash('sha256').update(connections.database.tableNames.message).digest('hex');
     this.channel = `idempotent_mq_${name.slice(0, 16)}`;
   }
 

@@ -57,7 +57,7 @@ export class JetstreamConnection {
    */
   async open(): Promise<boolean> {
     await this.connect();
-    if (!this.isThere && this.lastError instanceof AuthorizationError) {
+    if (!this.isThere && isRefusedLogin(this.lastError)) {
       await this.close();
       throw new BrokerRefusedError(
         `The broker (${this.options.name}) does not let this process in: ${describeError(this.lastError)}. Check the user and the password of url in the option broker, or the credentials of its client.`,
@@ -159,12 +159,17 @@ export class JetstreamConnection {
       if (this.isClosed || refusal) void nats.close().catch(() => undefined);
       if (refusal) throw refusal;
       if (this.isClosed) return;
+      // It may have broken meanwhile, and is made anew by the client then, unless that has given up.
+      await answered(nats.flush(), timeoutMs).catch((error: unknown) => {
+        void nats.close().catch(() => undefined);
+        throw error;
+      });
       this.client = { nats, manager, messages: jetstream(nats, options) };
       void this.listen(this.client);
       this.came();
     } catch (error) {
       this.lastError = error;
-      if (!this.isClosed) this.outage.failed(error);
+      if (!this.isClosed) this.outage.failed(this, error);
       this.again();
     }
   }
@@ -190,7 +195,7 @@ export class JetstreamConnection {
   private came(): void {
     this.isUp = true;
     this.failures = 0;
-    this.outage.over();
+    this.outage.over(this);
     for (const listener of [...this.listeners]) listener();
   }
 
@@ -199,13 +204,18 @@ export class JetstreamConnection {
     this.isUp = false;
     this.failures = Math.max(1, this.failures);
     this.lastError = new Error('the connection broke');
-    if (!this.isClosed) this.outage.broke();
+    if (!this.isClosed) this.outage.broke(this);
   }
 
   private again(): void {
     if (this.isClosed) return;
     this.timer = setTimeout(() => void this.connect(), retryDelay(RETRY, this.failures++));
   }
+}
+
+/** Not one that was too slow to say who it is. */
+function isRefusedLogin(error: unknown): boolean {
+  return error instanceof AuthorizationError && !/timeout/i.test(error.message);
 }
 
 /** A server without JetStream takes the connection, and then leaves every question unanswered. */

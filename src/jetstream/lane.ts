@@ -46,8 +46,9 @@ export class Lane {
       (begun) => this.untilLost(begun),
       (error) => {
         const { topic, group } = subscription;
-        if (connection.isThere)
-          deps.warn(`What ${group} has of ${topic} can't be pulled for now: ${String(error)}`);
+        if (!connection.isThere) return false;
+        deps.warn(`What ${group} has of ${topic} can't be pulled for now: ${String(error)}`);
+        return true;
       },
     );
   }

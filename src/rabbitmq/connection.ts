@@ -94,12 +94,15 @@ export class RabbitmqConnection {
   private async within<T extends Channel>(make: (model: ChannelModel) => Promise<T>): Promise<T> {
     const { model } = this;
     if (!model) throw this.unreachable(this.lastError);
+    const making = make(model);
     try {
-      const channel = await answered(make(model), this.options.timeoutMs);
+      const channel = await answered(making, this.options.timeoutMs);
       // Each operation hears of it as well; unheard, it would end the process.
       channel.on('error', () => undefined);
       return channel;
     } catch (error) {
+      // One that opens too late is nobody's, and a connection has so many and no more.
+      making.then(closeQuietly, () => undefined);
       throw this.unreachable(error);
     }
   }
@@ -114,9 +117,13 @@ export class RabbitmqConnection {
         timeout: timeoutMs,
         clientProperties: { connection_name: 'nestjs-idempotent-mq' },
       });
-      // Both come: the error says why.
+      this.lastError = new Error('it has closed the connection');
+      // Where both come, the error says why. One that the server closes on purpose has no other.
       model.on('error', (error) => (this.lastError = error));
-      model.on('close', () => this.broke(model));
+      model.on('close', (error?: Error) => {
+        if (error) this.lastError = error;
+        this.broke(model);
+      });
       model.on('blocked', (reason) => {
         this.blocked = reason || 'no reason given';
         this.warn(
@@ -128,11 +135,11 @@ export class RabbitmqConnection {
       this.model = model;
       this.blocked = undefined;
       this.failures = 0;
-      this.outage.over();
+      this.outage.over(this);
       for (const listener of this.listeners) listener();
     } catch (error) {
       this.lastError = this.explained(error);
-      if (!this.isClosed) this.outage.failed(this.lastError);
+      if (!this.isClosed) this.outage.failed(this, this.lastError);
       this.again();
     }
   }
@@ -140,7 +147,7 @@ export class RabbitmqConnection {
   private explained(error: unknown): unknown {
     if (!VHOST_NOT_OPENED.test(describeError(error))) return error;
     return new Error(
-      'it did not open the virtual host at the end of its address: there is none of that name, the user may not enter it, or it is down',
+      'it did not open the virtual host at the end of its address: there is none of that name, the user may not enter it, it is down, or it takes no more connections',
       { cause: error },
     );
   }
@@ -148,7 +155,7 @@ export class RabbitmqConnection {
   private broke(model: ChannelModel): void {
     if (this.model !== model) return;
     this.model = undefined;
-    if (!this.isClosed) this.outage.broke(this.lastError);
+    if (!this.isClosed) this.outage.broke(this, this.lastError);
     this.again();
   }
 

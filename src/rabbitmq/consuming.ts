@@ -1,14 +1,18 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { describeError } from '../errors/index.js';
 import { answered } from '../transport/engine/answered.js';
 import { Persistent } from '../transport/engine/persistent.js';
 import type { EngineDelivery, EngineReceiver, EngineSubscription } from '../transport/engine/port.js';
+import { retryDelay } from '../transport/engine/retry-delay.js';
 import { type RabbitmqConnection, closeQuietly } from './connection.js';
 import type { ForeignMessages } from './foreign-messages.js';
 import { fromMessage, isForeign } from './message.codec.js';
 import type { Topology } from './topology.js';
 
 const CLOSING_MS = 1_000;
+/** How often it is tried to put away what is foreign. Milliseconds. */
+const PUT_AWAY = { first: 1_000, most: 60_000 };
 
 /** Hands out what a group's two queues have, through any loss of the connection or of a queue. */
 export class Consuming {
@@ -33,8 +37,9 @@ export class Consuming {
       (begun) => this.untilLost(begun),
       (error) => {
         // Of the connection itself it is told already.
-        if (!deps.connection.isThere) return;
+        if (!deps.connection.isThere) return false;
         deps.warn(`The queue of ${group} for ${topic} can't be consumed for now: ${describeError(error)}`);
+        return true;
       },
     );
   }
@@ -91,7 +96,10 @@ export class Consuming {
     if (!read) {
       if (isForeign(message)) void this.putAway(channel, life, message);
       // It may be of a later version, and must not be thrown away: it stays with the server, unacknowledged.
-      else this.hold("can't be read by this version of the library");
+      else
+        this.tellOf(
+          "can't be read by this version of the library: it is held until the process ends, for one that can.",
+        );
       return;
     }
     const settle = (act: () => void) => () => {
@@ -116,26 +124,28 @@ export class Consuming {
     this.receiver.arrived(delivery);
   }
 
-  /** Out of the others' way. */
+  /** Out of the others' way. Once the channel is gone it comes again, to whomever. */
   private async putAway(channel: Channel, life: { isOver: boolean }, message: ConsumeMessage): Promise<void> {
-    try {
-      const queue = await this.deps.foreign.take(message);
-      if (!life.isOver) channel.ack(message);
-      const { topic, group } = this.subscription;
-      this.deps.warn(
-        `A message in the queue of ${group} for ${topic} was not sent by this library. It is in the queue ${queue} now.`,
-      );
-    } catch (error) {
-      // With the connection gone, it comes again.
-      if (!life.isOver)
-        this.hold(`was not sent by this library, and can't be put away (${describeError(error)})`);
+    for (let failures = 0; !life.isOver; failures++) {
+      try {
+        const queue = await this.deps.foreign.take(message);
+        if (life.isOver) return;
+        channel.ack(message);
+        this.tellOf(`was not sent by this library. It is in the queue ${queue} now.`);
+        return;
+      } catch (error) {
+        if (failures === 0 && !life.isOver) {
+          this.tellOf(
+            `was not sent by this library, and can't be put away, which is tried again: ${describeError(error)}`,
+          );
+        }
+        await pause(retryDelay(PUT_AWAY, failures), undefined, { ref: false });
+      }
     }
   }
 
-  private hold(why: string): void {
+  private tellOf(what: string): void {
     const { topic, group } = this.subscription;
-    this.deps.warn(
-      `A message in the queue of ${group} for ${topic} ${why}: it takes the place of another one until the process ends or it is taken out by hand.`,
-    );
+    this.deps.warn(`A message in the queue of ${group} for ${topic} ${what}`);
   }
 }

@@ -1,4 +1,4 @@
-import type { ConsumeMessage } from 'amqplib';
+import type { ConsumeMessage, MessageProperties, Options } from 'amqplib';
 import { answered } from '../transport/engine/answered.js';
 import { type RabbitmqConnection, closeQuietly } from './connection.js';
 import type { Names } from './names.js';
@@ -14,19 +14,27 @@ export class ForeignMessages {
   /** @returns the queue that has it, as it came, when it is safe there */
   async take({ content, properties }: ConsumeMessage): Promise<string> {
     const queue = this.names.foreign;
+    this.connection.refuseUnready();
     const channel = await this.connection.confirmChannel();
+    let isReturned = false;
+    channel.on('return', () => (isReturned = true));
     try {
       const put = async () => {
         await channel.assertQueue(queue, { durable: true, arguments: { 'x-queue-type': 'quorum' } });
-        // It is to stay, whenever its sender wanted it gone.
-        const kept = { ...properties, expiration: undefined, persistent: true, mandatory: true };
-        channel.sendToQueue(queue, content, kept);
+        channel.sendToQueue(queue, content, toKeep(properties));
         await channel.waitForConfirms();
       };
       await answered(put(), this.timeoutMs);
+      if (isReturned) throw new Error(`the queue ${queue} was deleted just now`);
       return queue;
     } finally {
       closeQuietly(channel);
     }
   }
+}
+
+/** Without what the server would act on: who sent it, when its sender wanted it gone, and where else it was to go. */
+function toKeep({ userId: _user, expiration: _until, headers, ...kept }: MessageProperties): Options.Publish {
+  const { CC: _cc, BCC: _bcc, ...others } = (headers ?? {}) as Record<string, unknown>;
+  return { ...(kept as Options.Publish), headers: others, persistent: true, mandatory: true };
 }

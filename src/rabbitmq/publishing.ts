@@ -11,6 +11,13 @@ import type { Topology } from './topology.js';
 /** What became of one message at the exchange. */
 type Fate = 'confirmed' | 'returned' | 'nacked';
 
+interface WantedQueue {
+  readonly topic: string;
+  readonly keyed: boolean;
+  readonly group: string;
+  readonly queue: string;
+}
+
 /**
  * Steps 1 to 3. A confirm says that each queue has it that was bound, and that is all it says: with no queue bound the
  * message comes back and is confirmed all the same, and of two queues one may have been deleted. So what came back is no ACK,
@@ -35,9 +42,12 @@ export class Publishing {
     // As known now: a queue that comes later was bound before it was written down.
     const wanted = this.queuesFor(messages);
     const channel = await this.open();
+    const kindsWanted = new Set(wanted.map(kindOf));
     const send = async (message: EngineMessage) => {
       // What is bound and not written down may be the queue of a process that died over it: nobody would ever read it.
-      const isWanted = this.registry.queuesOf(message.topic, message.orderingKey !== undefined).length > 0;
+      const isWanted = kindsWanted.has(
+        kindOf({ topic: message.topic, keyed: message.orderingKey !== undefined }),
+      );
       return answerFor(message, isWanted ? await this.send(channel, message) : 'returned');
     };
     const answers = await sendInLanes(messages, send).catch((error: unknown) => {
@@ -47,15 +57,11 @@ export class Publishing {
     return answers;
   }
 
-  private queuesFor(messages: readonly EngineMessage[]): { group: string; topic: string; queue: string }[] {
-    const kinds = new Map(
-      messages.map(({ topic, orderingKey }) => [
-        `${topic} ${orderingKey !== undefined}`,
-        { topic, keyed: orderingKey !== undefined },
-      ]),
-    );
-    return [...kinds.values()].flatMap(({ topic, keyed }) =>
-      this.registry.queuesOf(topic, keyed).map((known) => ({ ...known, topic })),
+  private queuesFor(messages: readonly EngineMessage[]): WantedQueue[] {
+    const kinds = messages.map(({ topic, orderingKey }) => ({ topic, keyed: orderingKey !== undefined }));
+    const distinct = new Map(kinds.map((kind) => [kindOf(kind), kind]));
+    return [...distinct.values()].flatMap(({ topic, keyed }) =>
+      this.registry.queuesOf(topic, keyed).map((known) => ({ ...known, topic, keyed })),
     );
   }
 
@@ -81,11 +87,11 @@ export class Publishing {
   }
 
   /** @throws BrokerUnreachableError where a group's queue is gone: it would miss the message, and nobody would hear of it */
-  private async refuseGone(
-    wanted: readonly { group: string; topic: string; queue: string }[],
-  ): Promise<void> {
+  private async refuseGone(wanted: readonly WantedQueue[]): Promise<void> {
     for (const { group, topic, queue } of wanted) {
       if (await this.topology.exists(queue)) continue;
+      // For the next try. It shows as well whether this process is still told of what is written.
+      await this.registry.catchUp().catch(() => undefined);
       throw this.connection.unreachable(
         new Error(
           `queue ${queue} of group ${group} is gone, so ${group} would miss what is published to ${topic}: it waits until a consumer of the group has made the queue anew, or the group is removed`,
@@ -114,6 +120,11 @@ export class Publishing {
     this.asserted.clear();
     this.returned.clear();
   }
+}
+
+/** Where a message is sent. */
+function kindOf({ topic, keyed }: { topic: string; keyed: boolean }): string {
+  return `${topic} ${keyed}`;
 }
 
 function answerFor({ topic }: EngineMessage, fate: Fate): SendAnswer {

@@ -57,13 +57,17 @@ export class RabbitmqEngine implements MessageEngine {
     const names = new Names(prefix);
     const outage = new Outage(name, warn);
     const publishing = new RabbitmqConnection({ ...this.options, name }, outage, warn);
-    // That it takes nothing from publishers is none of its business.
     const consuming = new RabbitmqConnection({ ...this.options, name }, outage, () => undefined);
-    // Marks and queues must get through while publishers are held up.
-    const registry = new Registry(consuming, names.registry, timeoutMs);
+    // By the one nothing is ever published: RabbitMQ would stop reading its ACKs as well when it runs full.
+    const registry = new Registry(names.registry, {
+      reading: consuming,
+      writing: publishing,
+      timeoutMs,
+      warn,
+    });
     const topology = new Topology(consuming, registry, names, timeoutMs);
     const publisher = new Publishing(publishing, registry, topology, names);
-    const foreign = new ForeignMessages(consuming, names, timeoutMs);
+    const foreign = new ForeignMessages(publishing, names, timeoutMs);
     this.opened = { publishing, consuming, publisher, topology, foreign, registry, warn };
     const both = await Promise.all([publishing.open(), consuming.open()]);
     return both.every((isThere) => isThere);

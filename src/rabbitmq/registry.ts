@@ -35,6 +35,14 @@ export interface QueueOf {
   readonly keyed: boolean;
 }
 
+export interface RegistryDeps {
+  reading: RabbitmqConnection;
+  /** Another one: when a server runs full it reads nothing more from a connection that has published, not even an ACK. */
+  writing: RabbitmqConnection;
+  timeoutMs: number;
+  warn: (line: string) => void;
+}
+
 /** How large the stream may become, and of how many entries one is the state. Its oldest segments are thrown away. */
 export interface RegistrySize {
   readonly bytes: number;
@@ -66,9 +74,8 @@ export class Registry {
   private knownBy: Promise<Channel> | undefined;
 
   constructor(
-    private readonly connection: RabbitmqConnection,
     private readonly name: string,
-    private readonly timeoutMs: number,
+    private readonly deps: RegistryDeps,
     private readonly size: RegistrySize = SIZE,
   ) {}
 
@@ -81,8 +88,9 @@ export class Registry {
 
   /** By which this broker is known. */
   async identify(): Promise<Buffer> {
-    await this.known();
-    // The first one that was written counts.
+    await this.read();
+    // The first one that was written counts, so one that is known already needs no end to be found.
+    if (!this.id) await this.known();
     if (!this.id) await this.write({ kind: 'broker', id: randomBytes(16).toString('hex') });
     return this.id!;
   }
@@ -91,9 +99,9 @@ export class Registry {
   async catchUp(): Promise<void> {
     await this.write({ kind: 'mark', id: randomUUID() });
     if (!this.isWhole) {
-      throw this.connection.unreachable(
+      throw this.deps.reading.unreachable(
         new Error(
-          `the stream ${this.name} has lost its beginning, and nothing in it says what holds: delete it, and start the consumers anew`,
+          `the stream ${this.name} has lost its beginning, and nothing in it says what holds: delete it, start the consumers anew, and tell each outbox (npx nestjs-idempotent-mq broker-replaced)`,
         ),
       );
     }
@@ -140,19 +148,21 @@ export class Registry {
   private async write(entry: Entry): Promise<void> {
     const reader = await this.read();
     const { reading } = this;
+    const { writing, timeoutMs } = this.deps;
+    writing.refuseUnready();
     const id = randomUUID();
     const back = new Promise<void>((resolve) => this.seen.set(id, resolve));
-    const channel = await this.connection.confirmChannel();
+    const channel = await writing.confirmChannel();
     try {
       const body = Buffer.from(JSON.stringify(entry));
       channel.sendToQueue(this.name, body, { persistent: true, mandatory: true, messageId: id });
-      await answered(channel.waitForConfirms(), this.timeoutMs);
+      await answered(channel.waitForConfirms(), timeoutMs);
       await this.comesBack(back);
     } catch (error) {
       // A server that was just started may have taken up a reader whom it tells nothing.
       closeQuietly(reader);
       this.startOver(reading);
-      throw this.connection.unreachable(error);
+      throw writing.unreachable(error);
     } finally {
       this.seen.delete(id);
       closeQuietly(channel);
@@ -164,7 +174,7 @@ export class Registry {
     for (;;) {
       const { next } = this;
       try {
-        return await answered(back, this.timeoutMs);
+        return await answered(back, this.deps.timeoutMs);
       } catch (error) {
         if (this.next === next) throw error;
       }
@@ -177,30 +187,47 @@ export class Registry {
   }
 
   private async begin(): Promise<Channel> {
-    const channel = await this.connection.channel();
+    const { reading: connection, timeoutMs } = this.deps;
+    const isMade = await this.isMade();
+    const channel = await connection.channel();
     const { reading } = this;
     channel.on('close', () => this.startOver(reading));
     try {
-      await answered(this.follow(channel), this.timeoutMs);
+      await answered(this.follow(channel, isMade), timeoutMs);
       return channel;
     } catch (error) {
       closeQuietly(channel);
-      throw this.connection.unreachable(error);
+      throw connection.unreachable(error);
     }
   }
 
-  private async follow(channel: Channel): Promise<void> {
+  /** Asked first, since one that is there may have been made with another size, which a declaration would be refused for. */
+  private async isMade(): Promise<boolean> {
+    const channel = await this.deps.reading.channel();
+    try {
+      await answered(channel.checkQueue(this.name), this.deps.timeoutMs);
+      return true;
+    } catch {
+      return false;
+    } finally {
+      closeQuietly(channel);
+    }
+  }
+
+  private async follow(channel: Channel, isMade: boolean): Promise<void> {
     const { bytes, segmentBytes } = this.size;
-    await channel.assertQueue(this.name, {
-      durable: true,
-      arguments: {
-        'x-queue-type': 'stream',
-        'x-max-length-bytes': bytes,
-        'x-stream-max-segment-size-bytes': segmentBytes,
-      },
-    });
+    if (!isMade) {
+      await channel.assertQueue(this.name, {
+        durable: true,
+        arguments: {
+          'x-queue-type': 'stream',
+          'x-max-length-bytes': bytes,
+          'x-stream-max-segment-size-bytes': segmentBytes,
+        },
+      });
+    }
     await channel.prefetch(200);
-    this.startAnew();
+    this.forgetAll();
     this.reader = channel;
     const onEntry = (message: ConsumeMessage | null) =>
       message ? this.take(channel, message) : this.forget(channel);
@@ -220,7 +247,12 @@ export class Registry {
     if (offset < this.next) return;
     this.first ??= offset;
     if (offset === 0) this.isWhole = true;
-    this.apply(JSON.parse(message.content.toString('utf8')) as Entry, offset);
+    const entry = entryIn(message.content);
+    if (entry) this.apply(entry, offset);
+    else
+      this.deps.warn(
+        `Entry ${offset} of the stream ${this.name} was not written by this library: it is passed over.`,
+      );
     this.next = offset + 1;
     this.seen.get(String(message.properties.messageId))?.();
   }
@@ -237,7 +269,10 @@ export class Registry {
     else this.queues.set(key, entry.queue);
   }
 
-  /** Only where nothing has changed since it was taken: so all who read it agree on what holds. */
+  /**
+   * Only where nothing has changed since it was taken, which only those can tell who have read all since: what it says is what
+   * they know by reading, then, and all who take it over agree with all who need not.
+   */
   private takeOver({ upTo, id, queues }: State, offset: number): void {
     if (this.first! > upTo || this.changedAt >= upTo) return;
     this.stateAt = offset;
@@ -250,11 +285,11 @@ export class Registry {
 
   /** The stream itself was deleted: what comes after it is another broker. */
   private forget(channel: Channel): void {
-    this.startAnew();
+    this.forgetAll();
     closeQuietly(channel);
   }
 
-  private startAnew(): void {
+  private forgetAll(): void {
     this.queues.clear();
     this.id = undefined;
     this.next = 0;
@@ -262,6 +297,15 @@ export class Registry {
     this.isWhole = false;
     this.changedAt = -1;
     this.stateAt = 0;
+  }
+}
+
+function entryIn(content: Buffer): Entry | undefined {
+  try {
+    const entry = JSON.parse(content.toString('utf8')) as Entry | null;
+    return typeof entry?.kind === 'string' ? entry : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Channel } from 'amqplib';
+import { ConfigurationError } from '../errors/index.js';
 import { answered } from '../transport/engine/answered.js';
 import type { EngineSubscription } from '../transport/engine/port.js';
 import { type RabbitmqConnection, closeQuietly } from './connection.js';
@@ -21,10 +22,8 @@ function saysThereIsNone(error: unknown): boolean {
 
 /** Exchanges and queues: one fanout exchange for each topic, one quorum queue for each group of it, and both again for keys. */
 export class Topology {
-  /** Bound, and perhaps not written down yet. */
-  private readonly begun = new Map<string, string>();
-  /** Written down as gone, and perhaps not deleted yet. */
-  private readonly ended = new Map<string, string>();
+  /** Bound by this process, and nobody has said yet whether it is the group's. */
+  private readonly undecided = new Map<string, string>();
 
   constructor(
     private readonly connection: RabbitmqConnection,
@@ -37,18 +36,27 @@ export class Topology {
   async ensureQueue({ topic, group }: EngineSubscription, keyed: boolean): Promise<string> {
     const of: QueueOf = { topic, group, keyed };
     for (let tries = 1; tries <= RACES; tries++) {
-      await this.registry.catchUp();
+      const known = await this.registry.catchUp().then(
+        () => undefined,
+        (error: unknown) => ({ error }),
+      );
       const current = this.registry.queueOf(of);
-      if (current !== undefined && (await this.exists(current))) return current;
-      // The one that an earlier try has bound, whose answer got lost: else nobody would ever delete that.
-      const queue = this.begun.get(keyOf(of)) ?? this.names.newQueue(topic, group, keyed);
-      this.begun.set(keyOf(of), queue);
+      // One that is there is the group's: a queue is replaced only when it is gone, and its name is given to no other one.
+      // So it is found without writing as well, as when the server takes nothing because it runs full.
+      if (current !== undefined && (await this.exists(current))) {
+        if (!known) await this.dropUndecided(of, current);
+        return current;
+      }
+      if (known) throw known.error;
+      await this.dropUndecided(of, current);
+      const queue = this.names.newQueue(topic, group, keyed);
+      this.undecided.set(keyOf(of), queue);
       await this.declare(queue, of);
-      const isOurs = await this.registry.replace(of, current, queue);
-      this.begun.delete(keyOf(of));
-      if (isOurs) return queue;
+      if (await this.registry.replace(of, current, queue)) {
+        this.undecided.delete(keyOf(of));
+        return queue;
+      }
       // Another process was quicker, and its queue was bound before anything was sent to the group.
-      await this.delete(queue);
     }
     throw this.connection.unreachable(
       new Error(`the queue of ${group} for ${topic} is replaced again and again`),
@@ -57,17 +65,24 @@ export class Topology {
 
   async removeQueue({ topic, group }: EngineSubscription, keyed: boolean): Promise<void> {
     const of: QueueOf = { topic, group, keyed };
-    await this.registry.catchUp();
-    const current = this.registry.queueOf(of);
-    if (current !== undefined) {
-      this.ended.set(keyOf(of), current);
-      // Publishers first: they must not wait for a queue that is gone.
-      await this.registry.replace(of, current, undefined);
+    for (let tries = 1; tries <= RACES; tries++) {
+      await this.registry.catchUp();
+      const current = this.registry.queueOf(of);
+      if (current === undefined) return;
+      // The queue first: who comes after this process, should it die in between, finds it by its entry. Publishers wait meanwhile.
+      await this.delete(current);
+      if (await this.registry.replace(of, current, undefined)) return;
     }
-    const ended = this.ended.get(keyOf(of));
-    if (ended === undefined) return;
-    await this.delete(ended);
-    this.ended.delete(keyOf(of));
+    throw new ConfigurationError(
+      `The queue of ${group} for ${topic} is made anew each time that it is deleted, so the group is not removed: stop its consumers first.`,
+    );
+  }
+
+  /** Of a queue that turned out not to be the group's nobody else knows, and it would take copies for ever. */
+  private async dropUndecided(of: QueueOf, current: string | undefined): Promise<void> {
+    const queue = this.undecided.get(keyOf(of));
+    if (queue !== undefined && queue !== current) await this.delete(queue);
+    this.undecided.delete(keyOf(of));
   }
 
   async assertExchange(channel: Channel, topic: string, keyed: boolean): Promise<void> {

@@ -39,7 +39,7 @@ export type TableKey = (typeof TABLES)[number];
 /** The library's tables in one database: what they are called there, and how that engine is talked to. */
 export interface Database {
   readonly dialect: Dialect;
-  /** Quoted and complete names, ready to stand in a statement. */
+  /** Quoted and complete names, ready to stand in a statement. PostgreSQL's have their schema once the DataSource has connected. */
   readonly tables: Readonly<Record<TableKey, string>>;
   /** The same names unquoted, as TypeORM's entities want them. */
   readonly tableNames: Readonly<Record<TableKey, string>>;
@@ -69,12 +69,14 @@ export function databaseOf(dataSource: DataSource, tablePrefix = DEFAULT_TABLE_P
     const name = namingStrategy.tableName(`${tablePrefix}${key}`, `${tablePrefix}${key}`);
     return options.entityPrefix ? namingStrategy.prefixTableName(options.entityPrefix, name) : name;
   };
-  const quoted = (name: string, schema: string | undefined) =>
-    driver
-      .buildTableName(name, schema)
-      .split('.')
+  const quoted = (name: string, schema: string | undefined) => {
+    const parts =
+      dialect.engine === 'postgres' ? [schema, name] : driver.buildTableName(name, schema).split('.');
+    return parts
+      .filter((part) => part !== undefined)
       .map((part) => dialect.quote(part))
       .join('.');
+  };
   const tableNames = mapTables(named);
   const tablesIn = (schema: string | undefined) => mapTables((key) => quoted(tableNames[key], schema));
   let known = { schema: schemaOf(dataSource), tables: tablesIn(schemaOf(dataSource)) };
@@ -95,7 +97,7 @@ export function databaseOf(dataSource: DataSource, tablePrefix = DEFAULT_TABLE_P
  */
 function schemaOf({ driver, options }: DataSource): string | undefined {
   const { schema } = options as { schema?: string };
-  return schema ?? (driver as { searchSchema?: string }).searchSchema;
+  return schema ?? (driver as { searchSchema?: string | null }).searchSchema ?? undefined;
 }
 
 function mapTables(make: (key: TableKey) => string): Record<TableKey, string> {

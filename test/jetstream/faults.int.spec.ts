@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { connect, headers as newHeaders } from '@nats-io/transport-node';
-import { DeliveryContext, IdempotentConsumer, type PayloadOf } from '../../src/index.js';
+import { DeliveryContext, Forgetting, IdempotentConsumer, type PayloadOf } from '../../src/index.js';
 import { type TestApp, startApp } from '../support/app.js';
 import { CardRow, CardTable, PaymentSucceeded, payment } from '../support/cards.js';
 import { type CutProxy, cutProxy } from '../support/cut-proxy.js';
@@ -175,6 +175,17 @@ describeJetstream('JetStream, when something breaks,', () => {
       return num_redelivered === 1;
     });
     expect(await cards()).toEqual(['P-0', 'P-1']);
+  });
+
+  it('a group is removed: what it has handled may be forgotten, since nothing of it can come', async () => {
+    await start();
+    await publish('P-1');
+    await app!.events('acknowledged');
+    await app!.close();
+    await start({ consume: false });
+    const held = async () => (await app!.nest.get(Forgetting).report()).map(({ heldBackBy }) => heldBackBy);
+    await app!.broker.removeSubscription({ topic: PaymentSucceeded.name, group: 'card-issuing', version: 1 });
+    expect(await held()).toEqual([undefined]);
   });
 
   it('nobody has subscribed yet: the message waits in the outbox, and goes to the group that comes', async () => {

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { connect } from 'amqplib';
-import { DeliveryContext, IdempotentConsumer, type PayloadOf } from '../../src/index.js';
+import { DeliveryContext, Forgetting, IdempotentConsumer, type PayloadOf } from '../../src/index.js';
 import { type TestApp, startApp } from '../support/app.js';
 import { CardRow, CardTable, PaymentSucceeded, payment } from '../support/cards.js';
 import { type CutProxy, cutProxy } from '../support/cut-proxy.js';
@@ -113,6 +113,17 @@ describeRabbitmq('RabbitMQ, when something breaks,', () => {
     await app!.events('duplicate-absorbed');
     expect(proxy.cuts).toBeGreaterThan(0);
     expect(await cards()).toEqual(['P-1']);
+  });
+
+  it('a group is removed: what it has handled may be forgotten, since nothing of it can come', async () => {
+    await start();
+    await publish('P-1');
+    await app!.events('acknowledged');
+    await app!.close();
+    await start({ consume: false });
+    const held = async () => (await app!.nest.get(Forgetting).report()).map(({ heldBackBy }) => heldBackBy);
+    await app!.broker.removeSubscription({ topic: PaymentSucceeded.name, group: 'card-issuing', version: 1 });
+    expect(await held()).toEqual([undefined]);
   });
 
   it('nobody has subscribed yet: the message waits in the outbox, and goes to the group that comes', async () => {

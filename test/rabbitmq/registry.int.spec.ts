@@ -15,6 +15,7 @@ describeRabbitmq('the registry of queues', () => {
   let server: OwnRabbitmq;
   let rabbitmq: TestRabbitmq;
   let connections: RabbitmqConnection[];
+  let warnings: string[];
 
   // RabbitMQ 3.10 loses all of its streams where one is deleted that it is just throwing a segment of away: none is.
   beforeAll(async () => {
@@ -26,6 +27,7 @@ describeRabbitmq('the registry of queues', () => {
   beforeEach(() => {
     rabbitmq = createRabbitmq(server.url);
     connections = [];
+    warnings = [];
   });
 
   afterEach(async () => {
@@ -34,10 +36,18 @@ describeRabbitmq('the registry of queues', () => {
 
   const registry = async (size: RegistrySize = SMALL) => {
     const options = { url: rabbitmq.url, name: 'the server', heartbeatSeconds: 10, timeoutMs: 10_000 };
-    const connection = new RabbitmqConnection(options, new Outage('the server', QUIET), QUIET);
-    connections.push(connection);
-    await connection.open();
-    return new Registry(connection, `${rabbitmq.prefix}.registry`, options.timeoutMs, size);
+    const [reading, writing] = [0, 1].map(
+      () => new RabbitmqConnection(options, new Outage('the server', QUIET), QUIET),
+    ) as [RabbitmqConnection, RabbitmqConnection];
+    connections.push(reading, writing);
+    await Promise.all([reading.open(), writing.open()]);
+    const deps = {
+      reading,
+      writing,
+      timeoutMs: options.timeoutMs,
+      warn: (line: string) => void warnings.push(line),
+    };
+    return new Registry(`${rabbitmq.prefix}.registry`, deps, size);
   };
 
   /** Of the first entry that the server still has. */
@@ -85,6 +95,30 @@ describeRabbitmq('the registry of queues', () => {
     await writer.replace(CARDS, undefined, 'a-queue');
     await untilTheBeginningIsGone(writer);
     await expect((await registry()).catchUp()).rejects.toThrow('has lost its beginning');
+  });
+
+  it('passes over what somebody else has written into it, and says so', async () => {
+    const writer = await registry();
+    await writer.replace(CARDS, undefined, 'a-queue');
+    const connection = await connect(rabbitmq.url);
+    const channel = await connection.createConfirmChannel();
+    for (const text of ['<oops/>', 'null', '17'])
+      channel.sendToQueue(`${rabbitmq.prefix}.registry`, Buffer.from(text), { persistent: true });
+    await channel.waitForConfirms();
+    await connection.close();
+    await writer.catchUp();
+    const reader = await registry();
+    await reader.catchUp();
+    expect([writer, reader].map((one) => one.queueOf(CARDS))).toEqual(['a-queue', 'a-queue']);
+    expect(warnings.filter((line) => /was not written by this library/.test(line))).toHaveLength(6);
+  });
+
+  it('is read as it was made, also by who would make it larger or smaller', async () => {
+    const writer = await registry();
+    await writer.replace(CARDS, undefined, 'a-queue');
+    const other = await registry({ ...SMALL, bytes: 2 * SMALL.bytes });
+    await other.catchUp();
+    expect(other.queueOf(CARDS)).toBe('a-queue');
   });
 
   it('says the same to all who write it at the same time, and to who comes later', async () => {

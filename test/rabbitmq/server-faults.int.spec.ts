@@ -41,11 +41,15 @@ describeRabbitmq('a RabbitMQ of its own', () => {
     await database.drop();
   });
 
-  const start = async () => {
+  const start = async ({ consume = true } = {}) => {
     app = await startApp(database, {
       entities: [CardTable],
       providers: [CardIssuing],
-      options: { broker: rabbitmq.broker({ timeoutMs: 2_000 }), relay: { ackTimeoutMs: 1_000 } },
+      options: {
+        broker: rabbitmq.broker({ timeoutMs: 2_000 }),
+        relay: { ackTimeoutMs: 1_000 },
+        roles: { consume },
+      },
     });
     return app;
   };
@@ -65,6 +69,22 @@ describeRabbitmq('a RabbitMQ of its own', () => {
     await app!.events('acknowledged', 2);
     await until('the outbox is empty', async () => (await outboxSize(app!.dataSource)) === 0);
   });
+
+  it('that runs full is drained by a consumer that comes only then', async () => {
+    await start();
+    await publish('P-1');
+    await app!.events('acknowledged');
+    await app!.close();
+    await start({ consume: false });
+    await publish('P-2');
+    await until('it is in the queue', async () => (await outboxSize(app!.dataSource)) === 0);
+    await app!.close();
+    await server.runFull();
+    await start();
+    await app!.events('acknowledged');
+    expect(await app!.dataSource.getRepository(CardRow).count()).toBe(2);
+    await server.runFree();
+  }, 120_000);
 
   it('that is away when the app starts is waited for, and what is published meanwhile arrives', async () => {
     await server.kill();

@@ -114,6 +114,11 @@ export async function findNextSubscription(
   return id === null || id === undefined ? undefined : Number(id);
 }
 
+export async function hasSubscription({ tables }: Database, on: Connection, id: number): Promise<boolean> {
+  const rows = await read(on, `SELECT 1 FROM ${tables.subscription} WHERE id = ? AND removed = 0`, [id]);
+  return rows.length > 0;
+}
+
 export async function listSubscriptions({ tables }: Database, on: Connection): Promise<number[]> {
   const rows = await read<{ id: number | string }>(on, `SELECT id FROM ${tables.subscription}`, []);
   return rows.map(({ id }) => Number(id));

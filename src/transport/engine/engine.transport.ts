@@ -14,6 +14,8 @@ export interface EngineTransportDeps {
   /** The tables of the consumer's own database, which hold what was set aside. */
   local: Transport;
   setAside: SetAside;
+  /** Whether the group of that number is there, and was not removed. */
+  isSubscribed: (id: number) => Promise<boolean>;
   /** How long what was set aside is known, so that it is not set aside twice. */
   windowMs: number;
   warn: (line: string) => void;
@@ -28,6 +30,7 @@ export function engineTransport({
   engine,
   local,
   setAside,
+  isSubscribed,
   windowMs,
   warn,
 }: EngineTransportDeps): EngineTransport {
@@ -224,6 +227,10 @@ export function engineTransport({
 
     async unfinished(subscription, question) {
       const broker = await engine.identify();
+      // Of a group that was removed the engine has nothing any more, and can't be asked about it.
+      if (!(await isSubscribed(subscription.id))) {
+        return { ...(await local.unfinished(subscription, question)), broker };
+      }
       // The engine first: what moves from it to the tables meanwhile is seen there.
       const atEngine = engine.oldest ? await engine.oldest(subscription) : undefined;
       const own = await local.unfinished(subscription, question);

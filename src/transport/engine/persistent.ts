@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { retryDelay } from './retry-delay.js';
 
 const RETRY = { first: 50, most: 5_000 };
-/** What fails so often in a row is told; once or twice, as a connection breaks, is not. */
+/** What fails so often in a row is told, once; what fails once or twice, as a connection breaks, is not. */
 const TOLD_AT = 3;
 
 /** Does something that goes on until it is lost, and begins again, until it is stopped. */
@@ -12,11 +12,11 @@ export class Persistent {
 
   /**
    * @param untilLost resolves or rejects when it has to begin again; calls `begun` when it goes well
-   * @param tell why it does not go well
+   * @param tell why it does not go well. @returns whether that was worth telling
    */
   constructor(
     private readonly untilLost: (begun: () => void) => Promise<void>,
-    private readonly tell: (error: unknown) => void,
+    private readonly tell: (error: unknown) => boolean,
   ) {
     this.running = this.run();
   }
@@ -39,11 +39,16 @@ export class Persistent {
     // Its parts are not there before the constructor that makes it has returned.
     await Promise.resolve();
     let failures = 0;
+    let isTold = false;
+    const begun = () => {
+      failures = 0;
+      isTold = false;
+    };
     while (!signal.aborted) {
       try {
-        await this.untilLost(() => (failures = 0));
+        await this.untilLost(begun);
       } catch (error) {
-        if (!signal.aborted && failures === TOLD_AT - 1) this.tell(error);
+        if (!signal.aborted && !isTold && failures >= TOLD_AT - 1) isTold = this.tell(error);
       }
       await pause(retryDelay(RETRY, failures++), undefined, { signal }).catch(() => undefined);
     }
