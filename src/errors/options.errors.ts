@@ -39,7 +39,10 @@ export class BrokerUnreachableError extends IdempotentMqError {
   }
 }
 
-/** The broker service did not carry out what it was asked for: the token may not do it, or it is no such service. */
+/**
+ * The broker does not let this process in, or does not do what it was asked for: a service whose token may not do that, or
+ * that is none; an engine that does not take the user or the password.
+ */
 export class BrokerRefusedError extends IdempotentMqError {
   readonly code = 'BROKER_REFUSED';
 

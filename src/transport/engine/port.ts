@@ -115,6 +115,8 @@ export interface MessageEngine {
   /**
    * When the oldest landed that the group has not acknowledged, or one before it, in microseconds since 1970 UTC; undefined:
    * there is none. Left out by an engine that can't be asked: then it is told from what it has handed out.
+   *
+   * @throws where nobody can know for now; then nothing is forgotten of what the group has handled
    */
   oldest?(subscription: EngineSubscription): Promise<number | undefined>;
 
