@@ -11,7 +11,8 @@ import { type Engine, createDatabase } from '../support/engines.js';
 import { outboxSize } from '../support/tables.js';
 import { type EngineName, ENGINES, type OwnServer } from './engines.js';
 
-export type Variant = 'as-it-is' | 'ack-first' | 'no-dedup';
+export const VARIANTS = ['as-it-is', 'ack-first', 'no-dedup'] as const;
+export type Variant = (typeof VARIANTS)[number];
 
 export interface CountedRun {
   broker: EngineName;
@@ -42,6 +43,7 @@ const BATCH = 50;
 const UNDER_WAY = 300;
 /** Nothing has become of anything for so long: then nothing will. Milliseconds. */
 const STALLED_MS = 45_000;
+const IDLE_WITHIN_MS = 300_000;
 
 /**
  * Payments through an engine that is killed and started again, over connections that are cut, to workers that are killed,
@@ -138,7 +140,7 @@ export async function countedRun({
     }
     // What is still under way may be a second one.
     await workers.untilIdle(view);
-    const quote = engine === 'sqlite' ? '"' : '`';
+    const quote = ['mariadb', 'mysql'].includes(engine) ? '`' : '"';
     const rows: { n: number | string }[] = await view.query(
       `SELECT COUNT(*) AS n FROM card GROUP BY ${quote}paymentId${quote}`,
     );
@@ -224,8 +226,11 @@ class Workers {
 
   /** Until nothing that was set aside is on its way any more, and no card has come for a while. */
   async untilIdle(view: DataSource): Promise<void> {
+    const deadline = performance.now() + IDLE_WITHIN_MS;
     let before = -1;
     for (let quiet = 0; quiet < 10;) {
+      if (performance.now() > deadline)
+        throw new Error(`The workers are not idle after ${IDLE_WITHIN_MS} ms.`);
       await pause(200);
       const [{ n }] = await view.query(
         'SELECT (SELECT COUNT(*) FROM card) + (SELECT COUNT(*) FROM mq_delivery) + (SELECT COUNT(*) FROM mq_waiting) * 1000000 AS n',

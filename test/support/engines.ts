@@ -7,7 +7,8 @@ import { Client } from 'pg';
 import type { DataSourceOptions } from 'typeorm';
 import { takeMigrated } from './migrated-databases.js';
 
-export type Engine = 'sqlite' | 'mariadb' | 'mysql' | 'postgres';
+export const ALL_ENGINES = ['sqlite', 'mariadb', 'mysql', 'postgres'] as const;
+export type Engine = (typeof ALL_ENGINES)[number];
 
 const SERVERS = {
   mariadb: 'MQ_TEST_MARIADB_URL',
@@ -16,7 +17,7 @@ const SERVERS = {
 } as const;
 
 /** The engines that the test command could bring up; what it couldn't, it says itself. */
-export const engines: Engine[] = (['sqlite', 'mariadb', 'mysql', 'postgres'] as const).filter(
+export const engines: Engine[] = ALL_ENGINES.filter(
   (engine) => engine === 'sqlite' || process.env[SERVERS[engine]],
 );
 
