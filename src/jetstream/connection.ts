@@ -156,14 +156,16 @@ export class JetstreamConnection {
       const options = { timeout: timeoutMs };
       const manager = await jetstreamManager(nats, { ...options, checkAPI: false });
       const refusal = await withoutJetstream(manager);
-      if (this.isClosed || refusal) void nats.close().catch(() => undefined);
-      if (refusal) throw refusal;
-      if (this.isClosed) return;
+      if (refusal) {
+        void nats.close().catch(() => undefined);
+        throw refusal;
+      }
       // It may have broken meanwhile, and is made anew by the client then, unless that has given up.
       await answered(nats.flush(), timeoutMs).catch((error: unknown) => {
         void nats.close().catch(() => undefined);
         throw error;
       });
+      if (this.isClosed) return void nats.close().catch(() => undefined);
       this.client = { nats, manager, messages: jetstream(nats, options) };
       void this.listen(this.client);
       this.came();

@@ -91,7 +91,7 @@ export class Publishing {
     for (const { group, topic, queue } of wanted) {
       if (await this.topology.exists(queue)) continue;
       // For the next try. It shows as well whether this process is still told of what is written.
-      await this.registry.catchUp().catch(() => undefined);
+      void this.registry.catchUp().catch(() => undefined);
       throw this.connection.unreachable(
         new Error(
           `queue ${queue} of group ${group} is gone, so ${group} would miss what is published to ${topic}: it waits until a consumer of the group has made the queue anew, or the group is removed`,

@@ -118,8 +118,9 @@ export class Registry {
     this.knownBy = reading;
   }
 
+  /** As far as has been read; undefined also where what holds is not known. */
   queueOf(of: QueueOf): string | undefined {
-    return this.queues.get(keyOf(of));
+    return this.isWhole ? this.queues.get(keyOf(of)) : undefined;
   }
 
   /** Queues of the groups that are subscribed to the topic. */
@@ -150,14 +151,16 @@ export class Registry {
     const { reading } = this;
     const { writing, timeoutMs } = this.deps;
     writing.refuseUnready();
+    const channel = await writing.confirmChannel();
     const id = randomUUID();
     const back = new Promise<void>((resolve) => this.seen.set(id, resolve));
-    const channel = await writing.confirmChannel();
     try {
       const body = Buffer.from(JSON.stringify(entry));
       channel.sendToQueue(this.name, body, { persistent: true, mandatory: true, messageId: id });
       await answered(channel.waitForConfirms(), timeoutMs);
       await this.comesBack(back);
+      // Another one may have begun at the beginning meanwhile, and not be where this one was.
+      if (this.reader !== reader || this.reading !== reading) throw new Error('what was read is read anew');
     } catch (error) {
       // A server that was just started may have taken up a reader whom it tells nothing.
       closeQuietly(reader);
@@ -235,7 +238,10 @@ export class Registry {
   }
 
   private startOver(reading: Promise<Channel> | undefined): void {
-    if (this.reading === reading) this.reading = undefined;
+    if (this.reading !== reading) return;
+    this.reading = undefined;
+    // It may be another stream when it is read again.
+    this.forgetAll();
   }
 
   private take(channel: Channel, message: ConsumeMessage): void {

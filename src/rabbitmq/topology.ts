@@ -22,8 +22,8 @@ function saysThereIsNone(error: unknown): boolean {
 
 /** Exchanges and queues: one fanout exchange for each topic, one quorum queue for each group of it, and both again for keys. */
 export class Topology {
-  /** Bound by this process, and nobody has said yet whether it is the group's. */
-  private readonly undecided = new Map<string, string>();
+  /** Bound by this process, and nobody has said yet whether they are the group's. */
+  private readonly undecided = new Map<string, Set<string>>();
 
   constructor(
     private readonly connection: RabbitmqConnection,
@@ -48,15 +48,15 @@ export class Topology {
         return current;
       }
       if (known) throw known.error;
-      await this.dropUndecided(of, current);
       const queue = this.names.newQueue(topic, group, keyed);
-      this.undecided.set(keyOf(of), queue);
+      this.undecidedOf(of).add(queue);
       await this.declare(queue, of);
       if (await this.registry.replace(of, current, queue)) {
-        this.undecided.delete(keyOf(of));
+        await this.dropUndecided(of, queue);
         return queue;
       }
-      // Another process was quicker, and its queue was bound before anything was sent to the group.
+      // Another one was written down first, and was bound before anything was sent to the group: of another process, or of
+      // this one, whose answer got lost.
     }
     throw this.connection.unreachable(
       new Error(`the queue of ${group} for ${topic} is replaced again and again`),
@@ -78,11 +78,23 @@ export class Topology {
     );
   }
 
-  /** Of a queue that turned out not to be the group's nobody else knows, and it would take copies for ever. */
-  private async dropUndecided(of: QueueOf, current: string | undefined): Promise<void> {
-    const queue = this.undecided.get(keyOf(of));
-    if (queue !== undefined && queue !== current) await this.delete(queue);
-    this.undecided.delete(keyOf(of));
+  /**
+   * Of those that turned out not to be the group's nobody else knows, and they would take copies for ever. Only once another
+   * one is written down: by then, what was sent to write them down comes too late.
+   */
+  private async dropUndecided(of: QueueOf, current: string): Promise<void> {
+    const undecided = this.undecidedOf(of);
+    undecided.delete(current);
+    for (const queue of undecided) {
+      await this.delete(queue);
+      undecided.delete(queue);
+    }
+  }
+
+  private undecidedOf(of: QueueOf): Set<string> {
+    const known = this.undecided.get(keyOf(of)) ?? new Set();
+    this.undecided.set(keyOf(of), known);
+    return known;
   }
 
   async assertExchange(channel: Channel, topic: string, keyed: boolean): Promise<void> {

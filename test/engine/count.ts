@@ -17,12 +17,12 @@ The counted run at length, on a server of its own, which is killed and started a
 
 exit status: 0 nothing was lost or doubled; 1 something was, or it could not be run`;
 
-await runExample(async () => {
-  const counts = await countedRun({
-    ...readArguments(process.argv.slice(2)),
-    worker: await bundle(fileURLToPath(new URL('worker.ts', import.meta.url))),
-    log: (line) => console.log(line),
-  });
+const WITHIN_S = 86_400;
+
+await runExample(async (inTime) => {
+  const wanted = readArguments(process.argv.slice(2));
+  const worker = await bundle(fileURLToPath(new URL('worker.ts', import.meta.url)));
+  const counts = await inTime(countedRun({ ...wanted, worker, log: (line) => console.log(line) }), WITHIN_S);
   console.log(JSON.stringify(counts, undefined, 2));
   return counts.lost === 0 && counts.doubled === 0 ? 0 : 1;
 });

@@ -97,17 +97,12 @@ export async function countedRun({
     cuts: 0,
     seconds: 0,
   };
-  const done = async () =>
-    Number(
-      (
-        await view.query(
-          'SELECT COUNT(DISTINCT "paymentId") AS n FROM card'.replaceAll(
-            '"',
-            engine === 'sqlite' ? '"' : '`',
-          ),
-        )
-      )[0].n,
-    );
+  const quote = ['mariadb', 'mysql'].includes(engine) ? '`' : '"';
+  const paymentId = `${quote}paymentId${quote}`;
+  const done = async () => {
+    const [{ n }] = await view.query(`SELECT COUNT(DISTINCT ${paymentId}) AS n FROM card`);
+    return Number(n);
+  };
   try {
     await migrate(view);
     for (let i = 0; i < WORKERS; i++) await workers.start();
@@ -140,9 +135,8 @@ export async function countedRun({
     }
     // What is still under way may be a second one.
     await workers.untilIdle(view);
-    const quote = ['mariadb', 'mysql'].includes(engine) ? '`' : '"';
     const rows: { n: number | string }[] = await view.query(
-      `SELECT COUNT(*) AS n FROM card GROUP BY ${quote}paymentId${quote}`,
+      `SELECT COUNT(*) AS n FROM card GROUP BY ${paymentId}`,
     );
     counts.lost = counts.published - rows.length;
     counts.doubled = rows.filter(({ n }) => Number(n) > 1).length;

@@ -61,11 +61,14 @@ describeRabbitmq('a RabbitMQ of its own', () => {
     await publish('P-1');
     await app!.events('acknowledged');
     await server.runFull();
-    await publish('P-2');
-    const [failed] = await app!.events('relay-error', 1, ({ error }) => error.includes('takes nothing'));
-    expect(failed!.at).toBe('broker');
-    expect(await outboxSize(app!.dataSource)).toBe(1);
-    await server.runFree();
+    try {
+      await publish('P-2');
+      const [failed] = await app!.events('relay-error', 1, ({ error }) => error.includes('takes nothing'));
+      expect(failed!.at).toBe('broker');
+      expect(await outboxSize(app!.dataSource)).toBe(1);
+    } finally {
+      await server.runFree();
+    }
     await app!.events('acknowledged', 2);
     await until('the outbox is empty', async () => (await outboxSize(app!.dataSource)) === 0);
   });
@@ -80,10 +83,13 @@ describeRabbitmq('a RabbitMQ of its own', () => {
     await until('it is in the queue', async () => (await outboxSize(app!.dataSource)) === 0);
     await app!.close();
     await server.runFull();
-    await start();
-    await app!.events('acknowledged');
-    expect(await app!.dataSource.getRepository(CardRow).count()).toBe(2);
-    await server.runFree();
+    try {
+      await start();
+      await app!.events('acknowledged');
+      expect(await app!.dataSource.getRepository(CardRow).count()).toBe(2);
+    } finally {
+      await server.runFree();
+    }
   }, 120_000);
 
   it('that is away when the app starts is waited for, and what is published meanwhile arrives', async () => {
