@@ -117,9 +117,10 @@ export class Lane {
   }
 
   private take(came: JsMsg): void {
-    const read = fromMessage(came);
+    const isForeignMessage = isForeign(came, this.subscription.topic);
+    const read = isForeignMessage ? undefined : fromMessage(came);
     if (!read) {
-      this.leave(came);
+      this.leave(came, isForeignMessage);
       return;
     }
     const { ackWaitMs, connection } = this.deps;
@@ -136,14 +137,14 @@ export class Lane {
   }
 
   /** It can't be handled. */
-  private leave(came: JsMsg): void {
+  private leave(came: JsMsg, isForeignMessage: boolean): void {
     const { group } = this.subscription;
     const it = `Message ${came.seq} of the stream ${came.info.stream}`;
-    if (isForeign(came)) {
+    if (isForeignMessage) {
       // Out of the others' way, and still in its stream.
       came.term('not sent by nestjs-idempotent-mq');
       this.deps.warn(
-        `${it} was not sent by this library: ${group} passes over it, and it stays in the stream.`,
+        `${it} was not sent to this topic by this library: ${group} passes over it, and it stays in the stream.`,
       );
       return;
     }

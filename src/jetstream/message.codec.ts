@@ -29,9 +29,10 @@ export function sizeOf(sent: MsgHdrs): number {
   return [...sent].map(line).reduce((sum, size) => sum + size, 'NATS/1.0\r\n\r\n'.length);
 }
 
-/** It has nothing of what this library sends with each message, in whatever version. */
-export function isForeign({ headers }: Pick<JsMsg, 'headers'>): boolean {
-  return !headers?.has(TOPIC) && !headers?.has(BIZ_ID);
+/** It has nothing of what this library sends with each message, in whatever version; or it is of another topic. */
+export function isForeign({ headers }: Pick<JsMsg, 'headers'>, topic: string): boolean {
+  const named = headers?.get(TOPIC);
+  return named ? named !== topic : !headers?.has(BIZ_ID);
 }
 
 /** @returns undefined when it is not as this version sends it */

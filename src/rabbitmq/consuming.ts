@@ -92,14 +92,16 @@ export class Consuming {
   }
 
   private take(channel: Channel, life: { isOver: boolean }, message: ConsumeMessage): void {
+    if (isForeign(message, this.subscription.topic)) {
+      void this.putAway(channel, life, message);
+      return;
+    }
     const read = fromMessage(message);
     if (!read) {
-      if (isForeign(message)) void this.putAway(channel, life, message);
       // It may be of a later version, and must not be thrown away: it stays with the server, unacknowledged.
-      else
-        this.tellOf(
-          "can't be read by this version of the library: it is held until the process ends, for one that can.",
-        );
+      this.tellOf(
+        "can't be read by this version of the library: it is held until the process ends, for one that can.",
+      );
       return;
     }
     const settle = (act: () => void) => () => {
@@ -131,12 +133,12 @@ export class Consuming {
         const queue = await this.deps.foreign.take(message);
         if (life.isOver) return;
         channel.ack(message);
-        this.tellOf(`was not sent by this library. It is in the queue ${queue} now.`);
+        this.tellOf(`was not sent to this topic by this library. It is in the queue ${queue} now.`);
         return;
       } catch (error) {
         if (failures === 0 && !life.isOver) {
           this.tellOf(
-            `was not sent by this library, and can't be put away, which is tried again: ${describeError(error)}`,
+            `was not sent to this topic by this library, and can't be put away, which is tried again: ${describeError(error)}`,
           );
         }
         await pause(retryDelay(PUT_AWAY, failures), undefined, { ref: false });

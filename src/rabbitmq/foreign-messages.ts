@@ -1,4 +1,4 @@
-import type { ConsumeMessage, MessageProperties, Options } from 'amqplib';
+import type { ConfirmChannel, ConsumeMessage, MessageProperties, Options } from 'amqplib';
 import { answered } from '../transport/engine/answered.js';
 import { type RabbitmqConnection, closeQuietly } from './connection.js';
 import type { Names } from './names.js';
@@ -21,7 +21,7 @@ export class ForeignMessages {
     try {
       const put = async () => {
         await channel.assertQueue(queue, { durable: true, arguments: { 'x-queue-type': 'quorum' } });
-        channel.sendToQueue(queue, content, toKeep(properties));
+        send(channel, queue, { content, properties });
         await channel.waitForConfirms();
       };
       await answered(put(), this.timeoutMs);
@@ -31,6 +31,26 @@ export class ForeignMessages {
       closeQuietly(channel);
     }
   }
+}
+
+function send(
+  channel: ConfirmChannel,
+  queue: string,
+  { content, properties }: Pick<ConsumeMessage, 'content' | 'properties'>,
+): void {
+  try {
+    channel.sendToQueue(queue, content, toKeep(properties));
+  } catch {
+    // What the client can read it can't always write: a number that fits into no type of its own, say.
+    const headers = { 'mq-foreign-properties': inWords(properties) };
+    channel.sendToQueue(queue, content, { persistent: true, mandatory: true, headers });
+  }
+}
+
+function inWords(properties: MessageProperties): string {
+  return JSON.stringify(properties, (_, value: unknown) =>
+    typeof value === 'bigint' ? String(value) : value,
+  );
 }
 
 /** Without what the server would act on: who sent it, when its sender wanted it gone, and where else it was to go. */

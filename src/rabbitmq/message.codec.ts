@@ -22,10 +22,16 @@ export function toProperties(message: EngineMessage, nowMs: number): Options.Pub
   };
 }
 
-/** It has nothing of what this library sends with each message, in whatever version. */
-export function isForeign({ properties }: Message): boolean {
+/** It has nothing of what this library sends with each message, in whatever version; or it is of another topic. */
+export function isForeign({ properties }: Message, topic: string): boolean {
   const headers = (properties.headers ?? {}) as Record<string, unknown>;
-  return headers['mq-topic'] === undefined && headers['mq-biz-id'] === undefined;
+  const isNamed = typeof headers['mq-topic'] === 'string';
+  return isNamed ? headers['mq-topic'] !== topic : headers['mq-biz-id'] === undefined;
+}
+
+/** Microseconds since 1970 UTC, up to the year 2255. */
+function isTime(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) > 0;
 }
 
 /** @returns undefined when it is not as this version sends it */
@@ -36,7 +42,7 @@ export function fromMessage({
   const headers = (properties.headers ?? {}) as Record<string, unknown>;
   const { 'mq-topic': topic, 'mq-biz-id': bizId, 'mq-landed-at': landedAt } = headers;
   const id: unknown = properties.messageId;
-  const isOwn = typeof topic === 'string' && Buffer.isBuffer(bizId) && typeof landedAt === 'number';
+  const isOwn = typeof topic === 'string' && Buffer.isBuffer(bizId) && isTime(landedAt);
   if (!isOwn || typeof id !== 'string' || !/^[0-9a-f]{32}$/.test(id)) return undefined;
   const bytes = (name: string) => {
     const value = headers[name];
@@ -52,7 +58,7 @@ export function fromMessage({
       body: content,
       headers: bytes('mq-headers') ?? null,
       orderingKey: bytes('mq-ordering-key'),
-      expiresAt: typeof expiresAt === 'number' ? expiresAt : undefined,
+      expiresAt: isTime(expiresAt) ? expiresAt : undefined,
     },
   };
 }

@@ -18,9 +18,9 @@ export class Names {
     return `${this.prefix}.foreign`;
   }
 
-  /** Where the messages of a topic are sent: those with an ordering key apart. */
+  /** Where the messages of a topic are sent: those with an ordering key apart. A topic may be called anything, `a.keyed` too. */
   exchange(topic: string, keyed: boolean): string {
-    return `${this.prefix}.topic.${topic}${keyed ? KEYED : ''}`;
+    return `${this.prefix}.${keyed ? 'keyed' : 'topic'}.${topic}`;
   }
 
   /** A name that no queue has had before: one that was deleted is not taken for the one that came after it. */

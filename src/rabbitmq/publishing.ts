@@ -10,6 +10,8 @@ import type { Topology } from './topology.js';
 
 /** What became of one message at the exchange. */
 type Fate = 'confirmed' | 'returned' | 'nacked';
+/** Returned, although groups have queues: somebody has taken their bindings away. */
+type Outcome = Fate | 'unbound';
 
 interface WantedQueue {
   readonly topic: string;
@@ -42,18 +44,22 @@ export class Publishing {
     // As known now: a queue that comes later was bound before it was written down.
     const wanted = this.queuesFor(messages);
     const channel = await this.open();
-    const kindsWanted = new Set(wanted.map(kindOf));
+    const unbound = new Set<WantedQueue>();
     const send = async (message: EngineMessage) => {
+      const kind = kindOf({ topic: message.topic, keyed: message.orderingKey !== undefined });
+      const queues = wanted.filter((one) => kindOf(one) === kind);
       // What is bound and not written down may be the queue of a process that died over it: nobody would ever read it.
-      const isWanted = kindsWanted.has(
-        kindOf({ topic: message.topic, keyed: message.orderingKey !== undefined }),
-      );
-      return answerFor(message, isWanted ? await this.send(channel, message) : 'returned');
+      if (queues.length === 0) return answerFor(message, 'returned');
+      const fate = await this.send(channel, message, queues);
+      if (fate !== 'returned') return answerFor(message, fate);
+      for (const queue of queues) unbound.add(queue);
+      return answerFor(message, 'unbound');
     };
     const answers = await sendInLanes(messages, send).catch((error: unknown) => {
       throw this.connection.unreachable(error);
     });
     await this.refuseGone(wanted);
+    for (const one of unbound) await this.topology.bindAgain(one.queue, one);
     return answers;
   }
 
@@ -65,12 +71,17 @@ export class Publishing {
     );
   }
 
-  private async send(channel: ConfirmChannel, message: EngineMessage): Promise<Fate> {
+  private async send(
+    channel: ConfirmChannel,
+    message: EngineMessage,
+    queues: readonly WantedQueue[],
+  ): Promise<Fate> {
     const { topic, orderingKey, body } = message;
     const keyed = orderingKey !== undefined;
     const exchange = this.names.exchange(topic, keyed);
-    const asserting = this.asserted.get(exchange) ?? this.topology.assertExchange(channel, topic, keyed);
+    const asserting = this.asserted.get(exchange) ?? this.prepare(channel, { topic, keyed }, queues);
     this.asserted.set(exchange, asserting);
+    asserting.catch(() => this.asserted.delete(exchange));
     await asserting;
     const correlationId = String(++this.count);
     const options = { ...toProperties(message, Date.now()), correlationId };
@@ -84,6 +95,16 @@ export class Publishing {
         else reject(error instanceof Error ? error : new Error('the publish failed'));
       });
     });
+  }
+
+  /** Once for each channel: a binding that is gone is noticed by nobody, unless there is no other one. */
+  private async prepare(
+    channel: ConfirmChannel,
+    { topic, keyed }: { topic: string; keyed: boolean },
+    queues: readonly WantedQueue[],
+  ): Promise<void> {
+    await this.topology.assertExchange(channel, topic, keyed);
+    for (const one of queues) await this.topology.bindAgain(one.queue, one);
   }
 
   /** @throws BrokerUnreachableError where a group's queue is gone: it would miss the message, and nobody would hear of it */
@@ -127,7 +148,7 @@ function kindOf({ topic, keyed }: { topic: string; keyed: boolean }): string {
   return `${topic} ${keyed}`;
 }
 
-function answerFor({ topic }: EngineMessage, fate: Fate): SendAnswer {
+function answerFor({ topic }: EngineMessage, fate: Outcome): SendAnswer {
   switch (fate) {
     case 'confirmed':
       return { kind: 'landed' };
@@ -135,6 +156,11 @@ function answerFor({ topic }: EngineMessage, fate: Fate): SendAnswer {
       return {
         kind: 'refused',
         reason: `no group has subscribed to ${topic} yet: it waits here for the first one`,
+      };
+    case 'unbound':
+      return {
+        kind: 'refused',
+        reason: `the queues of its groups were not bound to ${topic} any more. They are bound anew, and it is sent again`,
       };
     case 'nacked':
       return { kind: 'refused', reason: 'RabbitMQ could not take it (nack)' };

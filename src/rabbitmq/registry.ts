@@ -306,10 +306,35 @@ export class Registry {
   }
 }
 
+function isEntry(entry: Entry): boolean {
+  const isName = (value: unknown) => value === null || typeof value === 'string';
+  const isId = (value: unknown) => typeof value === 'string' && /^[0-9a-f]{32}$/.test(value);
+  switch (entry.kind) {
+    case 'mark':
+      return true;
+    case 'broker':
+      return isId(entry.id);
+    case 'queue':
+      return (
+        [entry.queue, entry.replaces].every(isName) &&
+        [entry.topic, entry.group].every((name) => typeof name === 'string')
+      );
+    case 'state':
+      return (
+        Number.isSafeInteger(entry.upTo) &&
+        (entry.id === null || isId(entry.id)) &&
+        Array.isArray(entry.queues) &&
+        entry.queues.every((pair) => Array.isArray(pair) && pair.every((part) => typeof part === 'string'))
+      );
+    default:
+      return false;
+  }
+}
+
 function entryIn(content: Buffer): Entry | undefined {
   try {
     const entry = JSON.parse(content.toString('utf8')) as Entry | null;
-    return typeof entry?.kind === 'string' ? entry : undefined;
+    return entry && isEntry(entry) ? entry : undefined;
   } catch {
     return undefined;
   }

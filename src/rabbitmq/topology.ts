@@ -43,7 +43,7 @@ export class Topology {
       const current = this.registry.queueOf(of);
       // One that is there is the group's: a queue is replaced only when it is gone, and its name is given to no other one.
       // So it is found without writing as well, as when the server takes nothing because it runs full.
-      if (current !== undefined && (await this.exists(current))) {
+      if (current !== undefined && (await this.bindAgain(current, of))) {
         if (!known) await this.dropUndecided(of, current);
         return current;
       }
@@ -113,18 +113,37 @@ export class Topology {
     });
   }
 
-  private declare(queue: string, { topic, keyed }: QueueOf): Promise<void> {
+  /**
+   * Somebody may have taken the binding away, or the exchange with all of them.
+   *
+   * @returns whether the queue is there
+   */
+  async bindAgain(queue: string, { topic, keyed }: Pick<QueueOf, 'topic' | 'keyed'>): Promise<boolean> {
+    if (!(await this.exists(queue))) return false;
+    await this.onChannel((channel) => this.bind(channel, queue, { topic, keyed }));
+    return true;
+  }
+
+  private async bind(
+    channel: Channel,
+    queue: string,
+    { topic, keyed }: Pick<QueueOf, 'topic' | 'keyed'>,
+  ): Promise<void> {
+    await this.assertExchange(channel, topic, keyed);
+    await channel.bindQueue(queue, this.names.exchange(topic, keyed), '');
+  }
+
+  private declare(queue: string, of: QueueOf): Promise<void> {
     return this.onChannel(async (channel) => {
-      await this.assertExchange(channel, topic, keyed);
       await channel.assertQueue(queue, {
         durable: true,
         arguments: {
           'x-queue-type': 'quorum',
           'x-delivery-limit': DELIVERY_LIMIT,
-          ...(keyed && { 'x-single-active-consumer': true }),
+          ...(of.keyed && { 'x-single-active-consumer': true }),
         },
       });
-      await channel.bindQueue(queue, this.names.exchange(topic, keyed), '');
+      await this.bind(channel, queue, of);
     });
   }
 

@@ -139,16 +139,19 @@ describeRabbitmq('RabbitMQ, when something breaks,', () => {
   });
 
   it('somebody else has sent something to its groups: it is put away as it came, and holds up nobody', async () => {
-    const exchange = `${rabbitmq.prefix}.topic.${PaymentSucceeded.name}`;
     const foreign = `${rabbitmq.prefix}.foreign`;
     await start();
     await publish('P-0');
     await app!.events('acknowledged');
     await onServer(async (channel) => {
-      for (const keyed of ['', '.keyed']) {
-        channel.publish(`${exchange}${keyed}`, '', Buffer.from(`<from-elsewhere${keyed}/>`), {
-          contentType: 'text/xml',
-        });
+      for (const kind of ['topic', 'keyed']) {
+        channel.publish(
+          `${rabbitmq.prefix}.${kind}.${PaymentSucceeded.name}`,
+          '',
+          Buffer.from(`<from-elsewhere.${kind}/>`),
+          // A number that the client reads and can't write.
+          { contentType: 'text/xml', headers: { least: { '!': 'double', value: -1e300 } } },
+        );
       }
       await until('both are put away', async () => {
         const { messageCount } = await channel.assertQueue(foreign, {
@@ -166,12 +169,70 @@ describeRabbitmq('RabbitMQ, when something breaks,', () => {
     const kept = await onServer(async (channel) => {
       const both = [await channel.get(foreign, { noAck: true }), await channel.get(foreign, { noAck: true })];
       await channel.deleteQueue(foreign);
-      return both.map((one) => one && [one.properties.contentType as string, one.content.toString()]);
+      return both.map((one) => one && [one.content.toString(), JSON.stringify(one.properties.headers)]);
     });
     expect(kept.sort()).toEqual([
-      ['text/xml', '<from-elsewhere.keyed/>'],
-      ['text/xml', '<from-elsewhere/>'],
+      ['<from-elsewhere.keyed/>', expect.stringContaining('text/xml')],
+      ['<from-elsewhere.topic/>', expect.stringContaining('text/xml')],
     ]);
+  });
+
+  it('a message of another topic comes to its groups, as by a mistaken binding: it is put away, and not handled', async () => {
+    await start();
+    await publish('P-0');
+    await app!.events('acknowledged');
+    const foreign = `${rabbitmq.prefix}.foreign`;
+    await onServer(async (channel) => {
+      const headers = { 'mq-topic': 'refund.made', 'mq-biz-id': Buffer.from('P-1'), 'mq-landed-at': 1 };
+      const properties = { messageId: 'ab'.repeat(16), headers };
+      channel.publish(`${rabbitmq.prefix}.topic.${PaymentSucceeded.name}`, '', Buffer.from('{}'), properties);
+      await until('it is put away', async () => {
+        const queue = { durable: true, arguments: { 'x-queue-type': 'quorum' } };
+        return (await channel.assertQueue(foreign, queue)).messageCount === 1;
+      });
+      await channel.deleteQueue(foreign);
+    });
+    await publish('P-1');
+    await app!.events('acknowledged', 2);
+    expect(await cards()).toEqual(['P-0', 'P-1']);
+  });
+
+  it.each([undefined, 'user-1'])(
+    'the exchange is deleted, with all bindings: they are made anew, and nothing waits for ever (ordering key: %s)',
+    async (orderingKey) => {
+      const options = orderingKey === undefined ? {} : { orderingKey };
+      await start();
+      await publish('P-0', options);
+      await app!.events('acknowledged');
+      const kind = orderingKey === undefined ? 'topic' : 'keyed';
+      await onServer((channel) =>
+        channel.deleteExchange(`${rabbitmq.prefix}.${kind}.${PaymentSucceeded.name}`),
+      );
+      await publish('P-1', options);
+      await app!.events('acknowledged', 2);
+      expect(await cards()).toEqual(['P-0', 'P-1']);
+    },
+  );
+
+  it('a binding is taken away, and another one is left: it is there again when a consumer starts', async () => {
+    await start();
+    await publish('P-0');
+    await app!.events('acknowledged');
+    await app!.close();
+    const exchange = `${rabbitmq.prefix}.topic.${PaymentSucceeded.name}`;
+    const queue = (await rabbitmq.queues()).find(
+      (name) => name.includes('.card-issuing.') && !name.includes('.keyed'),
+    )!;
+    await onServer(async (channel) => {
+      await channel.unbindQueue(queue, exchange, '');
+      await channel.assertQueue(`${rabbitmq.prefix}.other`, { durable: true });
+      await channel.bindQueue(`${rabbitmq.prefix}.other`, exchange, '');
+    });
+    await start();
+    await publish('P-1');
+    await app!.events('acknowledged');
+    expect(await cards()).toEqual(['P-0', 'P-1']);
+    await onServer((channel) => channel.deleteQueue(`${rabbitmq.prefix}.other`));
   });
 
   it('a later version has sent something that it can not read: it is held, and still there when the process has gone', async () => {
