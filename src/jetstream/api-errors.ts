@@ -9,6 +9,7 @@ const CODES = {
   wrongLastSequence: 10071,
   consumerNameInUse: 10013,
   consumerExists: 10148,
+  replicasNotSupported: 10074,
 } as const;
 
 export function isApiError(error: unknown, ...kinds: (keyof typeof CODES)[]): boolean {

@@ -6,10 +6,16 @@ import {
   jetstreamManager,
 } from '@nats-io/jetstream';
 import { AuthorizationError, type NatsConnection, connect } from '@nats-io/transport-node';
-import { BrokerRefusedError, BrokerUnreachableError, describeError } from '../errors/index.js';
+import {
+  BrokerRefusedError,
+  BrokerUnreachableError,
+  ConfigurationError,
+  describeError,
+} from '../errors/index.js';
 import { answered } from '../transport/engine/answered.js';
 import type { Outage } from '../transport/engine/outage.js';
 import { retryDelay } from '../transport/engine/retry-delay.js';
+import { isApiError } from './api-errors.js';
 
 export interface ConnectionOptions {
   servers: readonly URL[];
@@ -105,6 +111,7 @@ export class JetstreamConnection {
 
   /**
    * @throws JetStreamApiError what the server says against it
+   * @throws ConfigurationError where it can't have as many replicas as the option says
    * @throws BrokerUnreachableError when it is not there, or does not answer in time
    */
   async ask<T>(question: (client: Client) => Promise<T>): Promise<T> {
@@ -112,6 +119,12 @@ export class JetstreamConnection {
     try {
       return await answered(question(client), this.options.timeoutMs);
     } catch (error) {
+      if (isApiError(error, 'replicasNotSupported')) {
+        throw new ConfigurationError(
+          `replicas in the option broker must be 1 where NATS is a single server, as ${this.options.name} is.`,
+          { cause: error },
+        );
+      }
       throw error instanceof JetStreamApiError ? error : this.unreachable(error);
     }
   }

@@ -113,6 +113,12 @@ describeJetstream('a stream', () => {
     expect(oldest).toBeLessThanOrEqual((Date.now() + 1) * 1000);
   });
 
+  it('that is to have more replicas than a single server can keep is refused by the name of the option', async () => {
+    await expect((await open({ replicas: 3 })).subscribe(SUBSCRIPTION)).rejects.toThrow(
+      /^replicas in the option broker must be 1 where NATS is a single server/,
+    );
+  });
+
   it('takes a group whose consumer was deleted for one that nobody knows of, and not for one that is done', async () => {
     const engine = await open();
     await engine.subscribe(SUBSCRIPTION);
