@@ -6,14 +6,10 @@ import {
   jetstreamManager,
 } from '@nats-io/jetstream';
 import { AuthorizationError, type NatsConnection, connect } from '@nats-io/transport-node';
-import {
-  BrokerRefusedError,
-  BrokerUnreachableError,
-  ConfigurationError,
-  describeError,
-} from '../errors/index.js';
+import { BrokerUnreachableError, ConfigurationError } from '../errors/index.js';
 import { answered } from '../transport/engine/answered.js';
 import type { Outage } from '../transport/engine/outage.js';
+import { refusedLogin } from '../transport/engine/refused-login.js';
 import { retryDelay } from '../transport/engine/retry-delay.js';
 import { isApiError } from './api-errors.js';
 
@@ -65,11 +61,7 @@ export class JetstreamConnection {
     await this.connect();
     if (!this.isThere && isRefusedLogin(this.lastError)) {
       await this.close();
-      throw new BrokerRefusedError(
-        `The broker (${this.options.name}) does not let this process in: ${describeError(this.lastError)}. Check the user and the password of url in the option broker, or the credentials of its client.`,
-        undefined,
-        { cause: this.lastError },
-      );
+      throw refusedLogin(this.options.name, this.lastError);
     }
     return this.isThere;
   }

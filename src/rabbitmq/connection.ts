@@ -1,7 +1,8 @@
 import { type Channel, type ChannelModel, type ConfirmChannel, connect } from 'amqplib';
-import { BrokerRefusedError, BrokerUnreachableError, describeError } from '../errors/index.js';
+import { BrokerUnreachableError, describeError } from '../errors/index.js';
 import { answered } from '../transport/engine/answered.js';
 import type { Outage } from '../transport/engine/outage.js';
+import { refusedLogin } from '../transport/engine/refused-login.js';
 import { retryDelay } from '../transport/engine/retry-delay.js';
 
 export interface ConnectionOptions {
@@ -42,11 +43,7 @@ export class RabbitmqConnection {
     await this.connect();
     if (!this.model && LOGIN_REFUSED.test(describeError(this.lastError))) {
       await this.close();
-      throw new BrokerRefusedError(
-        `The broker (${this.options.name}) does not let this process in: ${describeError(this.lastError)} Check the user and the password of url in the option broker.`,
-        undefined,
-        { cause: this.lastError },
-      );
+      throw refusedLogin(this.options.name, this.lastError);
     }
     return this.model !== undefined;
   }

@@ -233,7 +233,7 @@ export class Registry {
     this.forgetAll();
     this.reader = channel;
     const onEntry = (message: ConsumeMessage | null) =>
-      message ? this.take(channel, message) : this.forget(channel);
+      message ? this.take(channel, message) : this.endOf(channel);
     await channel.consume(this.name, onEntry, { arguments: { 'x-stream-offset': 'first' } });
   }
 
@@ -290,7 +290,7 @@ export class Registry {
   }
 
   /** The stream itself was deleted: what comes after it is another broker. */
-  private forget(channel: Channel): void {
+  private endOf(channel: Channel): void {
     this.forgetAll();
     closeQuietly(channel);
   }

@@ -1,15 +1,14 @@
 import { connect } from 'amqplib';
-import { RabbitmqConnection } from '../../src/rabbitmq/connection.js';
+import type { RabbitmqConnection } from '../../src/rabbitmq/connection.js';
 import { Registry, type RegistrySize } from '../../src/rabbitmq/registry.js';
-import { Outage } from '../../src/transport/engine/outage.js';
 import { OwnRabbitmq } from '../support/own-rabbitmq.js';
 import { type TestRabbitmq, createRabbitmq, describeRabbitmq } from '../support/rabbitmq.js';
+import { registryDeps } from './connections.js';
 
 // Property: which group has which queue is known to whoever reads the registry, however long it has been written to.
 
 const SMALL: RegistrySize = { bytes: 60_000, segmentBytes: 20_000, stateEvery: 20 };
 const CARDS = { topic: 'payment.succeeded', group: 'card-issuing', keyed: false };
-const QUIET = () => undefined;
 
 describeRabbitmq('the registry of queues', () => {
   let server: OwnRabbitmq;
@@ -35,18 +34,8 @@ describeRabbitmq('the registry of queues', () => {
   });
 
   const registry = async (size: RegistrySize = SMALL) => {
-    const options = { url: rabbitmq.url, name: 'the server', heartbeatSeconds: 10, timeoutMs: 10_000 };
-    const [reading, writing] = [0, 1].map(
-      () => new RabbitmqConnection(options, new Outage('the server', QUIET), QUIET),
-    ) as [RabbitmqConnection, RabbitmqConnection];
-    connections.push(reading, writing);
-    await Promise.all([reading.open(), writing.open()]);
-    const deps = {
-      reading,
-      writing,
-      timeoutMs: options.timeoutMs,
-      warn: (line: string) => void warnings.push(line),
-    };
+    const deps = await registryDeps(rabbitmq.url, (line) => warnings.push(line));
+    connections.push(deps.reading, deps.writing);
     return new Registry(`${rabbitmq.prefix}.registry`, deps, size);
   };
 

@@ -1,14 +1,13 @@
-import { RabbitmqConnection } from '../../src/rabbitmq/connection.js';
+import type { RabbitmqConnection } from '../../src/rabbitmq/connection.js';
 import { Names } from '../../src/rabbitmq/names.js';
 import { type QueueOf, Registry } from '../../src/rabbitmq/registry.js';
 import { Topology } from '../../src/rabbitmq/topology.js';
-import { Outage } from '../../src/transport/engine/outage.js';
 import { type TestRabbitmq, createRabbitmq, describeRabbitmq } from '../support/rabbitmq.js';
+import { registryDeps } from './connections.js';
 
 // Property: whatever gets lost while a group's queue is made or removed, there is one in the end, or none, and no name twice.
 
 const CARDS = { topic: 'payment.succeeded', group: 'card-issuing' };
-const QUIET = () => undefined;
 
 /** Of what it writes, the answer gets lost, or the request, as often as it is told. */
 class LossyRegistry extends Registry {
@@ -44,15 +43,11 @@ describeRabbitmq("a group's queue", () => {
 
   /** As a process has it. */
   const open = async () => {
-    const timeoutMs = 10_000;
-    const options = { url: rabbitmq.url, name: 'the server', heartbeatSeconds: 10, timeoutMs };
-    const [reading, writing] = [0, 1].map(
-      () => new RabbitmqConnection(options, new Outage('the server', QUIET), QUIET),
-    ) as [RabbitmqConnection, RabbitmqConnection];
-    connections.push(reading, writing);
-    await Promise.all([reading.open(), writing.open()]);
+    const deps = await registryDeps(rabbitmq.url);
+    const { reading, timeoutMs } = deps;
+    connections.push(reading, deps.writing);
     const names = new Names(rabbitmq.prefix);
-    const registry = new LossyRegistry(names.registry, { reading, writing, timeoutMs, warn: QUIET });
+    const registry = new LossyRegistry(names.registry, deps);
     const topology = new Topology(reading, registry, names, timeoutMs);
     const deleteQueue = async (queue: string) => void (await (await reading.channel()).deleteQueue(queue));
     const made: string[] = [];
